@@ -1,0 +1,1 @@
+"""This project beside its peers: `make bench`, or `python -m benchmarks --help`."""

@@ -1,0 +1,1 @@
+"""Data: 2D distributions and images, as tensors of about unit scale."""

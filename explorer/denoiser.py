@@ -1,0 +1,149 @@
+"""A network, a schedule, and what the network predicts.
+
+Whatever a network predicts is a mixture p x_0 + q eps of the two unknowns in
+x_t = alpha x_0 + sigma eps, so one prediction gives all the others by solving two linear
+equations. `Denoiser` does that once; samplers and losses never ask what was predicted.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from explorer.schedules import Schedule
+
+LOSS_WEIGHT_CAP = 50.0
+PREDICTIONS = ("epsilon", "x0", "v", "velocity", "score")
+
+
+def expand(values: Tensor, like: Tensor) -> Tensor:
+    """Scalars or (n,) values, with axes of length 1 appended so that they broadcast over (n, *shape)."""
+    return values if values.ndim == 0 else values.reshape(-1, *[1] * (like.ndim - 1))
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a denoiser believes about x_t; every field and property has the shape of x_t.
+
+    `x0` is its guess of the clean sample, E[x_0 | x_t], and `epsilon` of the noise.
+    """
+
+    schedule: Schedule
+    t: Tensor
+    x0: Tensor
+    epsilon: Tensor
+
+    def _mix(self, of_x0: Tensor, of_epsilon: Tensor) -> Tensor:
+        return expand(of_x0, self.x0).to(self.x0) * self.x0 + expand(of_epsilon, self.x0).to(self.x0) * self.epsilon
+
+    @property
+    def v(self) -> Tensor:
+        """alpha eps - sigma x_0 (Salimans and Ho, Progressive distillation, 2022)."""
+        return self._mix(-self.schedule.sigma(self.t), self.schedule.alpha(self.t))
+
+    @property
+    def velocity(self) -> Tensor:
+        """dx_t/dt along the probability-flow ODE (Song et al. 2021; Lipman et al. 2023)."""
+        return self._mix(*self.schedule.derivatives(self.t))
+
+    @property
+    def score(self) -> Tensor:
+        """The gradient of log p_t(x_t), -eps / sigma (Song and Ermon 2019)."""
+        return self._mix(torch.zeros_like(self.t), -1 / self.schedule.sigma(self.t))
+
+
+class Denoiser(nn.Module):
+    """`network(x, log_snr, condition)` on a `schedule`, read as `prediction`.
+
+    The network sees x_t scaled to unit variance, (n, *shape), and the log-SNR, (1,) or (n,);
+    what it returns is scaled to unit variance as well, so that a network does not care how
+    large a score or a velocity is. `shape` is that of one sample. Raises ValueError for an
+    unknown prediction.
+    """
+
+    def __init__(self, network: nn.Module, schedule: Schedule, prediction: str = "velocity", shape: tuple[int, ...] = (2,)):
+        super().__init__()
+        if prediction not in PREDICTIONS:
+            raise ValueError(f"no prediction is called {prediction!r}; choose one of {', '.join(PREDICTIONS)}")
+        self.network, self.schedule, self.prediction, self.shape = network, schedule, prediction, tuple(shape)
+
+    def target_mix(self, t: Tensor, alpha: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+        """(p, q) with p^2 + q^2 = 1: the network is trained to return p x_0 + q eps."""
+        zero, one = torch.zeros_like(t), torch.ones_like(t)
+        if self.prediction == "x0":
+            return one, zero
+        if self.prediction == "epsilon":
+            return zero, one
+        if self.prediction == "score":
+            return zero, -one
+        p, q = (-sigma, alpha) if self.prediction == "v" else self.schedule.derivatives(t)
+        norm = torch.hypot(p, q)
+        return p / norm, q / norm
+
+    def network_output(self, x_t: Tensor, alpha: Tensor, sigma: Tensor, condition: Any = None) -> Tensor:
+        """The raw network on x_t scaled to unit variance and the log-SNR; (n, *shape)."""
+        log_snr = (2 * torch.log(alpha / sigma)).reshape(-1).to(x_t)
+        return self.network(x_t / expand(torch.hypot(alpha, sigma), x_t).to(x_t), log_snr, condition)
+
+    def predict(self, x_t: Tensor, t: Tensor | float, condition: Any = None) -> Estimate:
+        """What the model believes about x_t, (n, *shape), at time t in [t_min, t_max], a scalar or (n,).
+
+        `condition` is None, or what the network takes: class numbers (n,), or n prompts.
+        """
+        t = torch.as_tensor(t, dtype=torch.float64, device=x_t.device)
+        alpha, sigma = self.schedule.alpha(t), self.schedule.sigma(t)
+        p, q = self.target_mix(t, alpha, sigma)
+        determinant = alpha * q - sigma * p
+        output = self.network_output(x_t, alpha, sigma, condition)
+
+        def solve(of_x: Tensor, of_output: Tensor) -> Tensor:
+            return (
+                expand(of_x / determinant, x_t).to(x_t) * x_t + expand(of_output / determinant, x_t).to(x_t) * output
+            )
+
+        return Estimate(self.schedule, t, x0=solve(q, -sigma), epsilon=solve(-p, alpha))
+
+    def loss_weight(self, alpha: Tensor, sigma: Tensor, p: Tensor, q: Tensor) -> Tensor:
+        """Weight of each squared error, so that the five predictions train alike; shape of alpha.
+
+        It turns every loss into that of v-prediction, up to a cap where a prediction says next to nothing
+        of the other unknown (the idea of min-SNR weighting, Hang et al. 2023).
+        """
+        determinant = alpha * q - sigma * p
+        return ((alpha**2 + sigma**2) / determinant**2).clamp(max=LOSS_WEIGHT_CAP)
+
+
+class PosteriorMean(nn.Module):
+    """E[x_0 | x_t] of the empirical distribution of `data`, (m, *shape), in closed form.
+
+    The mean of the data weighted by softmax(-|x_t - alpha x_0|^2 / (2 sigma^2)), the exponents
+    kept in log space and the queries taken a few at a time (about 64 MB).
+    """
+
+    data: Tensor
+
+    def __init__(self, data: Tensor):
+        super().__init__()
+        self.register_buffer("data", data.flatten(1))
+        self.register_buffer("half_square", self.data.square().sum(1) / 2)
+
+    def forward(self, x: Tensor, log_snr: Tensor, condition: Any = None) -> Tensor:
+        """x: (n, *shape), unit variance; log_snr: (1,) or (n,). Returns (n, *shape)."""
+        snr = log_snr.exp()[:, None]
+        flat = x.flatten(1) * ((1 + snr) * snr).sqrt()  # x alpha / sigma^2 with alpha^2 + sigma^2 = 1
+        chunk = max(1, 2**24 // len(self.data))
+        means = []
+        for start in range(0, len(flat), chunk):
+            rows = slice(start, start + chunk) if len(snr) > 1 else slice(None)
+            logits = flat[start : start + chunk] @ self.data.T - snr[rows] * self.half_square
+            means.append(logits.softmax(1) @ self.data)
+        return torch.cat(means).reshape(x.shape)
+
+
+def ideal_denoiser(data: Tensor, schedule: Schedule) -> Denoiser:
+    """The denoiser that minimises the training loss on `data`, (m, *shape), exactly: it can only recall.
+
+    (Karras et al. 2022, appendix B.3.)
+    """
+    return Denoiser(PosteriorMean(data), schedule, prediction="x0", shape=tuple(data.shape[1:]))

@@ -1,0 +1,337 @@
+"""The server's side of background work: a fair queue, a few worker processes, time caps and leases."""
+
+import atexit
+import contextlib
+import math
+import secrets
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+
+from explorer.jobs.events import END, Event, MessageError, encode, read
+from explorer.jobs.process import available_cores, end_worker, start_worker
+
+MAX_UNFINISHED = 200  # jobs, of all sessions together
+KEEP_FINISHED = 8  # finished jobs a session keeps
+KEEP_SECONDS = 1800.0  # how long a finished job is kept after its last renewal
+CANCEL_GRACE = 0.2  # seconds a worker has to drop a cancelled job before it is killed
+CAP_GRACE = 2.0  # seconds a job at its time cap has to hand over its result
+
+State = Literal["queued", "running", "stopping", "done", "stopped", "cancelled", "failed", "expired"]
+
+
+class JobRefused(Exception):
+    """The job was not taken; the text is a sentence for the page."""
+
+
+class Job:
+    """One run of a task, made by `JobManager.submit`. Any thread may read it and call its methods.
+
+    `error` is a sentence when the state is "failed"; `capped` tells that the time cap stopped it.
+    """
+
+    def __init__(
+        self,
+        manager: "JobManager",
+        session: str,
+        task: str,
+        params: dict[str, Any],
+        spec: bytes,
+        max_seconds: float,
+    ) -> None:
+        self.id = secrets.token_hex(8)
+        self.session, self.task, self.params, self.max_seconds = session, task, params, max_seconds
+        self.state: State = "queued"
+        self.error: str | None = None
+        self.capped = False
+        self._manager = manager
+        self._spec = spec
+        self._latest: dict[str, Event] = {}
+        self._renewed = time.monotonic()
+        self._started: float | None = None
+        self._ended: float | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._spec_sent = False  # from then on the pipe is free for "stop" and "cancel"
+        self._kill_at = math.inf
+        self._killed = False
+
+    @property
+    def finished(self) -> bool:
+        """True when nothing more will come."""
+        return self.state not in ("queued", "running", "stopping")
+
+    @property
+    def position(self) -> int:
+        """Place in the queue: 1 is next, 0 when not queued."""
+        with self._manager._changed:
+            return self._manager._queue().index(self) + 1 if self.state == "queued" else 0
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of running so far, the queue not counted."""
+        if self._started is None:
+            return 0.0
+        return (self._ended or time.monotonic()) - self._started
+
+    @property
+    def latest(self) -> dict[str, Event]:
+        """The newest event of each kind, all from one moment. The arrays are read-only: copy to change."""
+        with self._manager._changed:
+            return dict(self._latest)
+
+    def renew(self) -> None:
+        """Tell that the page is still there; a job that nobody renews expires."""
+        self._renewed = time.monotonic()
+
+    def stop(self) -> None:
+        """Ask the task to finish and hand over what it has; a queued job leaves the queue at once."""
+        with self._manager._changed:
+            self._manager._stop(self)
+
+    def cancel(self) -> None:
+        """End the job at once, whatever it is doing; the events that had come are kept."""
+        with self._manager._changed:
+            self._manager._drop(self, "cancelled")
+
+
+class JobManager:
+    """Runs jobs of many sessions on a few worker processes, started when needed and ended when idle.
+
+    `tasks` maps a name to "module:function" (default: `explorer.jobs.tasks.TASKS`). `workers`
+    defaults to the cores, 4 at most; `threads` is what torch may use in each. A session has at most
+    `per_session` unfinished jobs, each running `max_seconds` at most; a job that its page does not
+    renew for `lease_seconds` is dropped. A worker without work ends after `idle_seconds`.
+    """
+
+    def __init__(
+        self,
+        tasks: Mapping[str, str] | None = None,
+        workers: int | None = None,
+        threads: int | None = None,
+        per_session: int = 2,
+        max_seconds: float = 600,
+        lease_seconds: float = 120,
+        idle_seconds: float = 30,
+    ) -> None:
+        if tasks is None:
+            from explorer.jobs.tasks import TASKS
+
+            tasks = TASKS
+        self.tasks = dict(tasks)
+        self.workers = workers or min(4, available_cores())
+        self.threads = threads or max(1, available_cores() // self.workers)
+        self.per_session, self.max_seconds = per_session, max_seconds
+        self.lease_seconds, self.idle_seconds = lease_seconds, idle_seconds
+        self._changed = threading.Condition()  # its lock guards everything below and in the jobs
+        self._jobs: dict[str, Job] = {}  # in order of submission
+        self._serving: set[Job] = set()  # those that hold a worker
+        self._slots: set[threading.Thread] = set()  # one for each worker process
+        self._idle = 0
+        self._closed = False
+        threading.Thread(target=self._watch, name="jobs-watch", daemon=True).start()
+        atexit.register(self.close)
+
+    def submit(
+        self,
+        session: str,
+        task: str,
+        params: dict[str, Any],
+        arrays: Mapping[str, np.ndarray] | None = None,
+        max_seconds: float | None = None,
+    ) -> Job:
+        """Queue a job; `params` must be JSON-serialisable, the arrays as `events.encode` takes them.
+
+        Raises `JobRefused` when the session or the server has too many unfinished jobs or the arrays
+        exceed 64 MiB, `KeyError` for an unknown task, `TypeError` for what a message cannot hold.
+        """
+        try:
+            spec = encode(Event("run", {"target": self.tasks[task], "params": params}, dict(arrays or {})))
+        except MessageError as error:
+            raise JobRefused("This is too much data for one job: 64 MiB is the limit.") from error
+        job = Job(self, session, task, params, spec, min(max_seconds or math.inf, self.max_seconds))
+        with self._changed:
+            unfinished = [other for other in self._jobs.values() if not other.finished]
+            if self._closed:
+                raise JobRefused("The server is shutting down.")
+            if sum(other.session == session for other in unfinished) >= self.per_session:
+                count = "a job" if self.per_session == 1 else f"{self.per_session} jobs"
+                raise JobRefused(f"You already have {count} running or waiting: stop one, or wait for it.")
+            if len(unfinished) >= MAX_UNFINISHED:
+                raise JobRefused("The server has too many jobs waiting: try again in a minute.")
+            kept = [other for other in self.jobs(session) if other.finished]
+            for old in kept[: max(0, len(kept) + 1 - KEEP_FINISHED)]:
+                del self._jobs[old.id]
+            if len(self._queue()) >= self._idle and len(self._slots) < self.workers:
+                slot = threading.Thread(target=self._slot, name="jobs-slot", daemon=True)
+                slot.start()
+                self._slots.add(slot)
+            self._jobs[job.id] = job
+            self._changed.notify_all()
+        return job
+
+    def jobs(self, session: str) -> list[Job]:
+        """The jobs of one session in order of submission, the finished ones that are kept included."""
+        with self._changed:
+            return [job for job in self._jobs.values() if job.session == session]
+
+    def get(self, session: str, job_id: str) -> Job | None:
+        """The session's job of that id; None when there is none or it is another session's."""
+        with self._changed:
+            job = self._jobs.get(job_id)
+        return job if job and job.session == session else None
+
+    def forget(self, session: str, job_id: str) -> None:
+        """Drop a finished job of the session; one that is unfinished or unknown is left alone."""
+        with self._changed:
+            job = self.get(session, job_id)
+            if job and job.finished:
+                del self._jobs[job.id]
+
+    def close(self) -> None:
+        """Cancel everything and end all workers. No job is taken afterwards."""
+        atexit.unregister(self.close)
+        with self._changed:
+            self._closed = True
+            for job in self._jobs.values():
+                self._drop(job, "cancelled")
+            for job in self._serving:
+                if job._process:
+                    job._process.kill()
+            slots = list(self._slots)
+            self._changed.notify_all()
+        for slot in slots:
+            slot.join(timeout=5)
+
+    # From here on: what runs with the lock held (_queue to _tell), then the threads.
+
+    def _queue(self) -> list[Job]:
+        """The queued jobs, next first: in order of submission, but a session's second behind all firsts."""
+        waiting, ahead = [], Counter[str]()
+        for job in self._jobs.values():
+            if job.state == "queued":
+                waiting.append((ahead[job.session], job))
+            ahead[job.session] += not job.finished
+        return [job for _, job in sorted(waiting, key=lambda item: item[0])]
+
+    def _finish(self, job: Job, state: State, error: str | None = None) -> None:
+        """The first to finish a job decides how it ended; the spec's memory is freed."""
+        if not job.finished:
+            job.state, job.error, job._ended, job._spec = state, error, time.monotonic(), b""
+            self._changed.notify_all()
+
+    def _stop(self, job: Job) -> None:
+        if job.state == "queued":
+            self._finish(job, "stopped")
+        elif job.state == "running":
+            job.state = "stopping"
+            self._tell(job)
+
+    def _drop(self, job: Job, state: State) -> None:
+        """Finish a job now; its worker has a moment to give it up, then it is killed."""
+        if not job.finished:
+            self._finish(job, state)
+            job._kill_at = time.monotonic() + CANCEL_GRACE
+            self._tell(job)
+
+    def _tell(self, job: Job) -> None:
+        """Tell the worker what became of its job, as soon as it has the whole spec."""
+        if job in self._serving and job._spec_sent and job._process and job._process.stdin:
+            with contextlib.suppress(OSError, ValueError):  # it died, or its pipe is closed already
+                job._process.stdin.write(encode(Event("stop" if job.state == "stopping" else "cancel")))
+                job._process.stdin.flush()
+
+    def _watch(self) -> None:
+        """The clock: leases, time caps, and the end of workers that do not listen."""
+        with self._changed:
+            while not self._closed:
+                now = time.monotonic()
+                for job in list(self._jobs.values()):
+                    if job.finished:
+                        if now > job._renewed + KEEP_SECONDS:
+                            del self._jobs[job.id]
+                    elif now > job._renewed + self.lease_seconds:
+                        job._latest.clear()
+                        self._drop(job, "expired")
+                for job in self._serving:
+                    if not job.finished and not job.capped and job.seconds > job.max_seconds:
+                        job.capped, job._kill_at = True, now + CAP_GRACE
+                        self._stop(job)
+                    if now > job._kill_at and job._process:
+                        self._finish(
+                            job,
+                            "failed",
+                            f"The job reached its limit of {job.max_seconds:g} seconds and did not stop by "
+                            "itself, so it was ended. What it had sent last is kept.",
+                        )
+                        job._process.kill()
+                        job._killed = True
+                busy = self._serving or any(not job.finished for job in self._jobs.values())
+                self._changed.wait(0.04 if busy else 60)
+
+    def _slot(self) -> None:
+        """One worker's thread: starts the process, gives it jobs and reads what it sends, always."""
+        process: subprocess.Popen[bytes] | None = None
+        while job := self._next_job():
+            try:
+                if process and process.poll() is not None:
+                    end_worker(process)
+                    process = None
+                process = process or start_worker(self.threads)
+                error = self._serve(process, job)
+            except (OSError, MemoryError) as cause:
+                error = f"A worker process could not be started: {cause}."
+            with self._changed:
+                self._serving.discard(job)
+                self._finish(
+                    job, "failed" if error else "stopped" if job.state == "stopping" else "done", error
+                )
+                job._process = None
+            if process and job._killed:
+                process.wait()
+        if process:
+            end_worker(process)
+
+    def _next_job(self) -> Job | None:
+        """Wait for a job; None when none came for `idle_seconds`, so that the slot ends."""
+        with self._changed:
+            self._idle += 1
+            self._changed.wait_for(lambda: self._closed or self._queue(), self.idle_seconds)
+            self._idle -= 1
+            if self._closed or not self._queue():
+                self._slots.discard(threading.current_thread())
+                return None
+            job = self._queue()[0]
+            job.state, job._started = "running", time.monotonic()
+            self._serving.add(job)
+            return job
+
+    def _serve(self, process: "subprocess.Popen[bytes]", job: Job) -> str | None:
+        """Run `job` on a worker and keep what it sends; returns a sentence when that fails, else None."""
+        assert process.stdin
+        assert process.stdout
+        with self._changed:
+            if job.finished:
+                return None
+            job._process, spec = process, job._spec
+        # An error here means that the worker has died or cannot be understood: end_worker tells.
+        with contextlib.suppress(OSError, MessageError, MemoryError):
+            process.stdin.write(spec)
+            process.stdin.flush()
+            with self._changed:
+                job._spec, job._spec_sent = b"", True
+                if job.state != "running":
+                    self._tell(job)
+            while event := read(process.stdout):
+                if event.kind == END:
+                    return event.data["error"]
+                for array in event.arrays.values():
+                    array.flags.writeable = False
+                with self._changed:
+                    if not job.finished:
+                        job._latest[event.kind] = event
+        return end_worker(process)

@@ -1,0 +1,1 @@
+"""Networks: each file is one, read top to bottom."""

@@ -1,0 +1,54 @@
+"""Pieces that several networks share."""
+
+import math
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def build(make: Callable[[], Network], seed: int) -> Network:
+    """The network that `make` returns, its weights drawn from `seed` and not from the global generator.
+
+    It is made on the meta device, where nothing is drawn; weight matrices then get the uniform
+    initialisation of He et al. 2015 that torch's own layers use, and modules with a method
+    `draw(generator)` fill what is theirs.
+    """
+    with torch.device("meta"):
+        network = make()
+    network = network.to_empty(device="cpu")
+    generator = torch.Generator().manual_seed(seed)
+    for module in network.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            bound = 1 / math.sqrt(module.weight[0].numel())
+            for parameter in module.parameters(recurse=False):
+                nn.init.uniform_(parameter, -bound, bound, generator=generator)
+        elif hasattr(module, "reset_parameters"):
+            module.reset_parameters()
+        if hasattr(module, "draw"):
+            module.draw(generator)
+    return network
+
+
+class FourierFeatures(nn.Module):
+    """cos and sin of `count` random projections of a vector of `width` (Tancik et al. 2020).
+
+    Maps (n, width) to (n, 2 count); the frequencies are fixed, normal with standard deviation `scale`.
+    """
+
+    frequencies: Tensor
+
+    def __init__(self, width: int, count: int, scale: float):
+        super().__init__()
+        self.scale = scale
+        self.register_buffer("frequencies", torch.empty(width, count))
+
+    def draw(self, generator: torch.Generator) -> None:
+        self.frequencies.normal_(generator=generator).mul_(self.scale)
+
+    def forward(self, x: Tensor) -> Tensor:
+        angle = x @ self.frequencies
+        return torch.cat([angle.cos(), angle.sin()], -1)

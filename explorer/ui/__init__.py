@@ -1,0 +1,1 @@
+"""The only part of `explorer` that imports Streamlit: state, controls, layout, components."""
