@@ -47,7 +47,9 @@ WATCH = """() => {
   new MutationObserver(note).observe(app.querySelector('[data-testid="stMain"]'),
     { subtree: true, childList: true, characterData: true, attributes: true });
 }"""
-SETTLED = "() => seen.ended && performance.now() - seen.changed > 200"
+# A script may start and end within one frame: then nothing is seen to end, and a longer quiet tells.
+SETTLED = f"""() => document.querySelector('{APP}').dataset.testScriptState === "notRunning"
+  && performance.now() - seen.changed > (seen.ended ? 200 : 2000)"""
 FRAMES = """(seconds) => new Promise((done) => {
   const frames = [];
   const tick = (now) => {

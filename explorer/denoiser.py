@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from explorer.schedules import Schedule
 
 LOSS_WEIGHT_CAP = 50.0
+LOGITS_AT_ONCE = 2**24
 PREDICTIONS = ("epsilon", "x0", "v", "velocity", "score")
 
 
@@ -132,7 +133,7 @@ class PosteriorMean(nn.Module):
         """x: (n, *shape), unit variance; log_snr: (1,) or (n,). Returns (n, *shape)."""
         snr = log_snr.exp()[:, None]
         flat = x.flatten(1) * ((1 + snr) * snr).sqrt()  # x alpha / sigma^2 with alpha^2 + sigma^2 = 1
-        chunk = max(1, 2**24 // len(self.data))
+        chunk = max(1, LOGITS_AT_ONCE // len(self.data))
         means = []
         for start in range(0, len(flat), chunk):
             rows = slice(start, start + chunk) if len(snr) > 1 else slice(None)
@@ -144,6 +145,8 @@ class PosteriorMean(nn.Module):
 def ideal_denoiser(data: Tensor, schedule: Schedule) -> Denoiser:
     """The denoiser that minimises the training loss on `data`, (m, *shape), exactly: it can only recall.
 
-    (Karras et al. 2022, appendix B.3.)
+    (Karras et al. 2022, appendix B.3.) Raises ValueError for no data.
     """
+    if len(data) == 0:
+        raise ValueError("an exact denoiser needs at least one sample to recall")
     return Denoiser(PosteriorMean(data), schedule, prediction="x0", shape=tuple(data.shape[1:]))

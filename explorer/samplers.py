@@ -229,12 +229,15 @@ def sample_steps(
         raise ValueError(f"eta must lie between 0 and 1, not {eta}")
     if eta is not None and sampler not in ("ddpm", "ddim"):
         raise ValueError(f"eta belongs to ddpm and ddim; {sampler} has none")
+    if n < 1 or steps < 1:
+        raise ValueError(f"n and steps must be at least 1, not {n} and {steps}")
     chosen, schedule = SAMPLERS[sampler], denoiser.schedule
     if times is None:
         times = sample_times(schedule, steps, chosen.spacing)
     times = torch.as_tensor(times, dtype=torch.float64)
-    if times.ndim != 1 or len(times) < 2 or bool((times.diff() >= 0).any()) or bool((times < 0).any()):
-        raise ValueError("times must fall from noise to data, two of them at least, none below 0")
+    falling = times.ndim == 1 and len(times) > 1 and 1 >= times[0] > times[-1] >= 0 and bool((times.diff() < 0).all())
+    if not falling or not bool(schedule.log_snr(times[:-1]).isfinite().all()):
+        raise ValueError("times must fall within [0, 1], two of them at least, and start below pure noise")
 
     weights = next(denoiser.parameters(), next(denoiser.buffers(), torch.zeros(1)))
     generator = torch.Generator(weights.device).manual_seed(seed)

@@ -133,6 +133,8 @@ class Table(Schedule):
         self.alpha_bar = torch.cumprod(1 - betas, 0)
         log_alpha_bar = torch.cumsum(torch.log1p(-betas), 0)
         self.table = log_alpha_bar - torch.log(-torch.expm1(log_alpha_bar))
+        if self.table[-1] >= LOG_SNR_LIMIT:
+            raise ValueError("these betas add next to no noise: there is nothing between data and the last of them")
         self.t_min = float(self.time_of_log_snr(LOG_SNR_LIMIT))
         self.t_max = float(self.time_of_log_snr(-LOG_SNR_LIMIT))
 

@@ -90,8 +90,12 @@ class TrainEvent:
 
 
 def load_weights(denoiser: Denoiser, vector: Tensor) -> None:
-    """Copy a vector of weights, as in `TrainState`, into the denoiser."""
-    torch.nn.utils.vector_to_parameters(vector.clone(), denoiser.parameters())
+    """Let the denoiser's parameters be views of a vector of weights, as in `TrainState`."""
+    offset = 0
+    for parameter in denoiser.parameters():
+        parameter.data = vector[offset : offset + parameter.numel()].view_as(parameter)
+        parameter.grad = None
+        offset += parameter.numel()
 
 
 def _flatten(denoiser: Denoiser) -> tuple[Tensor, Tensor]:
@@ -100,13 +104,12 @@ def _flatten(denoiser: Denoiser) -> tuple[Tensor, Tensor]:
     parameters = list(denoiser.parameters())
     if not parameters or not all(parameter.requires_grad for parameter in parameters):
         raise ValueError("this denoiser has no weights to train, or they are frozen: copy it and unfreeze the copy")
-    weights = torch.nn.utils.parameters_to_vector(parameters).detach().clone()
+    weights = torch.cat([parameter.detach().flatten() for parameter in parameters])
     gradient = torch.zeros_like(weights)
+    load_weights(denoiser, weights)
     offset = 0
     for parameter in parameters:
-        piece = slice(offset, offset + parameter.numel())
-        parameter.data = weights[piece].view_as(parameter)
-        parameter.grad = gradient[piece].view_as(parameter)
+        parameter.grad = gradient[offset : offset + parameter.numel()].view_as(parameter)
         offset += parameter.numel()
     return weights, gradient
 
@@ -201,4 +204,4 @@ def train(denoiser: Denoiser, data: Any, config: TrainConfig, state: TrainState 
             seconds += time.perf_counter() - started
             yield TrainEvent(step, value, seconds, live)
     finally:
-        weights.copy_(averaged)
+        load_weights(denoiser, averaged)

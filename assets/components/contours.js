@@ -65,10 +65,14 @@ export function levelLine(grid, cells, level, segment) {
   for (let row = 0; row < cells - 1; row++) {
     for (let column = 0; column < cells - 1; column++) {
       const node = row * cells + column;
+      const right = node + 1;
+      const below = node + cells;
+      const across = below + 1;
+      const inside = (grid[node] > level) + (grid[right] > level) + (grid[below] > level) + (grid[across] > level);
+      if (inside === 0 || inside === 4) continue; // most cells: nothing is allocated for them
       // corners and edges run clockwise from the top left
-      const corners = [grid[node], grid[node + 1], grid[node + cells + 1], grid[node + cells]];
+      const corners = [grid[node], grid[right], grid[across], grid[below]];
       const above = corners.map((value) => value > level);
-      if (above[0] === above[1] && above[1] === above[2] && above[2] === above[3]) continue;
       const crossings = [];
       for (let edge = 0; edge < 4; edge++) {
         const [from, to] = [corners[edge], corners[(edge + 1) % 4]];
@@ -79,7 +83,7 @@ export function levelLine(grid, cells, level, segment) {
       }
       // on a saddle, the mean of the corners says which crossings belong together
       const centre = (corners[0] + corners[1] + corners[2] + corners[3]) / 4 > level;
-      if (crossings.length === 4 && centre === above[0]) crossings.push(crossings.shift());
+      if (crossings.length === 4 && centre !== above[0]) crossings.push(crossings.shift());
       for (let k = 0; k + 1 < crossings.length; k += 2) segment(...crossings[k], ...crossings[k + 1]);
     }
   }

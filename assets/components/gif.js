@@ -16,7 +16,8 @@ export function choosePalette(samples) {
   }
   const used = [...counts.keys()].filter((bucket) => counts[bucket]);
   const frequent = used.sort((a, b) => counts[b] - counts[a]).slice(0, PALETTE_SIZE);
-  const colours = frequent.map((bucket) => [0, 1, 2].map((channel) => Math.round(sums[3 * bucket + channel] / counts[bucket])));
+  const mean = (bucket, channel) => Math.round(sums[3 * bucket + channel] / counts[bucket]);
+  const colours = frequent.map((bucket) => [0, 1, 2].map((channel) => mean(bucket, channel)));
   const nearest = new Int16Array(1 << 15).fill(-1);
   return {
     colours,

@@ -70,7 +70,8 @@ function createPlayer({ parentElement }) {
 
   function barText(position) {
     const last = frames() - 1;
-    return sameSteps() ? `step ${Math.round(position)} / ${last}` : `${Math.round((100 * position) / Math.max(last, 1))} %`;
+    if (sameSteps()) return `step ${Math.round(position)} / ${last}`;
+    return `${Math.round((100 * position) / Math.max(last, 1))} %`;
   }
 
   function readStyle() {

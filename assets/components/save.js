@@ -115,7 +115,8 @@ async function saveGif(film, report) {
 async function saveWebm(film, report) {
   const sheet = createSheet(film, WEBM_SIDE);
   sheet.paint(0);
-  const recorder = new MediaRecorder(sheet.canvas.captureStream(30), { mimeType: "video/webm", videoBitsPerSecond: 6e6 });
+  const kind = { mimeType: "video/webm", videoBitsPerSecond: 6e6 };
+  const recorder = new MediaRecorder(sheet.canvas.captureStream(30), kind);
   const parts = [];
   recorder.ondataavailable = (event) => parts.push(event.data);
   const stopped = new Promise((resolve) => (recorder.onstop = resolve));

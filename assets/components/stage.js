@@ -232,7 +232,8 @@ export function createPainter(scene, { size, reach, ratio, style }) {
       if (layers.has("mesh") && scene.mesh) paintMesh(context, frame);
       if (layers.has("paths")) paintTrails(context, frame, xy);
       if (layers.has("x0") && scene.x0) dots(context, place(scene.x0, frame), 1.5 * ratio, role, 0.4);
-      if (layers.has("points")) dots(context, xy, 1.9 * ratio, blend(role, style.noise, noisy), scene.started ? 0.3 : 0.65);
+      const colour = blend(role, style.noise, noisy);
+      if (layers.has("points")) dots(context, xy, 1.9 * ratio, colour, scene.started ? 0.3 : 0.65);
       if (layers.has("density")) paintDensity(context, xy);
       if (scene.started) paintStarted(context, frame);
       if (hovered !== null && hovered < scene.x.shape[1]) paintHovered(context, frame, hovered, xy);

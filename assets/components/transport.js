@@ -24,7 +24,8 @@ export function prefersStillness() {
 //   loop       starts again after a second at the end
 //   root       element whose focus takes the keys (space, arrows, Home, End) and whose sight lets time run
 export function createTransport(host, options) {
-  const { label = "animation", autoplay = true, onFrame, format = (position) => `${Math.round(position)}`, root = host } = options;
+  const { label = "animation", autoplay = true, root = host, onFrame } = options;
+  const { format = (position) => `${Math.round(position)}` } = options;
   let { frames, fps = 24, loop = true } = options;
   const still = prefersStillness();
   let playing = autoplay && !still;
@@ -42,7 +43,7 @@ export function createTransport(host, options) {
   host.innerHTML = `
     <div class="transport-bar">
       <button type="button" class="transport-play"></button>
-      <input type="range" class="transport-scrub" min="0" step="any" aria-label="Position: ${label}">
+      <input type="range" class="transport-scrub" min="0" step="any">
       <output class="transport-readout" aria-live="off"></output>
       <select class="transport-speed" aria-label="Speed" title="Speed">
         ${SPEEDS.map((value) => `<option value="${value}">${value}×</option>`).join("")}
@@ -51,6 +52,7 @@ export function createTransport(host, options) {
     </div>`;
   const find = (name) => host.querySelector(`.transport-${name}`);
   const [playButton, scrub, readout, speedSelect, loopButton] = ["play", "scrub", "readout", "speed", "loop"].map(find);
+  scrub.setAttribute("aria-label", `Position: ${label}`);
   if (!root.hasAttribute("tabindex")) root.tabIndex = 0;
 
   function icon(name) {

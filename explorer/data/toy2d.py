@@ -10,6 +10,7 @@ from torch import Tensor
 Rng = np.random.Generator
 MINIMUM_POINTS = 50
 WORD_LIMIT = 12
+DEFAULT_WORD = "noise"
 
 
 def smiley(n: int, rng: Rng) -> np.ndarray:
@@ -94,7 +95,7 @@ def grid(n: int, rng: Rng) -> np.ndarray:
     return _mixture(lattice.astype(float), 0.1, n, rng)
 
 
-def word(n: int, rng: Rng, text: str = "noise") -> np.ndarray:
+def word(n: int, rng: Rng, text: str = DEFAULT_WORD) -> np.ndarray:
     """The ink of up to 12 characters; raises ValueError for none, more, or nothing to see."""
     from PIL import Image, ImageDraw, ImageFont
 

@@ -20,6 +20,7 @@ class MLP(nn.Module):
 
     def __init__(self, width: int = 64, depth: int = 3, features: int = 32, dimensions: int = 2):
         super().__init__()
+        self.size = {"width": width, "depth": depth, "features": features, "dimensions": dimensions}
         self.place = FourierFeatures(dimensions, features, scale=2.0)
         self.noise_level = FourierFeatures(1, 8, scale=0.3)
         self.gate = nn.Sequential(nn.Linear(17, 16), nn.Tanh(), nn.Linear(16, 2))

@@ -387,6 +387,21 @@ def test_contours_of_a_gaussian_are_circles_that_hold_their_share(browser_page: 
     assert ((distances < 1e-6).sum(0) % 2 == 0).all()  # closed: every end is met by another
 
 
+@pytest.mark.parametrize(("level", "apart"), [(0.4, [(1, 0), (0, 1)]), (0.6, [(0, 0), (1, 1)])])
+def test_contours_at_a_saddle_follow_the_centre(
+    browser_page: Page, level: float, apart: list[tuple[int, int]]
+) -> None:
+    """Of the corners 1, 0, 0, 1 the two that differ from the centre, 0.5, are cut off."""
+    body = """({ levelLine }, level) => {
+        const middles = [];
+        levelLine([1, 0, 0, 1], 2, level, (x0, y0, x1, y1) => middles.push([(x0 + x1) / 2, (y0 + y1) / 2]));
+        return middles;
+    }"""
+    middles = np.array(evaluate_module(browser_page, "contours.js", body, level))
+    nearest = {tuple(middle.round().astype(int).tolist()) for middle in middles}
+    assert nearest == set(apart)
+
+
 def test_scene_says_which_array_does_not_fit() -> None:
     with pytest.raises(ValueError, match="x0 of 'Walk'"):
         Scene("Walk", x=np.zeros((5, 10, 2)), t=np.linspace(1, 0, 5), x0=np.zeros((3, 10, 2)))

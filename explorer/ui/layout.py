@@ -1,0 +1,107 @@
+"""What every page shares: the frame around it, and the sections below its demo."""
+
+import inspect
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
+
+NAME = "Diffusion Explorer"
+SIDEBAR_WIDTH = 230  # CSS pixels
+TITLES = {
+    "pages/core_concepts.py": "Core concepts: the diffusion dance",
+    "pages/geometry_lab.py": "Geometry lab",
+}
+
+
+@dataclass(frozen=True)
+class Question:
+    """A multiple-choice question whose answer the demo shows; `answer` is one of `options`."""
+
+    text: str
+    options: Sequence[str]
+    answer: str
+    why: str
+
+
+def begin_page(title: str, lead: str) -> None:
+    """Set up a page that runs inside the course or alone: title, and one sentence of what you will learn."""
+    _enter_course()
+    st.set_page_config(page_title=f"{title} · {NAME}", page_icon=":material/grain:", layout="wide", initial_sidebar_state=SIDEBAR_WIDTH)
+    st.title(title, anchor=False)
+    st.markdown(lead)
+
+
+def _enter_course() -> None:
+    """Streamlit takes a folder named pages for its older kind of navigation until `st.navigation` is first
+    called, so the first visitor of a server who follows a link to a page would see it without the course."""
+    if PagesManager.uses_pages_directory:
+        PagesManager.uses_pages_directory = False
+        st.rerun()
+
+
+def end_page() -> None:
+    """The footer: versions, and what computes."""
+    st.divider()
+    st.caption(f"{NAME} · {versions()} · everything on this page was computed on this machine.")
+
+
+@st.cache_resource(show_spinner=False)
+def versions() -> str:
+    """Versions and device in a line, without importing torch."""
+    from importlib.metadata import version
+
+    from explorer.jobs.process import available_cores
+
+    cores = available_cores()
+    return (
+        f"Python {platform.python_version()} · PyTorch {version('torch').split('+')[0]} · "
+        f"Streamlit {version('streamlit')} · {cores} CPU core{'s' if cores > 1 else ''}"
+    )
+
+
+def page_link(page: str, label: str | None = None) -> None:
+    """A link to another page, or its name as plain text where there is no navigation."""
+    label = label or TITLES[page]
+    try:
+        st.page_link(page, label=label, icon=":material/arrow_forward:")
+    except Exception:  # the page runs alone: Streamlit has no public way to ask
+        st.markdown(f"*{label}*")
+
+
+def what_to_notice(*lines: str) -> None:
+    """Two or three lines under the demo."""
+    st.subheader("What to notice", anchor=False)
+    st.markdown("\n".join(f"- {line}" for line in lines))
+
+
+def mathematics(*parts: tuple[str, str]) -> None:
+    """Formulas, each with a sentence that ties its symbols to the controls: (sentence, LaTeX)."""
+    with st.expander("The mathematics", icon=":material/function:"):
+        for sentence, formula in parts:
+            st.markdown(sentence)
+            st.latex(formula)
+
+
+def the_code(snippet: str, *objects: Callable[..., Any] | type) -> None:
+    """A snippet that runs in a notebook, and the real source of what this page calls."""
+    with st.expander("The code", icon=":material/code:"):
+        st.markdown("In a notebook:")
+        st.code(snippet, language="python")
+        for item in objects:
+            st.markdown(f"`{item.__module__}.{item.__qualname__}`")
+            st.code(inspect.getsource(item), language="python")
+
+
+def check_yourself(prefix: str, *questions: Question) -> None:
+    """Questions that answer back. `prefix` is the page's prefix of widget keys."""
+    with st.expander("Check yourself", icon=":material/quiz:"):
+        for number, question in enumerate(questions):
+            choice = st.radio(question.text, question.options, index=None, key=f"{prefix}_question_{number}")
+            if choice == question.answer:
+                st.success(f"Yes. {question.why}", icon=":material/check:")
+            elif choice is not None:
+                st.warning(f"Not quite. {question.why}", icon=":material/close:")

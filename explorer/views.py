@@ -1,0 +1,125 @@
+"""Trajectories and fields in view units, x_t / sqrt(alpha^2 + sigma^2), so that all schedules fit one stage."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from explorer.denoiser import Denoiser, expand
+from explorer.samplers import SAMPLERS, sample, sample_times
+from explorer.schedules import Schedule
+
+EXTENT = 3.0
+MESH_EXTENT, MESH_LINES = 2.6, 17
+FIELD_LINES = 17
+FAN = 24
+
+
+@dataclass(frozen=True)
+class View2D:
+    """What a stage shows of one run of a sampler; all arrays float32, noise first.
+
+    x (frames, n, 2); x0 (frames - 1, n, 2); t (frames,); mesh (frames, lines, lines, 2) or None for a
+    stochastic sampler; field and score (frames, lines, lines, 2): where the sampler moves a point of the
+    stage, and the gradient of the log-density there; started (frames, k, 2) or None.
+    `samples` (n, 2) is the end of the run, `seconds` what sampling took, fields not counted.
+    """
+
+    x: np.ndarray
+    x0: np.ndarray
+    t: np.ndarray
+    mesh: np.ndarray | None
+    field: np.ndarray
+    score: np.ndarray
+    started: np.ndarray | None
+    evaluations: int
+    seconds: float
+
+    @property
+    def samples(self) -> np.ndarray:
+        return self.x[-1]
+
+
+def view_scale(schedule: Schedule, t: Tensor) -> Tensor:
+    """sqrt(alpha^2 + sigma^2), the standard deviation of x_t over unit-scale data; shape of t."""
+    return torch.hypot(schedule.alpha(t), schedule.sigma(t))
+
+
+def _square(extent: float, lines: int) -> Tensor:
+    """(lines * lines, 2): a regular grid over [-extent, extent]^2, row by row from the lowest y."""
+    axis = torch.linspace(-extent, extent, lines)
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    return torch.stack([x, y], -1).reshape(-1, 2)
+
+
+def view_2d(
+    denoiser: Denoiser,
+    n: int = 2000,
+    sampler: str = "heun",
+    steps: int = 30,
+    seed: int = 0,
+    eta: float | None = None,
+    start: tuple[float, float] | None = None,
+) -> View2D:
+    """Sample n points and everything else that a stage can show.
+
+    `start` is a place of the stage where a particle starts: one path for a deterministic sampler, a fan
+    for a stochastic one.
+    """
+    schedule = denoiser.schedule
+    stochastic = SAMPLERS[sampler].stochastic or bool(eta)
+    times = sample_times(schedule, steps, SAMPLERS[sampler].spacing)
+    scale = view_scale(schedule, times)
+    generator = torch.Generator().manual_seed(seed)
+    x_init = torch.randn(n, 2, generator=generator) * schedule.sigma(times[0]).float()
+
+    began = time.perf_counter()
+    run = sample(denoiser, n, sampler, steps, seed, eta=eta, x_init=x_init)
+    seconds = time.perf_counter() - began
+
+    def carried(starts: Tensor) -> Tensor:
+        walk = sample(denoiser, len(starts), sampler, steps, seed, eta=eta, x_init=starts * scale[0].float())
+        return walk.x / expand(scale, walk.x).float()
+
+    mesh = None
+    if not stochastic:
+        mesh = carried(_square(MESH_EXTENT, MESH_LINES)).reshape(-1, MESH_LINES, MESH_LINES, 2).numpy()
+    started = None
+    if start is not None:
+        started = carried(torch.tensor([start]).repeat(FAN if stochastic else 1, 1)).numpy()
+    field, score = fields_2d(denoiser, times[:-1])
+    return View2D(
+        x=(run.x / expand(scale, run.x).float()).numpy(),
+        x0=run.x0.numpy(),
+        t=run.t.float().numpy(),
+        mesh=mesh,
+        field=np.concatenate([field, field[-1:]]),
+        score=np.concatenate([score, score[-1:]]),
+        started=started,
+        evaluations=run.evaluations,
+        seconds=seconds,
+    )
+
+
+@torch.no_grad()
+def fields_2d(denoiser: Denoiser, times: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Velocity towards the data and score over the stage at each of `times`, (frames,), in view units.
+
+    With u = x / r and r = sqrt(alpha^2 + sigma^2), the flow moves u by (dx/dt - u dr/dt) / r; the sampler
+    walks it backwards. Each is (frames, lines, lines, 2).
+    """
+    schedule = denoiser.schedule
+    u = _square(EXTENT, FIELD_LINES)
+    field, score = [], []
+    for t in times:
+        alpha, sigma = schedule.alpha(t), schedule.sigma(t)
+        r = torch.hypot(alpha, sigma)
+        d_alpha, d_sigma = schedule.derivatives(t)
+        growth = (alpha * d_alpha + sigma * d_sigma) / r
+        estimate = denoiser.predict(u * r.float(), t)
+        field.append((u * growth.float() - estimate.velocity) / r.float())
+        score.append(estimate.score * r.float())
+    shape = (len(times), FIELD_LINES, FIELD_LINES, 2)
+    return torch.stack(field).reshape(shape).numpy(), torch.stack(score).reshape(shape).numpy()

@@ -1,0 +1,450 @@
+"""The samplers are the papers': the same numbers as diffusers, the right distribution, on every schedule."""
+
+import math
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from explorer.denoiser import PREDICTIONS, Denoiser, Estimate, ideal_denoiser
+from explorer.guidance import guided
+from explorer.networks.mlp import make_denoiser_2d
+from explorer.samplers import (
+    LANGEVIN_CALLS,
+    SAMPLERS,
+    Point,
+    ddim,
+    ddpm,
+    euler,
+    points_of,
+    sample,
+    sample_steps,
+    sample_times,
+    sampler_names,
+)
+from explorer.schedules import Schedule, make_schedule, schedule_from_betas, schedule_names
+
+BETAS = {"linear": "linear", "cosine": "squaredcos_cap_v2"}
+every_sampler = pytest.mark.parametrize("sampler", sampler_names())
+every_schedule = pytest.mark.parametrize("schedule", [*map(make_schedule, schedule_names())], ids=lambda s: s.name)
+both_tables = pytest.mark.parametrize("table", BETAS)
+
+
+def normal(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float32) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+def some_epsilon(x: Tensor, t: float) -> Tensor:
+    """A smooth stand-in for a network that predicts the noise."""
+    return 0.9 * x + 0.2 * torch.sin(2 * x + 5 * t)
+
+
+def reading_epsilon(schedule: Schedule, points: Sequence[Point]) -> Callable[[Tensor, float], Estimate]:
+    at = {point.t: point for point in points}
+
+    def predict(x: Tensor, t: float) -> Estimate:
+        epsilon = some_epsilon(x, t)
+        return Estimate(schedule, torch.tensor(t), (x - at[t].sigma * epsilon) / at[t].alpha, epsilon)
+
+    return predict
+
+
+def from_list(noises: list[Tensor]) -> Callable[[Tensor], Tensor]:
+    queue = list(noises)
+    return lambda like: queue.pop(0).to(like)
+
+
+def walk_beside_diffusers(
+    scheduler: Any, walk: Callable[..., Any], noises: list[Tensor], step_options: Callable[[int], dict], **options: float
+) -> tuple[list[Tensor], list[Tensor]]:
+    """x after each step, ours and theirs, both asking the same network at their own x."""
+    count = scheduler.config.num_train_timesteps
+    schedule = schedule_from_betas(scheduler.betas)
+    ks = scheduler.timesteps.tolist()
+    points = points_of(schedule, torch.tensor([*((k + 1) / count for k in ks), 0.0], dtype=torch.float64))
+    start = normal(32, 2, seed=1)
+    ours = [x for x, _ in walk(reading_epsilon(schedule, points), start, points, from_list(noises), **options)]
+    theirs, x = [], start
+    for i, k in enumerate(ks):
+        x = scheduler.step(some_epsilon(x, (k + 1) / count), k, x, **step_options(i)).prev_sample
+        theirs.append(x)
+    return ours, theirs
+
+
+@both_tables
+@pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("steps", [10, 50])
+def test_ddim_is_that_of_diffusers(table: str, eta: float, steps: int) -> None:
+    from diffusers import DDIMScheduler
+
+    scheduler = DDIMScheduler(1000, 1e-4, 0.02, BETAS[table], clip_sample=False, set_alpha_to_one=True)
+    scheduler.set_timesteps(steps)
+    noises = [normal(32, 2, seed=100 + i) for i in range(steps)]
+    ours, theirs = walk_beside_diffusers(
+        scheduler, ddim, noises, lambda i: {"eta": eta, "variance_noise": noises[i]}, eta=eta
+    )
+    for x, wanted in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(x, wanted, rtol=0, atol=1e-5)
+
+
+@both_tables
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@pytest.mark.parametrize("steps", [10, 50])
+def test_dpmpp_2m_is_that_of_diffusers(table: str, steps: int) -> None:
+    from diffusers import DPMSolverMultistepScheduler
+
+    scheduler = DPMSolverMultistepScheduler(
+        1000, 1e-4, 0.02, BETAS[table], solver_order=2, final_sigmas_type="zero", timestep_spacing="leading"
+    )
+    scheduler.set_timesteps(steps)
+    ours, theirs = walk_beside_diffusers(scheduler, SAMPLERS["dpmpp_2m"].walk, [], lambda i: {})
+    for x, wanted in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(x, wanted, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("steps", [4, 50])
+def test_euler_under_flow_is_that_of_diffusers(steps: int) -> None:
+    from diffusers import FlowMatchEulerDiscreteScheduler
+
+    scheduler = FlowMatchEulerDiscreteScheduler()
+    scheduler.set_timesteps(steps)
+    flow = make_schedule("flow")
+    points = points_of(flow, scheduler.sigmas)
+    start = normal(32, 2, seed=1)
+
+    def predict(x: Tensor, t: float) -> Estimate:
+        velocity = some_epsilon(x, t)
+        return Estimate(flow, torch.tensor(t), x - t * velocity, x + (1 - t) * velocity)
+
+    theirs = start
+    walk = euler(predict, start, points, from_list([]))
+    for point, timestep, (x, _) in zip(points, scheduler.timesteps, walk, strict=False):
+        theirs = scheduler.step(some_epsilon(theirs, point.t), timestep, theirs).prev_sample
+        torch.testing.assert_close(x, theirs, rtol=0, atol=1e-5)
+    assert scheduler.step_index == steps
+
+
+@both_tables
+@pytest.mark.parametrize("steps", [10, 50])
+def test_ddpm_is_that_of_diffusers(table: str, steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    from diffusers import DDPMScheduler
+
+    noises = [normal(32, 2, seed=100 + i) for i in range(steps)]
+    theirs_drawn = iter(noises)
+    monkeypatch.setattr(
+        "diffusers.schedulers.scheduling_ddpm.randn_tensor", lambda shape, **ignored: next(theirs_drawn)
+    )
+    scheduler = DDPMScheduler(1000, 1e-4, 0.02, BETAS[table], clip_sample=False, variance_type="fixed_small")
+    scheduler.set_timesteps(steps)
+    ours, theirs = walk_beside_diffusers(scheduler, ddpm, noises, lambda i: {})
+    for x, wanted in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(x, wanted, rtol=0, atol=1e-4)
+
+
+@every_schedule
+@pytest.mark.parametrize("spacing", ["time", "log_snr"])
+def test_ddpm_draws_from_the_closed_form_posterior(schedule: Schedule, spacing: str) -> None:
+    points = points_of(schedule, sample_times(schedule, 20, spacing))
+    noises = [normal(8, 2, seed=100 + i, dtype=torch.float64) for i in range(20)]
+    start = points[0].sigma * normal(8, 2, seed=1, dtype=torch.float64)
+    before = start
+    walk = ddpm(reading_epsilon(schedule, points), start, points, from_list(noises))
+    for now, after, noise, (x, x0) in zip(points, points[1:], [*noises[:-1], torch.zeros(8, 2)], walk, strict=False):
+        ratio = now.alpha / after.alpha
+        variance = now.sigma**2 - ratio**2 * after.sigma**2
+        mean = (ratio * after.sigma**2 * before + after.alpha * variance * x0) / now.sigma**2
+        deviation = after.sigma / now.sigma * math.sqrt(variance)
+        torch.testing.assert_close(x, mean + deviation * noise, rtol=1e-10, atol=1e-10)
+        before = x
+    assert after.t == 0
+
+
+@every_schedule
+def test_euler_is_ddim_with_eta_zero_on_every_schedule(schedule: Schedule) -> None:
+    points = points_of(schedule, sample_times(schedule, 30))
+    predict, start = reading_epsilon(schedule, points), points[0].sigma * normal(8, 2, dtype=torch.float64)
+    walks = [walk(predict, start, points, from_list([])) for walk in (euler, ddim)]
+    for (x, x0), (wanted, wanted_x0) in zip(*walks, strict=True):
+        torch.testing.assert_close(x, wanted, rtol=1e-9, atol=1e-9)
+        torch.testing.assert_close(x0, wanted_x0, rtol=1e-9, atol=1e-9)
+
+
+class OneGaussian(nn.Module):
+    """E[x_0 | x_t] for x_0 ~ N(mean, deviation^2) in each coordinate, exactly."""
+
+    mean, deviation = 0.7, 0.5
+
+    def forward(self, x: Tensor, log_snr: Tensor, condition: Any = None) -> Tensor:
+        alpha_square = torch.sigmoid(log_snr)[:, None]
+        alpha, variance = alpha_square.sqrt(), self.deviation**2
+        gain = alpha * variance / (alpha_square * variance + 1 - alpha_square)
+        return self.mean + gain * (x - alpha * self.mean)
+
+
+@every_schedule
+@every_sampler
+def test_every_sampler_reaches_a_gaussian(sampler: str, schedule: Schedule) -> None:
+    denoiser = Denoiser(OneGaussian(), schedule, "x0", shape=(2,))
+    samples = sample(denoiser, 4000, sampler, steps=200, keep="last").samples
+    slack = 0.06 if sampler == "langevin" else 0.03
+    assert float(samples.mean()) == pytest.approx(0.7, abs=slack)
+    assert float(samples.std()) == pytest.approx(0.5, abs=slack)
+
+
+@every_schedule
+@every_sampler
+def test_every_sampler_reaches_the_data_of_the_exact_denoiser(sampler: str, schedule: Schedule) -> None:
+    data = torch.tensor([[1.0, 1.0], [-1.0, 0.5], [0.0, -1.2]])
+    samples = sample(ideal_denoiser(data, schedule), 60, sampler, steps=40, keep="last").samples
+    nearest = torch.cdist(samples, data).min(1)
+    assert nearest.values.max() < 0.05
+    assert nearest.indices.unique().tolist() == [0, 1, 2]
+
+
+@every_schedule
+@every_sampler
+@pytest.mark.parametrize("steps", [1, 2, 3, 12])
+def test_nothing_is_ever_infinite(sampler: str, schedule: Schedule, steps: int) -> None:
+    data = normal(10, 2)
+    denoisers = [ideal_denoiser(data, schedule)]
+    for prediction in PREDICTIONS:
+        network = make_denoiser_2d(width=8, features=4).network
+        denoisers.append(Denoiser(network, schedule, prediction, shape=(2,)))
+    for denoiser in denoisers:
+        trajectory = sample(denoiser, 8, sampler, steps)
+        assert trajectory.x.shape == (steps + 1, 8, 2)
+        assert trajectory.x0.shape == (steps, 8, 2)
+        assert trajectory.t.shape == (steps + 1,)
+        assert trajectory.x.isfinite().all()
+        assert trajectory.x0.isfinite().all()
+        torch.testing.assert_close(trajectory.samples, trajectory.x0[-1], rtol=1e-4, atol=1e-4)
+
+
+@every_schedule
+@every_sampler
+def test_a_walk_may_end_at_an_interior_time(sampler: str, schedule: Schedule) -> None:
+    times = sample_times(schedule, 60, "log_snr")[:40]
+    denoiser = Denoiser(OneGaussian(), schedule, "x0", shape=(2,))
+    trajectory = sample(denoiser, 2000, sampler, times=times)
+    assert torch.equal(trajectory.t, times)
+    end = points_of(schedule, times)[-1]
+    deviation = math.hypot(0.5 * end.alpha, end.sigma)
+    assert float(trajectory.samples.mean()) == pytest.approx(0.7 * end.alpha, abs=0.2 * deviation)
+    assert float(trajectory.samples.std()) == pytest.approx(deviation, rel=0.2)
+
+
+@every_sampler
+def test_the_walk_starts_from_sigma_times_unit_noise(sampler: str) -> None:
+    for name in schedule_names():
+        denoiser = make_denoiser_2d(schedule=name)
+        start = next(sample_steps(denoiser, 5000, sampler, steps=3))
+        assert float(start.x.std() / denoiser.schedule.sigma(denoiser.schedule.t_max)) == pytest.approx(1, abs=0.03)
+        assert (start.index, start.x0, start.evaluations) == (0, None, 0)
+
+
+CALLS = {"heun": lambda steps: 2 * steps - 1, "langevin": lambda steps: LANGEVIN_CALLS * steps}
+
+
+class Counting(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+
+    def forward(self, x: Tensor, log_snr: Tensor, condition: Any = None) -> Tensor:
+        self.calls += 1
+        return torch.zeros_like(x) if condition is None else condition[:, None].expand_as(x)
+
+
+@every_sampler
+@pytest.mark.parametrize("steps", [1, 7])
+def test_evaluations_count_the_network_calls(sampler: str, steps: int) -> None:
+    calls = CALLS.get(sampler, lambda steps: steps)(steps)
+    for options, each in (
+        ({}, 1),
+        ({"condition": torch.ones(4)}, 1),
+        ({"guidance_scale": 3.0}, 1),
+        ({"condition": torch.ones(4), "negative_condition": torch.zeros(4)}, 1),
+        ({"condition": torch.ones(4), "guidance_scale": 3.0}, 2),
+        ({"negative_condition": torch.ones(4), "guidance_scale": 0.0}, 2),
+    ):
+        denoiser = Denoiser(Counting(), make_schedule("cosine"), "v", shape=(3,))
+        assert sample(denoiser, 4, sampler, steps, **options).evaluations == denoiser.network.calls == calls * each
+
+
+@given(st.floats(-5, 15), st.floats(0.05, 0.95), st.sampled_from(PREDICTIONS))
+def test_guidance_is_a_line_through_two_predictions(scale: float, t: float, prediction: str) -> None:
+    denoiser = Denoiser(Counting(), make_schedule("cosine"), prediction, shape=(3,))
+    x, wanted, unwanted = normal(4, 3).double(), torch.arange(4.0), -torch.ones(4)
+    predict, cost = guided(denoiser, wanted, unwanted, scale)
+    positive, negative = denoiser.predict(x, t, wanted), denoiser.predict(x, t, unwanted)
+    for name in PREDICTIONS:
+        up, down = getattr(positive, name), getattr(negative, name)
+        torch.testing.assert_close(getattr(predict(x, t), name), down + scale * (up - down), rtol=1e-9, atol=1e-6)
+    assert cost == (1 if scale == 1 else 2)
+
+
+def test_guidance_pushes_away_from_the_null_condition() -> None:
+    denoiser = Denoiser(Counting(), make_schedule("flow"), "x0", shape=(3,))
+    condition = torch.tensor([1.0, 2.0])
+    x0 = sample(denoiser, 2, condition=condition, guidance_scale=3.0, steps=5).samples
+    torch.testing.assert_close(x0, 3 * condition[:, None].expand(2, 3))
+    both = sample(denoiser, 2, condition=condition, negative_condition=condition - 1, guidance_scale=3.0, steps=5)
+    torch.testing.assert_close(both.samples, (condition + 2)[:, None].expand(2, 3))
+    plain = sample(denoiser, 2, condition=condition, negative_condition=condition - 1, steps=5)
+    torch.testing.assert_close(plain.samples, condition[:, None].expand(2, 3))
+
+
+@every_sampler
+def test_keep_last_is_the_end_of_keep_all(sampler: str) -> None:
+    denoiser = make_denoiser_2d()
+    whole = sample(denoiser, 6, sampler, steps=9, seed=4)
+    last = sample(denoiser, 6, sampler, steps=9, seed=4, keep="last")
+    assert torch.equal(last.x, whole.x[-1:])
+    assert torch.equal(last.x0, whole.x0[-1:])
+    assert torch.equal(last.t, whole.t[-1:])
+    assert torch.equal(last.samples, whole.samples)
+    assert last.evaluations == whole.evaluations
+
+
+@every_sampler
+def test_sample_steps_is_sample_a_step_at_a_time(sampler: str) -> None:
+    denoiser = make_denoiser_2d(schedule="cosine")
+    whole = sample(denoiser, 6, sampler, steps=5, seed=4)
+    steps = list(sample_steps(denoiser, 6, sampler, steps=5, seed=4))
+    assert [step.index for step in steps] == list(range(6))
+    assert torch.equal(torch.stack([step.x for step in steps]), whole.x)
+    assert [step.t for step in steps] == whole.t.tolist()
+    assert torch.equal(torch.stack([step.x0 for step in steps[1:]]), whole.x0)
+    assert steps[-1].evaluations == whole.evaluations
+
+
+def test_gradients_stay_on_for_the_caller_and_off_for_the_walk() -> None:
+    steps = sample_steps(make_denoiser_2d(), 2, steps=3)
+    for step in steps:
+        assert torch.is_grad_enabled()
+        assert not step.x.requires_grad
+
+
+def test_eta_belongs_to_ddim_and_ddpm() -> None:
+    denoiser = make_denoiser_2d()
+
+    def run(sampler: str, eta: float | None) -> Tensor:
+        return sample(denoiser, 8, sampler, steps=6, eta=eta).samples
+
+    assert torch.equal(run("ddpm", None), run("ddim", 1.0))
+    assert torch.equal(run("ddim", None), run("ddpm", 0.0))
+    assert not torch.equal(run("ddim", 0.5), run("ddim", 0.0))
+
+
+@every_sampler
+def test_x_init_and_the_seed_decide_the_walk(sampler: str) -> None:
+    denoiser = make_denoiser_2d(schedule="cosine")
+    start = 3 * normal(6, 2)
+    runs = [sample(denoiser, 6, sampler, steps=8, seed=seed, x_init=start) for seed in (0, 0, 1)]
+    assert torch.equal(runs[0].x[0], start)
+    assert torch.equal(runs[0].x, runs[1].x)
+    assert torch.equal(runs[0].x, runs[2].x) != SAMPLERS[sampler].stochastic
+
+
+BAD_TIMES = [
+    [],
+    [0.5],
+    [0.2, 0.5],
+    [0.5, 0.5],
+    [0.5, -0.1],
+    [0.5, math.nan],
+    [math.nan, 0.0],
+    [math.inf, 0.0],
+    [1.0, 0.0],
+    [1.5, 0.5],
+    [[0.5, 0.2], [0.3, 0.1]],
+    0.5,
+]
+
+
+@pytest.mark.parametrize("times", BAD_TIMES, ids=str)
+def test_bad_times_are_refused(times: Any) -> None:
+    with pytest.raises(ValueError, match="times must fall"):
+        sample(make_denoiser_2d(), 2, times=times)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sampler": "plms"}, "no sampler is called 'plms'; choose one of ddpm, ddim"),
+        ({"eta": -0.1}, "eta must lie between 0 and 1"),
+        ({"eta": 1.1}, "eta must lie between 0 and 1"),
+        ({"eta": math.nan}, "eta must lie between 0 and 1"),
+        ({"eta": 0.5, "sampler": "heun"}, "eta belongs to ddpm and ddim; heun has none"),
+        ({"steps": 0}, "at least 1"),
+        ({"steps": -3, "sampler": "langevin"}, "at least 1"),
+        ({"n": -1}, "at least 1"),
+        ({"n": 0}, "at least 1"),
+        ({"x_init": torch.zeros(3, 2)}, "x_init has shape"),
+        ({"x_init": torch.zeros(4)}, "x_init has shape"),
+        ({"x_init": torch.zeros(4, 2, 1)}, "x_init has shape"),
+    ],
+    ids=str,
+)
+def test_bad_input_is_refused_with_a_sentence(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        sample(make_denoiser_2d(), **{"n": 4, **options})
+
+
+@contextmanager
+def others_drawing_random_numbers() -> Iterator[None]:
+    """Two threads that reseed the global generator and draw from it, over and over."""
+    done = threading.Event()
+
+    def draw(seed: int) -> None:
+        while not done.is_set():
+            torch.manual_seed(seed)
+            torch.rand(100)
+
+    threads = [threading.Thread(target=draw, args=(seed,)) for seed in (1, 2)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_one_seed_gives_one_result_while_others_draw() -> None:
+    def everything() -> list[Tensor]:
+        denoiser = make_denoiser_2d(seed=5)
+        return [sample(denoiser, 16, sampler, steps=6, seed=3).x for sampler in sampler_names()]
+
+    quiet = everything()
+    with others_drawing_random_numbers():
+        noisy = everything()
+    assert all(map(torch.equal, quiet, noisy))
+
+
+@every_sampler
+def test_the_global_generator_is_never_touched(sampler: str) -> None:
+    before = torch.get_rng_state()
+    sample(make_denoiser_2d(seed=1), 4, sampler, steps=3)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_images_and_spectrograms_are_samples_too() -> None:
+    data = normal(5, 1, 4, 6)
+    trajectory = sample(ideal_denoiser(data, make_schedule("flow")), 3, "heun", steps=4)
+    assert trajectory.x.shape == (5, 3, 1, 4, 6)
+    assert torch.cdist(trajectory.samples.flatten(1), data.flatten(1)).min(1).values.max() < 1e-3
+
+
+def test_one_step_from_pure_noise_is_the_mean_of_the_data() -> None:
+    data = normal(40, 2)
+    for sampler in sampler_names():
+        samples = sample(ideal_denoiser(data, make_schedule("cosine")), 10, sampler, steps=1).samples
+        torch.testing.assert_close(samples, data.mean(0).expand(10, 2), rtol=0, atol=0.15)
