@@ -49,21 +49,28 @@ def welcome() -> None:
 
 def show_animation() -> None:
     """A shipped model carries noise to a swiss roll."""
+    import explorer as ex
     from explorer.ui import models2d
     from explorer.ui.player import Scene, player
     from explorer.views import EXTENT
 
-    source = models2d.Source("swiss_roll")
-    denoiser, name = models2d.denoiser_of(models2d.Recipe(source, "flow", "velocity")) or ({}, "")
-    run = models2d.run(denoiser, name, source, "heun", 30, None, 1500, 0, None, None, None)
+    source, name = models2d.Source("swiss_roll"), "toy2d-swiss_roll-flow-velocity"
+    denoiser = ex.load_pretrained(name)
+    run = models2d.run(denoiser, name, source, "heun", 20, None, 1500, 0, None, None, None)
     view = run.view
     scene = Scene(
-        "Noise becomes a swiss roll", view.x, view.t, view.x0, target=models2d.points_of(source)[1][:1200], mesh=view.mesh
+        "Noise becomes a swiss roll",
+        view.x,
+        view.t,
+        view.x0,
+        target=models2d.points_of(source)[1][:1200],
+        mesh=view.mesh,
     )
     player([scene], key="home_player", extent=EXTENT, height=430)
+    weights = sum(parameter.numel() for parameter in denoiser.parameters())
     st.caption(
-        f"A network of 15,000 weights moved {len(view.samples):,} points in {view.seconds:.2f} s and {view.evaluations} "
-        f"calls. Distance to fresh data {run.distance:.3f}; two fresh sets are {run.floor:.3f} apart."
+        f"A network of {weights:,} weights moved {len(view.samples):,} points in {view.seconds:.2f} s. "
+        f"Distance to fresh data {run.distance:.3f}; two fresh sets are {run.floor:.3f} apart."
     )
 
 
@@ -81,9 +88,17 @@ def show_machine() -> None:
         st.metric("Cores", machine.cores, width="content")
         if machine.memory:
             st.metric("Memory", f"{machine.memory / 2**30:.0f} GiB", width="content")
-        st.metric("Matrix product", f"{machine.flops / 1e9:.0f} GFLOP/s", width="content", help="One thread, float32.")
         st.metric(
-            "2D training", f"{machine.training_steps:,.0f} steps/s", width="content", help="The Geometry lab's network, batch 512."
+            "Matrix product",
+            f"{machine.flops / 1e9:.0f} GFLOP/s",
+            width="content",
+            help="One thread, float32.",
+        )
+        st.metric(
+            "2D training",
+            f"{machine.training_steps:,.0f} steps/s",
+            width="content",
+            help="The Geometry lab's network, batch 512.",
         )
     st.caption(f"Models run on: {machine.device}. The first two modules need no more than this.")
 

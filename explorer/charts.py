@@ -18,7 +18,9 @@ def training_chart(curve: np.ndarray, history: Sequence[Mapping[str, Any]], floo
             y=alt.Y("loss:Q", title="Loss (smoothed)", scale=alt.Scale(zero=False)),
         )
     )
-    rows = alt.Data(values=[{"step": about["step"], "distance": about["distance"], "floor": floor} for about in history])
+    rows = alt.Data(
+        values=[{"step": about["step"], "distance": about["distance"], "floor": floor} for about in history]
+    )
     points = (
         alt.Chart(rows, height=110)
         .mark_line(point=True, strokeWidth=1.5)

@@ -63,7 +63,13 @@ class Denoiser(nn.Module):
     unknown prediction.
     """
 
-    def __init__(self, network: nn.Module, schedule: Schedule, prediction: str = "velocity", shape: tuple[int, ...] = (2,)):
+    def __init__(
+        self,
+        network: nn.Module,
+        schedule: Schedule,
+        prediction: str = "velocity",
+        shape: tuple[int, ...] = (2,),
+    ):
         super().__init__()
         if prediction not in PREDICTIONS:
             raise ValueError(f"no prediction is called {prediction!r}; choose one of {', '.join(PREDICTIONS)}")
@@ -99,9 +105,7 @@ class Denoiser(nn.Module):
         output = self.network_output(x_t, alpha, sigma, condition)
 
         def solve(of_x: Tensor, of_output: Tensor) -> Tensor:
-            return (
-                expand(of_x / determinant, x_t).to(x_t) * x_t + expand(of_output / determinant, x_t).to(x_t) * output
-            )
+            return expand(of_x / determinant, x_t).to(x_t) * x_t + expand(of_output / determinant, x_t).to(x_t) * output
 
         return Estimate(self.schedule, t, x0=solve(q, -sigma), epsilon=solve(-p, alpha))
 
@@ -123,6 +127,7 @@ class PosteriorMean(nn.Module):
     """
 
     data: Tensor
+    half_square: Tensor
 
     def __init__(self, data: Tensor):
         super().__init__()

@@ -4,15 +4,18 @@
 """
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from explorer.denoiser import expand
 from explorer.schedules import Schedule
 
-GAP_95 = 1.358  # Kolmogorov's distribution is below this with probability 0.95
+KOLMOGOROV_95 = 1.358  # quantile 0.95 of Kolmogorov's distribution
 
 
 def diffuse(x0: Tensor, schedule: Schedule, t: Tensor | float, generator: torch.Generator) -> Tensor:
@@ -29,7 +32,7 @@ def step_kernel(schedule: Schedule, s: Tensor | float, t: Tensor | float) -> tup
 
 
 def diffuse_in_steps(x0: Tensor, schedule: Schedule, times: Tensor, generator: torch.Generator) -> Tensor:
-    """x at the last of `times`, (k,), rising from 0: each step adds its noise to the step before; (n, *shape)."""
+    """x at the last of `times`, (k,), which rise from 0: every step adds its own noise; (n, *shape)."""
     x = x0
     for s, t in pairwise(times):
         scale, std = step_kernel(schedule, s, t)
@@ -45,4 +48,36 @@ def cumulative_gap(a: Tensor, b: Tensor) -> tuple[float, float]:
     """
     values = torch.cat([a, b]).sort().values
     share_a, share_b = (torch.searchsorted(x.sort().values, values, right=True) / len(x) for x in (a, b))
-    return float((share_a - share_b).abs().max()), GAP_95 * math.sqrt(1 / len(a) + 1 / len(b))
+    return float((share_a - share_b).abs().max()), KOLMOGOROV_95 * math.sqrt(1 / len(a) + 1 / len(b))
+
+
+@dataclass(frozen=True)
+class Roads:
+    """The same pixels noised to the same time by one jump and by small steps, over sqrt(alpha^2 + sigma^2).
+
+    `jump` and `steps` are (draws, pixels); `mean` and `std`, (pixels,), are what theory says of both;
+    `gap` and `bound` are `cumulative_gap` of the pixel where it is largest.
+    """
+
+    jump: np.ndarray
+    steps: np.ndarray
+    mean: np.ndarray
+    std: np.ndarray
+    gap: float
+    bound: float
+
+
+def two_roads(
+    values: Sequence[float], schedule: Schedule, t: float, steps: int, draws: int = 4000, seed: int = 0
+) -> Roads:
+    """Noise each pixel of `values` to time t, `draws` times by each road; `steps` are equally long in t."""
+    generator = torch.Generator().manual_seed(seed)
+    x0 = torch.tensor(values).repeat(draws, 1)
+    alpha, sigma = float(schedule.alpha(t)), float(schedule.sigma(t))
+    size = math.hypot(alpha, sigma)
+    jump = diffuse(x0, schedule, t, generator) / size
+    times = torch.linspace(0, t, steps + 1, dtype=torch.float64)
+    walk = diffuse_in_steps(x0, schedule, times, generator) / size
+    gap, bound = max(cumulative_gap(*pair) for pair in zip(jump.T, walk.T, strict=True))
+    mean = alpha / size * np.asarray(values)
+    return Roads(jump.numpy(), walk.numpy(), mean, np.full_like(mean, sigma / size), gap, bound)

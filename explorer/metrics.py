@@ -1,5 +1,6 @@
 """How far samples are from data."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,7 +20,8 @@ def sliced_wasserstein(a: Tensor, b: Tensor, projections: int = 300, seed: int =
     quantile = (torch.arange(n, device=a.device) + 0.5) / n
 
     def quantiles(points: Tensor) -> Tensor:
-        ordered = (points @ directions).T.contiguous().sort(1).values
+        # NumPy's sort is several times faster than torch's, which also returns where each value came from
+        ordered = torch.from_numpy(np.sort((points @ directions).T.cpu().numpy(), axis=1)).to(points)
         return ordered if len(points) == n else ordered[:, (quantile * len(points)).long()]
 
     return float((quantiles(a) - quantiles(b)).square().mean().sqrt())

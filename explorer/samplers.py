@@ -294,7 +294,8 @@ def sample(
         denoiser, n, sampler, steps, seed, condition, negative_condition, guidance_scale, eta, x_init, times
     ):
         if keep == "last":
-            xs.clear(), x0s.clear(), ts.clear()
+            for kept in (xs, x0s, ts):
+                kept.clear()
         xs.append(step.x)
         ts.append(step.t)
         if step.x0 is not None:

@@ -42,14 +42,19 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.steps is None and self.max_seconds is None:
+        limits = [limit for limit in (self.steps, self.max_seconds) if limit is not None]
+        if not limits:
             raise ValueError("give steps, max_seconds, or both: training must know when to end")
+        if not all(0 <= limit < math.inf for limit in limits):
+            raise ValueError(f"steps and max_seconds must be finite and not negative, not {limits}")
         if self.batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, not {self.batch_size}")
         if not 0 <= self.ema_decay < 1:
             raise ValueError(f"ema_decay must lie in [0, 1), not {self.ema_decay}")
-        if not (self.learning_rate > 0 and math.isfinite(self.learning_rate)):
-            raise ValueError(f"learning_rate must be a positive number, not {self.learning_rate}")
+        if not 0 <= self.condition_dropout <= 1:
+            raise ValueError(f"condition_dropout must lie in [0, 1], not {self.condition_dropout}")
+        if not 0 < self.learning_rate <= 1e30:
+            raise ValueError(f"learning_rate must be a positive number, 1e30 at most, not {self.learning_rate}")
 
     def progress(self, step: int, seconds: float) -> float:
         """Share of the run that is done, in [0, 1], by the nearer limit."""
@@ -125,7 +130,7 @@ def _check(denoiser: Denoiser, values: Tensor, condition: Tensor | None) -> None
 
 def _batches(
     denoiser: Denoiser, values: Tensor, condition: Tensor | None, config: TrainConfig, first: int
-) -> Iterator[tuple[Tensor, ...]]:
+) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor, Tensor | None]]:
     """What each step from `first` on needs: network inputs, targets, log-SNR, weights, condition.
 
     Many small batches are drawn at once; the seed and the number of the group decide them.

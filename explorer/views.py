@@ -24,7 +24,7 @@ class View2D:
     x (frames, n, 2); x0 (frames - 1, n, 2); t (frames,); mesh (frames, lines, lines, 2) or None for a
     stochastic sampler; field and score (frames, lines, lines, 2): where the sampler moves a point of the
     stage, and the gradient of the log-density there; started (frames, k, 2) or None.
-    `samples` (n, 2) is the end of the run, `seconds` what sampling took, fields not counted.
+    `samples` (n, 2) is the end of the run, `seconds` what the walk of the points (and the mesh) took.
     """
 
     x: np.ndarray
@@ -71,28 +71,28 @@ def view_2d(
     schedule = denoiser.schedule
     stochastic = SAMPLERS[sampler].stochastic or bool(eta)
     times = sample_times(schedule, steps, SAMPLERS[sampler].spacing)
-    scale = view_scale(schedule, times)
-    generator = torch.Generator().manual_seed(seed)
-    x_init = torch.randn(n, 2, generator=generator) * schedule.sigma(times[0]).float()
+    scale = view_scale(schedule, times).float()
+    noise = torch.randn(n, 2, generator=torch.Generator().manual_seed(seed))
+    starts = [noise * schedule.sigma(times[0]).float()]
+    if not stochastic:
+        starts.append(_square(MESH_EXTENT, MESH_LINES) * scale[0])
+    x_init = torch.cat(starts)
 
     began = time.perf_counter()
-    run = sample(denoiser, n, sampler, steps, seed, eta=eta, x_init=x_init)
+    run = sample(denoiser, len(x_init), sampler, steps, seed, eta=eta, x_init=x_init)
     seconds = time.perf_counter() - began
 
-    def carried(starts: Tensor) -> Tensor:
-        walk = sample(denoiser, len(starts), sampler, steps, seed, eta=eta, x_init=starts * scale[0].float())
-        return walk.x / expand(scale, walk.x).float()
-
-    mesh = None
-    if not stochastic:
-        mesh = carried(_square(MESH_EXTENT, MESH_LINES)).reshape(-1, MESH_LINES, MESH_LINES, 2).numpy()
+    walk = run.x / expand(scale, run.x)
+    mesh = None if stochastic else walk[:, n:].reshape(-1, MESH_LINES, MESH_LINES, 2).numpy()
     started = None
     if start is not None:
-        started = carried(torch.tensor([start]).repeat(FAN if stochastic else 1, 1)).numpy()
+        x_init = torch.tensor([start]).repeat(FAN if stochastic else 1, 1) * scale[0]
+        fan = sample(denoiser, len(x_init), sampler, steps, seed, eta=eta, x_init=x_init)
+        started = (fan.x / expand(scale, fan.x)).numpy()
     field, score = fields_2d(denoiser, times[:-1])
     return View2D(
-        x=(run.x / expand(scale, run.x).float()).numpy(),
-        x0=run.x0.numpy(),
+        x=walk[:, :n].numpy(),
+        x0=run.x0[:, :n].numpy(),
         t=run.t.float().numpy(),
         mesh=mesh,
         field=np.concatenate([field, field[-1:]]),
@@ -110,16 +110,15 @@ def fields_2d(denoiser: Denoiser, times: Tensor) -> tuple[np.ndarray, np.ndarray
     With u = x / r and r = sqrt(alpha^2 + sigma^2), the flow moves u by (dx/dt - u dr/dt) / r; the sampler
     walks it backwards. Each is (frames, lines, lines, 2).
     """
-    schedule = denoiser.schedule
-    u = _square(EXTENT, FIELD_LINES)
-    field, score = [], []
-    for t in times:
-        alpha, sigma = schedule.alpha(t), schedule.sigma(t)
-        r = torch.hypot(alpha, sigma)
-        d_alpha, d_sigma = schedule.derivatives(t)
-        growth = (alpha * d_alpha + sigma * d_sigma) / r
-        estimate = denoiser.predict(u * r.float(), t)
-        field.append((u * growth.float() - estimate.velocity) / r.float())
-        score.append(estimate.score * r.float())
+    schedule, places = denoiser.schedule, _square(EXTENT, FIELD_LINES)
+    t = times.repeat_interleave(len(places))
+    u = places.repeat(len(times), 1)
+    alpha, sigma = schedule.alpha(t), schedule.sigma(t)
+    d_alpha, d_sigma = schedule.derivatives(t)
+    r = torch.hypot(alpha, sigma)
+    growth = expand((alpha * d_alpha + sigma * d_sigma) / r, u).float()
+    r = expand(r, u).float()
+    estimate = denoiser.predict(u * r, t)
     shape = (len(times), FIELD_LINES, FIELD_LINES, 2)
-    return torch.stack(field).reshape(shape).numpy(), torch.stack(score).reshape(shape).numpy()
+    field, score = (u * growth - estimate.velocity) / r, estimate.score * r
+    return field.reshape(shape).numpy(), score.reshape(shape).numpy()

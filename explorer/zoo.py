@@ -26,7 +26,11 @@ def to_bytes(denoiser: Denoiser, **about: str) -> bytes:
     from safetensors.torch import save
 
     tensors = {name: tensor.detach().contiguous() for name, tensor in denoiser.network.state_dict().items()}
-    described = {"size": denoiser.network.size, "schedule": denoiser.schedule.name, "prediction": denoiser.prediction}
+    described = {
+        "size": denoiser.network.size,
+        "schedule": denoiser.schedule.name,
+        "prediction": denoiser.prediction,
+    }
     return save(tensors, metadata={"explorer": json.dumps({**described, **about})})
 
 

@@ -1,4 +1,338 @@
-from explorer.ui.layout import begin_page, end_page
+from typing import TYPE_CHECKING
 
-begin_page("Core concepts", "")
+import numpy as np
+import streamlit as st
+
+from explorer.data.uploads import centred_square, read_image, white_on_black
+from explorer.ui.film import Strip, film, noising
+from explorer.ui.layout import (
+    Question,
+    begin_page,
+    check_yourself,
+    end_page,
+    mathematics,
+    page_link,
+    the_code,
+    what_to_notice,
+)
+from explorer.ui.pad import draw_image
+from explorer.ui.sheet import Row, sheet
+
+if TYPE_CHECKING:
+    from explorer.digit_walks import DigitWalk
+    from explorer.forward import Roads
+
+SCANS_OF_EACH = 174  # of the digit with the fewest
+SIZE = 28  # of a drawing or an upload
+COLUMNS = 11
+DRAWS = 4000
+IMAGES = 9
+RECALLED = 0.01  # a distance that an 8-bit screen does not show
+
+begin_page(
+    "Core concepts: the diffusion dance",
+    "You will see how noise is added to an image until nothing is left of it, and how the best possible "
+    "denoiser walks back from pure noise to an image.",
+)
+
+import explorer as ex  # noqa: E402
+from explorer.samplers import SAMPLERS  # noqa: E402  (torch: the title is on the screen by now)
+
+SCHEDULES = {name: "EDM" if name == "edm" else name.capitalize() for name in ex.schedule_names()}
+
+
+def choose(label: str, names: dict[str, str], default: str, key: str, width: int) -> str:
+    """A select box over the keys of `names`, kept in the URL."""
+    index = list(names).index(default)
+    return st.selectbox(label, names, index, names.__getitem__, key, width=width, bind="query-params")
+
+
+@st.cache_data(show_spinner=False)
+def scans_of(digit: int) -> np.ndarray:
+    """The first scans of a digit, (174, 8, 8) in [-1, 1]."""
+    from explorer.data.digits import digits
+
+    images, labels = digits()
+    return images[labels == digit][:SCANS_OF_EACH, 0].numpy()
+
+
+@st.cache_data(show_spinner=False)
+def curves(points: int = 121) -> dict[str, dict[str, np.ndarray]]:
+    """For each schedule t, alpha, sigma and log_snr, (points,), from its t_min to its t_max."""
+    tables = {}
+    for name in SCHEDULES:
+        schedule = ex.make_schedule(name)
+        t = schedule.times(points)[:-1].flip(0)
+        rows = {
+            "t": t,
+            "alpha": schedule.alpha(t),
+            "sigma": schedule.sigma(t),
+            "log_snr": schedule.log_snr(t),
+        }
+        tables[name] = {row: values.numpy() for row, values in rows.items()}
+    return tables
+
+
+def take_upload() -> None:
+    """Keeps the image of the file that was just chosen, or the sentence that says why there is none."""
+    file = st.session_state["core_upload"]
+    st.session_state.pop("core_upload_error", None)
+    if file is None:
+        st.session_state.pop("core_uploaded", None)
+        return
+    try:
+        grey = read_image(file.getvalue())
+        st.session_state["core_uploaded"] = white_on_black(centred_square(grey, SIZE))
+    except ValueError as error:
+        st.session_state["core_upload_error"] = str(error)
+
+
+def uploaded_image() -> np.ndarray | None:
+    """The upload, (28, 28) in [-1, 1], or None; it stays in the session when the page is left."""
+    formats = ["png", "jpg", "jpeg", "gif", "webp", "bmp"]
+    st.file_uploader("Your image", formats, key="core_upload", max_upload_size=10, on_change=take_upload)
+    if problem := st.session_state.get("core_upload_error"):
+        st.error(problem, icon=":material/image_not_supported:")
+    if "core_uploaded" not in st.session_state:
+        st.caption("Choose an image; until then, the scan is shown.")
+        return None
+    image, inverted = st.session_state["core_uploaded"]
+    turned = " Its ground is light, so it is shown inverted." if inverted else ""
+    st.caption(f"The centred square, scaled to {SIZE} x {SIZE} pixels.{turned}")
+    return image
+
+
+def drawn_image() -> np.ndarray | None:
+    """The drawing, (28, 28) in [-1, 1], or None."""
+    image = draw_image(key="core_pad", size=SIZE)
+    if image is None:
+        st.caption("Draw a digit; until then, the scan is shown.")
+    return image
+
+
+st.header("Forward: from data to noise", anchor=False)
+with st.container(horizontal=True):
+    sources = ["Scan", "Draw", "Upload"]
+    source = st.segmented_control(
+        "Image", sources, default="Scan", required=True, key="core_source", bind="query-params"
+    )
+    own = source != "Scan"
+    digit = st.selectbox("Digit", range(10), key="core_digit", width=90, bind="query-params", disabled=own)
+    scan = st.slider("Scan", 1, SCANS_OF_EACH, 3, key="core_scan", width=160, bind="query-params", disabled=own)
+    forward_name = choose("Schedule", SCHEDULES, "cosine", "core_schedule", width=130)
+    noise_seed = st.slider("Noise seed", 0, 99, key="core_seed", width=160, bind="query-params")
+
+image = scans_of(digit)[scan - 1]
+stage = st.container()
+if own:
+    hand, stage = st.columns([2, 3])
+    with hand:
+        given = drawn_image() if source == "Draw" else uploaded_image()
+    image = image if given is None else given
+with stage:
+    noising(image, curves(), schedule=forward_name, seed=noise_seed, key="core_noising")
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def roads_to(t: float, pixels: tuple[float, float], name: str, steps: int, seed: int) -> "Roads":
+    """Both roads to time t, from the same pixels."""
+    from explorer.forward import two_roads
+
+    return two_roads(pixels, ex.make_schedule(name), t, steps, DRAWS, seed)
+
+
+@st.fragment
+def one_jump_or_many_steps() -> None:
+    """Draws the same pixels at the same time, as they come by both roads."""
+    from explorer.vega import roads_chart
+
+    with st.container(horizontal=True):
+        t = st.slider("Time t", 0.05, 0.95, 0.25, 0.05, key="core_time", width=260, bind="query-params")
+        counts = [1, 2, 5, 10, 50, 200]
+        steps = st.select_slider("Small steps", counts, 50, key="core_small_steps", width=260, bind="query-params")
+    roads = roads_to(t, (float(image.min()), float(image.max())), forward_name, steps, noise_seed)
+    chart, table = st.columns([3, 2], vertical_alignment="center")
+    with chart:
+        alt = f"Histograms of two pixels at t = {t:.2f}: one jump, {steps} small steps, and theory."
+        st.vega_lite_chart(roads_chart(roads), alt=alt)
+    with table:
+        rows = {
+            "One jump": (roads.jump.mean(0), roads.jump.std(0)),
+            "Small steps": (roads.steps.mean(0), roads.steps.std(0)),
+            "Theory": (roads.mean, roads.std),
+        }
+        lines = ["| | dark pixel | bright pixel |", "|:--|--:|--:|"]
+        for road, numbers in rows.items():
+            cells = [f"{mean:.3f}\u00a0±\u00a0{std:.3f}" for mean, std in zip(*numbers, strict=True)]
+            lines.append(f"| {road} | {' | '.join(cells)} |")
+        st.markdown("\n".join(lines).replace("-0.", "\N{MINUS SIGN}0."))
+        st.caption(
+            "Mean ± standard deviation. The cumulative distributions of the two roads are at most "
+            f"{roads.gap:.3f} apart; two sets of {DRAWS:,} draws from one distribution stay below "
+            f"{roads.bound:.3f} in 95 of 100 cases."
+        )
+
+
+st.subheader("One jump or many small steps", anchor=False)
+st.markdown(
+    "Noise can be added a little at a time, or all at once. Here the darkest and the brightest pixel of "
+    f"the image go both ways to the same time, {DRAWS:,} times each."
+)
+one_jump_or_many_steps()
+
+st.subheader("One image, four schedules", anchor=False)
+st.markdown("The same image and the same noise at the same times. The number under each is its log-SNR.")
+noise = np.random.default_rng(noise_seed).standard_normal(image.shape)
+rows = []
+for name, curve in curves().items():
+    t = np.clip(np.linspace(0, 1, COLUMNS), curve["t"][0], curve["t"][-1])
+    alpha, sigma, log_snr = (np.interp(t, curve["t"], curve[row]) for row in ("alpha", "sigma", "log_snr"))
+    signal, spread = (part[:, None, None] / np.hypot(alpha, sigma)[:, None, None] for part in (alpha, sigma))
+    captions = [f"{value:+.1f}".replace("-", "\N{MINUS SIGN}") for value in log_snr.round(1) + 0.0]
+    alt = f"The image on the {SCHEDULES[name]} schedule at log-SNR {', '.join(captions)}"
+    rows.append(Row(SCHEDULES[name], signal * image + spread * noise, captions, alt))
+sheet(rows, [f"{t:.1f}" for t in np.linspace(0, 1, COLUMNS)])
+st.caption(
+    "The columns are times t. The very ends would be pure image and pure noise; each schedule stops short "
+    "of them, where the difference cannot be seen."
+)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def recall(name: str, sampler: str, steps: int, seed: int) -> "DigitWalk":
+    """Walks from noise under the exact denoiser of the scans."""
+    from explorer.data.digits import digits
+    from explorer.digit_walks import digit_walk
+
+    scans, _ = digits()
+    return digit_walk(ex.ideal_denoiser(scans, ex.make_schedule(name)), IMAGES, sampler, steps, seed)
+
+
+st.header("Reverse: from noise to data", anchor=False)
+st.markdown(
+    "Going back needs one thing: for a noisy image, the best guess of the clean one. For a finite set of "
+    "images this guess has a closed form, the average of them all, each weighted by how well it explains "
+    "what is seen. **Such a denoiser is exact, so it can only recall**: it knows these 1,797 scans and "
+    "nothing else. The next modules train networks that generalise."
+)
+with st.container(horizontal=True):
+    labels = {name: sampler.label for name, sampler in SAMPLERS.items()}
+    sampler = choose("Sampler", labels, "ddpm", "core_sampler", width=220)
+    counts = [1, 2, 5, 10, 20, 50, 100]
+    steps = st.select_slider("Steps", counts, 50, key="core_steps", width=160, bind="query-params")
+    reverse_name = choose("Schedule", SCHEDULES, "cosine", "core_reverse_schedule", width=130)
+    start_seed = st.slider("Start seed", 0, 99, key="core_start", width=160, bind="query-params")
+
+walk = recall(reverse_name, sampler, steps, start_seed)
+*distances, final = walk.distance
+at = [f"t = {t:.3f}" for t in walk.t]
+walked = [f"step {step} of {steps}, {time}" for step, time in enumerate(at)]
+guessed = [f"from x at {time}" for time in at[:-1]]
+found = [f"{distance.mean():.3f} away" for distance in distances]
+film(
+    [
+        Strip("The walk, x at time t", walk.x, walked, role="noise"),
+        Strip("Guess of the clean image", walk.guess, guessed, role="exact"),
+        Strip("Real scan nearest to the guess", walk.nearest, found, role="data"),
+    ],
+    key="core_film",
+    fps=max(1.0, steps / 5),
+    label="nine walks from noise to digits",
+)
+same = int((final < RECALLED).sum())
+scale = "(root mean square over the pixels, which run from \N{MINUS SIGN}1 to 1)"
+if same == IMAGES:
+    st.markdown(
+        f"**All {IMAGES} images are training scans**, of {', '.join(map(str, walk.label))}. The distance to "
+        f"the nearest scan is {final.max():.3f} {scale}."
+    )
+else:
+    st.markdown(
+        f"**{same} of {IMAGES} images are training scans.** The others are still averages of several, up to "
+        f"{final.max():.3f} away from the nearest scan {scale}: take more steps."
+    )
+
+what_to_notice(
+    "The histogram turns from the shades of the image into N(0, 1), whatever the image was. That is why "
+    "sampling can start from plain noise.",
+    "All schedules pass through the same images. They differ in when: on the linear one the digit is gone "
+    "long before it is on the cosine one.",
+    "Going back, the first guess is the same grey average for every start. It sharpens long before x does "
+    "and ends on a scan. With one step it stays the average.",
+)
+mathematics(
+    (
+        "**Schedule** and **time t** say how much image and how much noise there is. One jump reaches any time:",
+        r"q(x_t \mid x_0) = \mathcal N\big(\alpha_t\, x_0,\; \sigma_t^2 I\big), \qquad "
+        r"x_t = \alpha_t\, x_0 + \sigma_t\, \varepsilon, \quad \varepsilon \sim \mathcal N(0, I)",
+    ),
+    (
+        "**Small steps** go from each time $s$ to the next, $t$, with the kernel",
+        r"q(x_t \mid x_s) = \mathcal N\Big(\tfrac{\alpha_t}{\alpha_s}\, x_s,\; \sigma_{t|s}^2\, I\Big), \qquad "
+        r"\sigma_{t|s}^2 = \sigma_t^2 - \tfrac{\alpha_t^2}{\alpha_s^2}\, \sigma_s^2",
+    ),
+    (
+        "The curves are the signal that is left, the noise, and the number under each image of the four schedules:",
+        r"\bar\alpha_t = \frac{\alpha_t^2}{\alpha_t^2 + \sigma_t^2}, \qquad "
+        r"\text{log-SNR}_t = 2 \log \frac{\alpha_t}{\sigma_t}",
+    ),
+    (
+        "The exact denoiser's guess is the mean of the $N = 1797$ scans $x^{(i)}$, weighted by how well "
+        "each explains $x_t$:",
+        r"\mathbb E[x_0 \mid x_t] = \sum_{i=1}^{N} w_i\, x^{(i)}, \qquad w_i \propto "
+        r"\exp\Big(-\frac{\lVert x_t - \alpha_t\, x^{(i)} \rVert^2}{2 \sigma_t^2}\Big)",
+    ),
+    (
+        "**Sampler** DDPM draws each step from $t$ back to $s$ from the posterior, with the guess as $x_0$. "
+        "The others differ in how much noise they put back and in how they use the guesses:",
+        r"q(x_s \mid x_t, x_0) = \mathcal N\Big(\tfrac{\alpha_t}{\alpha_s} \tfrac{\sigma_s^2}{\sigma_t^2}\, x_t + "
+        r"\alpha_s \tfrac{\sigma_{t|s}^2}{\sigma_t^2}\, x_0,\; "
+        r"\sigma_{t|s}^2 \tfrac{\sigma_s^2}{\sigma_t^2}\, I\Big)",
+    ),
+)
+
+
+def show_code() -> None:
+    """What this page calls, with the settings of the reverse process."""
+    from explorer.denoiser import PosteriorMean
+    from explorer.forward import diffuse, diffuse_in_steps, step_kernel
+    from explorer.samplers import ddim
+
+    snippet = f"""
+import explorer as ex
+from explorer.data.digits import digits, nearest_scans
+
+scans, labels = digits()
+denoiser = ex.ideal_denoiser(scans, ex.make_schedule("{reverse_name}"))
+walk = ex.sample(denoiser, n={IMAGES}, sampler="{sampler}", steps={steps}, seed={start_seed})
+print(walk.x.shape, walk.x0.shape)  # every step, and the guess that led there
+index, distance = nearest_scans(walk.samples)
+print(labels[index], distance)  # which scans they are, and how far away"""
+    the_code(snippet.strip(), diffuse, step_kernel, diffuse_in_steps, PosteriorMean, ddim)
+
+
+show_code()
+check_yourself(
+    "core",
+    Question(
+        "You need a training example at t = 0.5. What is the cheapest exact way to make it?",
+        ["Run a chain of small steps up to 0.5", "Jump there at once", "Run the chain backwards from t = 1"],
+        "Jump there at once",
+        "Both roads give the same distribution, as the histograms show, and the jump is one line of code.",
+    ),
+    Question(
+        "Set Steps to 1 for the reverse process. What comes out?",
+        ["Sharp digits", "Nearly the same blurred image for every start", "Noise"],
+        "Nearly the same blurred image for every start",
+        "At t near 1 every scan explains the noise about equally well, so the best guess is the mean of all scans.",
+    ),
+    Question(
+        "The exact denoiser reaches the lowest training loss there is. Why is it no use as a generator?",
+        ["It is too inaccurate", "It can only return its training images", "It needs too many steps"],
+        "It can only return its training images",
+        "The distance to the nearest scan ends at zero. A network is useful because it does not reach that minimum.",
+    ),
+)
+st.markdown("Next, train a network that fills the space between its examples:")
+page_link("pages/geometry_lab.py")
 end_page()

@@ -26,7 +26,13 @@ from explorer.views import EXTENT
 
 OWN = {"drawing": "Draw your own", "image": "The dark parts of an image"}
 DATA = {name: name.replace("_", " ").capitalize() for name in toy2d_names()} | {"word": "A word"} | OWN
-PREDICTIONS = {"velocity": "Velocity", "epsilon": "Noise epsilon", "x0": "Clean point x0", "v": "v", "score": "Score"}
+PREDICTIONS = {
+    "velocity": "Velocity",
+    "epsilon": "Noise epsilon",
+    "x0": "Clean point x0",
+    "v": "v",
+    "score": "Score",
+}
 SCHEDULES = {"flow": "Flow", "cosine": "Cosine", "linear": "Linear", "edm": "EDM"}
 SAMPLERS = {name: sampler.label for name, sampler in samplers.SAMPLERS.items()}
 RATES = [1e-4, 1e-3, 5e-3, 2e-2, 1e-1, 1.0, 1e6]
@@ -34,8 +40,7 @@ EXAMPLES = [3, 10, 50, 200, 1000]
 
 begin_page(
     "Geometry lab",
-    "See a diffusion model as geometry: a field that carries a cloud of noise into a shape, learned in seconds "
-    "by a network that you train here.",
+    "See a diffusion model as geometry: a field, learned in seconds, that carries a cloud of noise into a shape.",
 )
 work.remember_visitor()
 work.renew_all()
@@ -43,7 +48,7 @@ work.renew_all()
 
 def choice(label: str, options: dict[str, str], key: str, help: str | None = None) -> str:
     """A select box over names, shared by the URL."""
-    return st.selectbox(label, list(options), format_func=options.get, key=key, help=help, bind="query-params")
+    return st.selectbox(label, list(options), format_func=options.__getitem__, key=key, help=help, bind="query-params")
 
 
 def side_controls(prefix: str, source: Source, default_sampler: str) -> Settings:
@@ -52,13 +57,21 @@ def side_controls(prefix: str, source: Source, default_sampler: str) -> Settings
         "What the network predicts",
         PREDICTIONS,
         f"{prefix}_objective",
-        help="The objective it is trained with. Each can be turned into the others; they differ in what is easy to learn.",
+        help="Each can be turned into the others; they differ in what is easy to learn.",
     )
-    schedule = choice("Schedule", SCHEDULES, f"{prefix}_schedule", help="How much signal and noise there is at each time.")
+    schedule = choice(
+        "Schedule", SCHEDULES, f"{prefix}_schedule", help="How much signal and noise there is at each time."
+    )
     ordered = {default_sampler: SAMPLERS[default_sampler]} | SAMPLERS
     sampler = choice("Sampler", ordered, f"{prefix}_sampler", help="How a sample walks from noise to data.")
     steps = st.slider(
-        "Steps", 1, 200, 30, key=f"{prefix}_steps", bind="query-params", help="Times visited between noise and data."
+        "Steps",
+        1,
+        200,
+        20,
+        key=f"{prefix}_steps",
+        bind="query-params",
+        help="Times visited between noise and data.",
     )
     eta = None
     if sampler == "ddim":
@@ -68,7 +81,7 @@ def side_controls(prefix: str, source: Source, default_sampler: str) -> Settings
         )  # fmt: skip
     exact = st.toggle(
         "Exact model", key=f"{prefix}_exact", bind="query-params",
-        help="The best possible denoiser of a few stored examples, in closed form: no network, no training. It can only recall.",
+        help="The best possible denoiser of a few stored examples, in closed form: it can only recall.",
     )  # fmt: skip
     examples = EXAMPLES[-1]
     if exact:
@@ -102,7 +115,9 @@ def image_source() -> tuple[Source, np.ndarray | None] | str:
     """The dark pixels of an upload, which stays in the session when the page is left."""
     from explorer.data.uploads import read_image
 
-    upload = st.file_uploader("Image", ["png", "jpg", "jpeg", "gif", "webp", "bmp"], key="geo_image", max_upload_size=10)
+    upload = st.file_uploader(
+        "Image", ["png", "jpg", "jpeg", "gif", "webp", "bmp"], key="geo_image", max_upload_size=10
+    )
     if upload is not None:
         try:
             grey = read_image(upload.getvalue())
@@ -120,23 +135,23 @@ def train_controls(recipe: Recipe, given: np.ndarray | None, prefix: str, title:
     busy = job is not None and not job.finished
     trained = models2d.shelf().get(recipe)
     resumable = trained is not None and trained.state is not None
-    with st.container(horizontal=True):
-        if busy and job is not None:
-            st.button("Stop", on_click=job.stop, icon=":material/stop:", key=f"{prefix}_stop")
-        else:
-            label = "Train again" if trained else title
-            if st.button(label, type="primary", icon=":material/model_training:", key=f"{prefix}_train"):
-                submit(recipe, given, resume=False)
-            if resumable and st.button(
-                "Resume", icon=":material/resume:", key=f"{prefix}_resume",
-                help="Go on from where it stopped, for the seconds chosen below.",
-            ):  # fmt: skip
-                submit(recipe, given, resume=True)
-            if trained and st.button("Reset", icon=":material/restart_alt:", key=f"{prefix}_reset"):
-                models2d.shelf().pop(recipe, None)
-                if job is not None:
-                    work.manager().forget(work.visitor(), job.id)
-                st.rerun()
+    if busy and job is not None:
+        st.button(f"Stop {title[6:]}", on_click=job.stop, icon=":material/stop:", key=f"{prefix}_stop")
+        return
+    if st.button(title, type="primary", icon=":material/model_training:", key=f"{prefix}_train"):
+        submit(recipe, given, resume=False)
+    if resumable and st.button(
+        "Resume", icon=":material/resume:", key=f"{prefix}_resume",
+        help="Go on from where it stopped, for as many seconds as chosen below.",
+    ):  # fmt: skip
+        submit(recipe, given, resume=True)
+    if trained and st.button(
+        "Reset", icon=":material/restart_alt:", key=f"{prefix}_reset", help="Forget what was trained here."
+    ):
+        models2d.shelf().pop(recipe, None)
+        if job is not None:
+            work.manager().forget(work.visitor(), job.id)
+        st.rerun()
 
 
 def submit(recipe: Recipe, given: np.ndarray | None, resume: bool) -> None:
@@ -182,7 +197,7 @@ def scene_of(
         denoiser, name, recipe.source, settings.sampler, settings.steps, settings.eta, n, seed,
         st.session_state.get("geo_start"), examples, given,
     )  # fmt: skip
-    training, fresh, _ = models2d.points_of(recipe.source, given)
+    training, fresh = models2d.points_of(recipe.source, given)
     caption = ""
     if not settings.exact and learned is None:
         caption = "No network is trained for these settings yet: this is the exact model."
@@ -220,7 +235,12 @@ def numbers(settings: Settings, run: models2d.Run) -> None:
             "between two fresh sets of 2,000 points. Smaller is better.",
         )  # fmt: skip
         st.metric("Network calls", run.view.evaluations, width="content", help="Each call moves all points at once.")
-        st.metric("Seconds", f"{run.view.seconds:.2f}", width="content", help="To sample all points, on this machine.")
+        st.metric(
+            "Seconds",
+            f"{run.view.seconds:.2f}",
+            width="content",
+            help="To move all points, and the mesh, on this machine.",
+        )
         if run.nearest is not None:
             st.metric(
                 "To the nearest example", f"{run.nearest:.3f}", width="content",
@@ -274,7 +294,12 @@ def take_away(settings: Settings, run: models2d.Run) -> None:
     learned = None if settings.exact else models2d.denoiser_of(settings.recipe)
     with st.container(horizontal=True):
         st.download_button(
-            "Paths as CSV", paths, "diffusion-explorer-paths.csv", "text/csv", on_click="ignore", icon=":material/table:"
+            "Paths as CSV",
+            paths,
+            "diffusion-explorer-paths.csv",
+            "text/csv",
+            on_click="ignore",
+            icon=":material/table:",
         )
         if learned:
             denoiser = learned[0]
@@ -302,29 +327,36 @@ def load_weights(source: Source) -> None:
         st.session_state["geo_weights_error"] = str(error)
         return
     st.session_state.pop("geo_weights_error", None)
-    models2d.adopt(Recipe(source, about["schedule"], about["prediction"]), denoiser)
-    st.session_state["geo_schedule"], st.session_state["geo_objective"] = about["schedule"], about["prediction"]
+    models2d.adopt(Recipe(source, about["schedule"], about["prediction"]), denoiser, about)
+    st.session_state["geo_schedule"], st.session_state["geo_objective"] = (
+        about["schedule"],
+        about["prediction"],
+    )
     st.session_state["geo_exact"] = False
 
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    with st.container(width=260):
+    with st.container(width=220):
         data_name = choice("Distribution", DATA, "geo_data")
+    actions = st.container(horizontal=True, width="content")
     compare = st.toggle(
-        "Compare two settings", key="geo_compare", bind="query-params", help="Side by side, on one clock and one seed."
+        "Compare two settings",
+        key="geo_compare",
+        bind="query-params",
+        help="Side by side, on one clock and one seed.",
     )
 if compare:
     stage = st.container()
     left, right = st.columns(2, gap="large")
 else:
-    stage, left = st.columns([2, 1], gap="large")
+    stage, left = st.columns([1, 1] if data_name == "drawing" else [2, 1], gap="large")
 with left:
     chosen = choose_source(data_name)
     if isinstance(chosen, str):
-        source, given, problem = Source("smiley"), None, chosen
-        st.warning(problem, icon=":material/draw:")
+        st.warning(chosen, icon=":material/draw:")
+        source, given = Source("smiley"), None
     else:
-        (source, given), problem = chosen, None
+        source, given = chosen
     if compare:
         st.markdown("**Left**")
     sides = [side_controls("geo", source, "heun")]
@@ -350,26 +382,22 @@ def the_stage() -> None:
             models2d.absorb(recipe, job)
     if running and all(job is None or job.finished for job in jobs.values()):
         st.rerun()
-    moment = replay_slider(side_a.recipe)
+    for recipe, job in jobs.items():
+        training_report(recipe, job, PREDICTIONS[recipe.prediction])
+    moment = None if running else replay_slider(side_a.recipe)
     scenes, runs = [], []
     for side in sides:
         shown = moment if side.recipe == side_a.recipe else None
         scene, run = scene_of(side, given, n, seed, shown, label_of(side))
         scenes.append(scene)
         runs.append(run)
-    player(scenes, key="geo_player", on_start=set_start, extent=EXTENT, height=430)
-    for recipe, job in jobs.items():
-        training_report(recipe, job, PREDICTIONS[recipe.prediction])
+    player(scenes, key="geo_player", on_start=set_start, extent=EXTENT, height=400)
+    if "geo_start" in st.session_state and st.button("Clear the started particle", icon=":material/close:"):
+        del st.session_state["geo_start"]
+        st.rerun(scope="fragment")
     for column, side, run in zip(st.columns(len(sides)), sides, runs, strict=True):
         with column:
             numbers(side, run)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        titles = ["Train"] if len(recipes) == 1 else ["Train left", "Train right"]
-        for number, (recipe, title) in enumerate(zip(recipes, titles, strict=True)):
-            train_controls(recipe, given, f"geo_{number}", title)
-        if "geo_start" in st.session_state and st.button("Clear the started particle", icon=":material/close:"):
-            del st.session_state["geo_start"]
-            st.rerun()
     trained = models2d.shelf().get(side_a.recipe)
     if trained is not None and len(trained.curve):
         from explorer.charts import training_chart
@@ -380,8 +408,14 @@ def the_stage() -> None:
         take_away(side_a, runs[0])
 
 
+ready = not isinstance(chosen, str)
+if ready:
+    with actions:
+        titles = ["Train"] if len(recipes) == 1 else ["Train left", "Train right"]
+        for number, (recipe, title) in enumerate(zip(recipes, titles, strict=True)):
+            train_controls(recipe, given, f"geo_{number}", title)
 with stage:
-    if problem:
+    if not ready:
         st.info("The stage appears here once there is something to learn from.", icon=":material/scatter_plot:")
     else:
         the_stage()
@@ -413,8 +447,10 @@ mathematics(
     ),
     (
         "**Sampler** and **eta** decide the step from $t$ to $s$: eta 0 is DDIM, eta 1 is DDPM:",
-        r"x_s = \alpha_s \hat x_0 + \sqrt{\sigma_s^2 - \eta^2 \tilde\sigma^2}\,\hat\varepsilon + \eta\,\tilde\sigma\, z, "
-        r"\qquad \tilde\sigma^2 = \frac{\sigma_s^2}{\sigma_t^2}\Bigl(\sigma_t^2 - \frac{\alpha_t^2}{\alpha_s^2}\sigma_s^2\Bigr)",
+        r"x_s = \alpha_s \hat x_0 + \sqrt{\sigma_s^2 - \eta^2 \tilde\sigma^2}\,\hat\varepsilon "
+        r"+ \eta\,\tilde\sigma\, z, \qquad "
+        r"\tilde\sigma^2 = \frac{\sigma_s^2}{\sigma_t^2}"
+        r"\Bigl(\sigma_t^2 - \frac{\alpha_t^2}{\alpha_s^2}\sigma_s^2\Bigr)",
     ),
     (
         "The **exact model** averages its examples, each weighted by how likely it is to have become $x_t$:",
@@ -429,7 +465,9 @@ data_line = (
     else f"points = ex.toy2d({source.name!r}, n=20_000, seed=0{text})"
 )
 if side_a.exact:
-    model_lines = f"denoiser = ex.ideal_denoiser(points[:{side_a.examples}], ex.make_schedule({side_a.recipe.schedule!r}))"
+    model_lines = (
+        f"denoiser = ex.ideal_denoiser(points[:{side_a.examples}], ex.make_schedule({side_a.recipe.schedule!r}))"
+    )
 else:
     model_lines = (
         f"denoiser = ex.make_denoiser_2d(seed=0, schedule={side_a.recipe.schedule!r}, "
@@ -442,7 +480,8 @@ else:
 eta_text = f", eta={side_a.eta}" if side_a.eta else ""
 the_code(
     f"import explorer as ex\n\n{data_line}\n{model_lines}\n"
-    f"trajectory = ex.sample(denoiser, n={n}, sampler={side_a.sampler!r}, steps={side_a.steps}, seed={seed}{eta_text})\n"
+    f"trajectory = ex.sample(denoiser, n={n}, sampler={side_a.sampler!r}, steps={side_a.steps}, "
+    f"seed={seed}{eta_text})\n"
     "print(ex.sliced_wasserstein(trajectory.samples, points[:2000]))",
     samplers.SAMPLERS[side_a.sampler].walk,
     denoising.PosteriorMean if side_a.exact else training.train,

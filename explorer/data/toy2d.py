@@ -21,8 +21,8 @@ def smiley(n: int, rng: Rng) -> np.ndarray:
     eye = np.stack([disc * np.cos(angle), 1.4 * disc * np.sin(angle)], 1)
     places = [
         np.stack([np.cos(angle), np.sin(angle)], 1),
-        eye + [-0.36, 0.34],
-        eye + [0.36, 0.34],
+        eye + np.array([-0.36, 0.34]),
+        eye + np.array([0.36, 0.34]),
         0.58 * np.stack([np.cos(mouth), np.sin(mouth)], 1),
     ]
     points = np.stack(places, 1)[np.arange(n), part]
@@ -81,9 +81,7 @@ def pinwheel(n: int, rng: Rng) -> np.ndarray:
     along = 1 + 0.3 * rng.standard_normal(n)
     across = 0.1 * rng.standard_normal(n)
     angle = 2 * math.pi * arm / 5 + 0.25 * np.exp(along)
-    return np.stack(
-        [along * np.cos(angle) - across * np.sin(angle), along * np.sin(angle) + across * np.cos(angle)], 1
-    )
+    return np.stack([along * np.cos(angle) - across * np.sin(angle), along * np.sin(angle) + across * np.cos(angle)], 1)
 
 
 def eight_gaussians(n: int, rng: Rng) -> np.ndarray:
@@ -173,10 +171,13 @@ def points_from_image(grey: np.ndarray, n: int = 2000, seed: int = 0) -> Tensor:
     """n points on the dark pixels of a grey image, (height, width) in [0, 1]; (n, 2) float32, unit scale.
 
     Darkness counts from the image's own middle between darkest and lightest. Raises ValueError for an
-    image of one grey.
+    image of one grey, of another shape, or with values that are not finite.
     """
-    low, high = float(grey.min()), float(grey.max())
-    if not high - low > 0.05:
+    grey = np.asarray(grey, dtype=float)
+    if grey.ndim != 2 or grey.size == 0 or not np.isfinite(grey).all():
+        raise ValueError(f"an image is a table of finite grey values, not an array of shape {grey.shape}")
+    low, high = grey.min(), grey.max()
+    if high - low <= 0.05:
         raise ValueError("this image has one shade only; choose one with dark marks on a light ground")
     density = np.clip(1 - 2 * (grey - low) / (high - low), 0, None)
     points = _from_density(density, n, np.random.default_rng(seed))

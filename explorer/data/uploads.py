@@ -24,9 +24,7 @@ def read_image(content: bytes) -> np.ndarray:
     if not content:
         raise ValueError("This file is empty. Choose a PNG, JPEG, GIF, WebP or BMP image.")
     if len(content) > MOST_BYTES:
-        raise ValueError(
-            f"This file has {len(content) / 1e6:.1f} MB. Choose one of at most {MOST_BYTES / 1e6:.0f} MB."
-        )
+        raise ValueError(f"This file has {len(content) / 1e6:.1f} MB. Choose one of at most {MOST_BYTES / 1e6:.0f} MB.")
     try:
         image = Image.open(io.BytesIO(content), formats=FORMATS)
     except Image.DecompressionBombError:
@@ -42,9 +40,7 @@ def read_image(content: bytes) -> np.ndarray:
         try:
             return _grey(image)
         except Exception as error:  # decoders raise many kinds for broken data
-            raise ValueError(
-                "This image is damaged or cut short. Save it again and choose the new file."
-            ) from error
+            raise ValueError("This image is damaged or cut short. Save it again and choose the new file.") from error
 
 
 def _check_size(width: int, height: int) -> None:

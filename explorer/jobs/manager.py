@@ -287,9 +287,7 @@ class JobManager:
                 error = f"A worker process could not be started: {cause}."
             with self._changed:
                 self._serving.discard(job)
-                self._finish(
-                    job, "failed" if error else "stopped" if job.state == "stopping" else "done", error
-                )
+                self._finish(job, "failed" if error else "stopped" if job.state == "stopping" else "done", error)
                 job._process = None
             if process and job._killed:
                 process.wait()

@@ -66,7 +66,13 @@ def train_2d(params: dict[str, Any], arrays: Arrays, stop: Callable[[], bool]) -
     def progress(event: ex.TrainEvent) -> Event:
         share = config.progress(event.step, event.seconds)
         remaining = event.seconds * (1 / share - 1) if share else None
-        data = {"step": event.step, "seconds": event.seconds, "share": share, "loss": smoothed, "remaining": remaining}
+        data = {
+            "step": event.step,
+            "seconds": event.seconds,
+            "share": share,
+            "loss": smoothed,
+            "remaining": remaining,
+        }
         return Event("progress", data, {"curve": np.array(curve, dtype=np.float32).reshape(-1, 2)})
 
     try:

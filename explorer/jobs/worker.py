@@ -89,9 +89,7 @@ def run(order: Order, outbox: Outbox) -> str | None:
         if getattr(error, "sentence", False):
             return str(error)
         traceback.print_exc()
-        return (
-            f"The job failed: {type(error).__name__}: {str(error)[:500]}. The server's log has the details."
-        )
+        return f"The job failed: {type(error).__name__}: {str(error)[:500]}. The server's log has the details."
     return None
 
 

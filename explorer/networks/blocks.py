@@ -14,8 +14,8 @@ def build(make: Callable[[], Network], seed: int) -> Network:
     """The network that `make` returns, its weights drawn from `seed` and not from the global generator.
 
     It is made on the meta device, where nothing is drawn; weight matrices then get the uniform
-    initialisation of He et al. 2015 that torch's own layers use, and modules with a method
-    `draw(generator)` fill what is theirs.
+    initialisation of He et al. 2015 that torch's own layers use, and modules that are `Drawn`
+    fill what is theirs. Raises TypeError for any other module with weights or buffers of its own.
     """
     with torch.device("meta"):
         network = make()
@@ -26,14 +26,21 @@ def build(make: Callable[[], Network], seed: int) -> Network:
             bound = 1 / math.sqrt(module.weight[0].numel())
             for parameter in module.parameters(recurse=False):
                 nn.init.uniform_(parameter, -bound, bound, generator=generator)
-        elif hasattr(module, "reset_parameters"):
-            module.reset_parameters()
-        if hasattr(module, "draw"):
+        elif isinstance(module, Drawn):
             module.draw(generator)
+        elif [*module.parameters(recurse=False), *module.buffers(recurse=False)]:
+            raise TypeError(f"build does not know how to fill a {type(module).__name__}; make it Drawn")
     return network
 
 
-class FourierFeatures(nn.Module):
+class Drawn(nn.Module):
+    """A module that fills its own weights or buffers."""
+
+    def draw(self, generator: torch.Generator) -> None:
+        raise NotImplementedError
+
+
+class FourierFeatures(Drawn):
     """cos and sin of `count` random projections of a vector of `width` (Tancik et al. 2020).
 
     Maps (n, width) to (n, 2 count); the frequencies are fixed, normal with standard deviation `scale`.

@@ -20,7 +20,7 @@ class MLP(nn.Module):
 
     def __init__(self, width: int = 64, depth: int = 3, features: int = 32, dimensions: int = 2):
         super().__init__()
-        self.size = {"width": width, "depth": depth, "features": features, "dimensions": dimensions}
+        self.size: dict[str, int] = {"width": width, "depth": depth, "features": features, "dimensions": dimensions}
         self.place = FourierFeatures(dimensions, features, scale=2.0)
         self.noise_level = FourierFeatures(1, 8, scale=0.3)
         self.gate = nn.Sequential(nn.Linear(17, 16), nn.Tanh(), nn.Linear(16, 2))
@@ -37,8 +37,6 @@ class MLP(nn.Module):
         return through[:, None] * x + (1 + gain[:, None]) * out
 
 
-def make_denoiser_2d(
-    seed: int = 0, schedule: str = "flow", prediction: str = "velocity", **size: int
-) -> Denoiser:
+def make_denoiser_2d(seed: int = 0, schedule: str = "flow", prediction: str = "velocity", **size: int) -> Denoiser:
     """The lab's default 2D model, untrained; `size` takes MLP's width, depth, features. Seeded by `seed`."""
     return Denoiser(build(lambda: MLP(**size), seed), make_schedule(schedule), prediction, shape=(2,))

@@ -9,6 +9,8 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
+from explorer.ui import work
+
 NAME = "Diffusion Explorer"
 SIDEBAR_WIDTH = 230  # CSS pixels
 TITLES = {
@@ -30,7 +32,13 @@ class Question:
 def begin_page(title: str, lead: str) -> None:
     """Set up a page that runs inside the course or alone: title, and one sentence of what you will learn."""
     _enter_course()
-    st.set_page_config(page_title=f"{title} · {NAME}", page_icon=":material/grain:", layout="wide", initial_sidebar_state=SIDEBAR_WIDTH)
+    work.share_cores()
+    st.set_page_config(
+        page_title=f"{title} · {NAME}",
+        page_icon=":material/grain:",
+        layout="wide",
+        initial_sidebar_state=SIDEBAR_WIDTH,
+    )
     st.title(title, anchor=False)
     st.markdown(lead)
 

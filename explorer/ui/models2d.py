@@ -1,7 +1,9 @@
 """The Geometry lab's data and models: where points come from, and which denoiser answers for some settings."""
 
 import hashlib
+import statistics
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,23 +78,22 @@ def digest(points: np.ndarray) -> str:
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def points_of(source: Source, _given: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Training points (20,000, 2), and two sets of fresh ones (2,000, 2), for distances and their floor.
+def points_of(source: Source, _given: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Training points (20,000, 2), and fresh ones (2,000, 2) that no model has seen.
 
     `_given` is the drawing (m, 2) or grey image (height, width) whose digest the source carries.
     """
+    return _draw(source, _given, TRAINING_POINTS, 0), _draw(source, _given, FRESH_POINTS, 1)
+
+
+def _draw(source: Source, given: np.ndarray | None, n: int, seed: int) -> np.ndarray:
     import explorer as ex
     from explorer.data.toy2d import points_from_drawing, points_from_image
 
-    def draw(n: int, seed: int) -> np.ndarray:
-        if source.name == "drawing":
-            return points_from_drawing(_given, n, seed).numpy()
-        if source.name == "image":
-            return points_from_image(_given, n, seed).numpy()
-        options = {"text": source.text} if source.name == "word" else {}
-        return ex.toy2d(source.name, n, seed, **options).numpy()
-
-    return draw(TRAINING_POINTS, 0), draw(FRESH_POINTS, 1), draw(FRESH_POINTS, 2)
+    if given is not None:
+        return (points_from_drawing if source.name == "drawing" else points_from_image)(given, n, seed).numpy()
+    options = {"text": source.text} if source.name == "word" else {}
+    return ex.toy2d(source.name, n, seed, **options).numpy()
 
 
 def shelf() -> dict[Recipe, Trained]:
@@ -151,12 +152,12 @@ def rebuild(recipe: Recipe, trained: Trained, vector: np.ndarray) -> "Denoiser":
     return denoiser
 
 
-def adopt(recipe: Recipe, denoiser: "Denoiser") -> None:
-    """Put a model that was loaded from a file on the shelf."""
+def adopt(recipe: Recipe, denoiser: "Denoiser", about: dict[str, Any]) -> None:
+    """Put a model that was loaded from a file on the shelf; `about` is what the file says of it."""
     import torch
 
     vector = torch.cat([parameter.detach().flatten() for parameter in denoiser.parameters()]).numpy()
-    model = Trained(dict(denoiser.network.size), buffers=dict(denoiser.network.named_buffers()))
+    model = Trained(about["size"], buffers=dict(denoiser.network.named_buffers()))
     model.snapshots[0] = ({"step": 0, "seconds": 0.0, "distance": None}, vector)
     keep(recipe, model)
 
@@ -192,14 +193,25 @@ def run(
     import explorer as ex
     from explorer.views import view_2d
 
-    training, fresh, other = (torch.tensor(points) for points in points_of(source, _given))
+    training, fresh = (torch.tensor(points) for points in points_of(source, _given))
     view = view_2d(_denoiser, n, sampler, steps, seed, eta, start)
     samples = torch.tensor(view.samples).nan_to_num()
     nearest = None
     if examples is not None:
         nearest = float(torch.cdist(samples, training[:examples]).min(1).values.median())
     distance = ex.sliced_wasserstein(samples, fresh)
-    return Run(view, distance, ex.sliced_wasserstein(other, fresh), nearest)
+    return Run(view, distance, floor_of(source, _given), nearest)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def floor_of(source: Source, _given: np.ndarray | None) -> float:
+    """What a perfect model would reach: the distance between two fresh sets, median over 5 pairs."""
+    import torch
+
+    import explorer as ex
+
+    sets = [torch.tensor(_draw(source, _given, FRESH_POINTS, 1 + seed)) for seed in range(6)]
+    return statistics.median(ex.sliced_wasserstein(*pair) for pair in pairwise(sets))
 
 
 def job_for(recipe: Recipe) -> Job | None:
@@ -212,7 +224,7 @@ def start_training(
     recipe: Recipe, given: np.ndarray | None, config: dict[str, Any], size: dict[str, int], resume: bool
 ) -> None:
     """Submit a training job. Raises `JobRefused` with a sentence."""
-    training, fresh, _ = points_of(recipe.source, given)
+    training, fresh = points_of(recipe.source, given)
     params: dict[str, Any] = {
         "recipe": asdict(recipe),
         "schedule": recipe.schedule,
@@ -248,4 +260,3 @@ def absorb(recipe: Recipe, job: Job) -> None:
         trained.state = (latest["state"].data, latest["state"].arrays)
     if trained.snapshots or trained.state:
         keep(recipe, trained)
-

@@ -30,9 +30,7 @@ def sheet(rows: Sequence[Row], head: Sequence[str]) -> None:
     cells = "".join(_cell(text) for text in head)
     parts = [f'<div style="display: contents" aria-hidden="true">{cells}</div>']
     for row in rows:
-        tiles = "".join(
-            _cell(caption, _png(image)) for image, caption in zip(row.images, row.captions, strict=True)
-        )
+        tiles = "".join(_cell(caption, _png(image)) for image, caption in zip(row.images, row.captions, strict=True))
         title = f'<strong style="grid-column: 1 / -1; margin-top: 0.5rem">{html.escape(row.title)}</strong>'
         label = html.escape(row.alt, quote=True)
         parts.append(f'{title}<div role="img" aria-label="{label}" style="display: contents">{tiles}</div>')
@@ -42,9 +40,7 @@ def sheet(rows: Sequence[Row], head: Sequence[str]) -> None:
 
 def _cell(text: str, source: str | None = None) -> str:
     image = (
-        f'<img src="{source}" alt="" style="display: block; width: 100%; image-rendering: pixelated">'
-        if source
-        else ""
+        f'<img src="{source}" alt="" style="display: block; width: 100%; image-rendering: pixelated">' if source else ""
     )
     return f'<div style="text-align: center">{image}<span style="{_FAINT}">{html.escape(text)}</span></div>'
 

@@ -1,7 +1,9 @@
 """Background work of this visitor: who they are, and the jobs that run for them."""
 
+import os
 import re
 import secrets
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +14,13 @@ from explorer.ui.components import component
 
 COOKIE = "explorer_visitor"
 _visit = component("visit")
+
+
+def share_cores() -> None:
+    """One thread for each page: small models answer sooner so than on threads that wait for the workers' cores."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch reads it when it is first imported
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
 
 
 @st.cache_resource(show_spinner=False)
@@ -26,7 +35,7 @@ def visitor() -> str:
     It lives in a cookie, which JavaScript sets on the first visit; until then in the session.
     """
     if "visitor" not in st.session_state:
-        kept = st.context.cookies.get(COOKIE, "")
+        kept = str(st.context.cookies.get(COOKIE, ""))
         st.session_state["visitor"] = kept if re.fullmatch(r"[0-9a-f]{32}", kept) else secrets.token_hex(16)
     return st.session_state["visitor"]
 

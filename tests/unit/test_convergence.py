@@ -72,9 +72,8 @@ def error(name: str, schedule: Schedule, steps: int) -> Tensor:
     """Root mean squared error of x / alpha at the clean end, on a grid uniform in log-SNR."""
     levels = torch.linspace(NOISY, CLEAN, steps + 1, dtype=torch.float64)
     points = points_of(schedule, schedule.time_of_log_snr(levels))
-    x = START * math.hypot(points[0].alpha, points[0].sigma)
-    for x, _ in SAMPLERS[name].walk(exact(schedule, points), x, points, no_noise):  # noqa: B007
-        pass
+    start = START * math.hypot(points[0].alpha, points[0].sigma)
+    *_, (x, _) = SAMPLERS[name].walk(exact(schedule, points), start, points, no_noise)
     return (x / points[-1].alpha - reference()).square().mean().sqrt()
 
 

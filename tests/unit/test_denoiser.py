@@ -108,7 +108,9 @@ def test_the_velocity_is_the_derivative_of_x_t(schedule: Any) -> None:
 @every_prediction
 def test_one_time_for_all_or_one_each(prediction: str) -> None:
     x = normal(3, 1, 4, 4).float()
-    denoiser = Denoiser(Answer(normal(3, 1, 4, 4, seed=1).float()), make_schedule("cosine"), prediction, shape=(1, 4, 4))
+    denoiser = Denoiser(
+        Answer(normal(3, 1, 4, 4, seed=1).float()), make_schedule("cosine"), prediction, shape=(1, 4, 4)
+    )
     alone = denoiser.predict(x, 0.4)
     for times in (torch.tensor(0.4), torch.full((3,), 0.4), torch.full((3,), 0.4, dtype=torch.float64)):
         estimate = denoiser.predict(x, times)

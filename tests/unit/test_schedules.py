@@ -90,9 +90,7 @@ def test_derivatives_are_the_limits_of_differences(schedule: Schedule, share: fl
 def test_the_log_snr_can_be_turned_back_into_a_time(schedule: Schedule, share: float) -> None:
     t = time_at(schedule, share)
     log_snr = schedule.log_snr(t)
-    torch.testing.assert_close(
-        schedule.log_snr(schedule.time_of_log_snr(log_snr)), log_snr, rtol=1e-9, atol=1e-9
-    )
+    torch.testing.assert_close(schedule.log_snr(schedule.time_of_log_snr(log_snr)), log_snr, rtol=1e-9, atol=1e-9)
     assert float(schedule.time_of_log_snr(log_snr)) == pytest.approx(t, rel=1e-6)
 
 
