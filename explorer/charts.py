@@ -1,5 +1,6 @@
 """Data in, chart out: Altair charts that follow the app's theme."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,8 +9,12 @@ import numpy as np
 
 
 def training_chart(curve: np.ndarray, history: Sequence[Mapping[str, Any]], floor: float) -> alt.VConcatChart:
-    """Loss against step, curve (k, 2), above the distance of each snapshot, with its floor."""
-    loss = alt.Data(values=[{"step": float(step), "loss": float(value)} for step, value in curve])
+    """Loss against step, curve (k, 2), above the distance of each snapshot, with its floor.
+
+    Values that are not finite, as a run that diverges may have, are left out.
+    """
+    finite = curve[np.isfinite(curve).all(1)]
+    loss = alt.Data(values=[{"step": float(step), "loss": float(value)} for step, value in finite])
     losses = (
         alt.Chart(loss, height=110)
         .mark_line(strokeWidth=1.5)
@@ -19,7 +24,11 @@ def training_chart(curve: np.ndarray, history: Sequence[Mapping[str, Any]], floo
         )
     )
     rows = alt.Data(
-        values=[{"step": about["step"], "distance": about["distance"], "floor": floor} for about in history]
+        values=[
+            {"step": about["step"], "distance": about["distance"], "floor": floor}
+            for about in history
+            if math.isfinite(about["distance"])
+        ]
     )
     points = (
         alt.Chart(rows, height=110)

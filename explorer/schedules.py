@@ -141,7 +141,7 @@ class Table(Schedule):
     def _piece(self, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Position k + f in the table of each time, as integer k and fraction f, and the slope of the piece."""
         n = len(self.betas)
-        table = self.table.to(t.dtype)
+        table = self.table.to(t)
         position = t * n - 1
         k = position.floor().long().clamp(0, max(n - 2, 0))
         slope = table[(k + 1).clamp(max=n - 1)] - table[k]
@@ -169,7 +169,7 @@ class Table(Schedule):
     def time_of_log_snr(self, log_snr: Tensor | float) -> Tensor:
         value = _tensor(log_snr)
         n = len(self.betas)
-        rising = -self.table.to(value.dtype)
+        rising = -self.table.to(value)
         k = (torch.searchsorted(rising, -value.contiguous()) - 1).clamp(0, max(n - 2, 0))
         slope = rising[(k + 1).clamp(max=n - 1)] - rising[k]
         fraction = (-value - rising[k]) / torch.where(slope > 0, slope, torch.ones_like(slope))

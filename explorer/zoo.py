@@ -18,7 +18,7 @@ from explorer.schedules import SCHEDULES, make_schedule
 
 FOLDER = Path(__file__).parents[1] / "assets" / "weights"
 LARGEST_FILE = 20 * 2**20
-LARGEST_SIZE = {"width": 512, "depth": 12, "features": 256, "dimensions": 2}
+SIZES = {"width": range(1, 513), "depth": range(1, 13), "features": range(1, 257), "dimensions": range(2, 3)}
 
 
 def to_bytes(denoiser: Denoiser, **about: str) -> bytes:
@@ -50,10 +50,10 @@ def from_bytes(content: bytes) -> tuple[Denoiser, dict[str, Any]]:
         length = int.from_bytes(content[:8], "little")
         about = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["explorer"])
         size, schedule, prediction = about["size"], about["schedule"], about["prediction"]
-        known = schedule in SCHEDULES and prediction in PREDICTIONS and set(size) <= set(LARGEST_SIZE)
-    except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
+        known = schedule in SCHEDULES and prediction in PREDICTIONS
+        sensible = known and all(type(n) is int and n in SIZES[name] for name, n in size.items())
+    except (SafetensorError, AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError("This is not a file of weights from this lab; choose one that it saved.") from error
-    sensible = known and all(type(n) is int and 1 <= n <= LARGEST_SIZE[name] for name, n in size.items())
     if not sensible:
         raise ValueError("This file describes a model that this lab does not know.")
     network = build(lambda: MLP(**size), seed=0)

@@ -113,9 +113,7 @@ def drawn_image() -> np.ndarray | None:
 st.header("Forward: from data to noise", anchor=False)
 with st.container(horizontal=True):
     sources = ["Scan", "Draw", "Upload"]
-    source = st.segmented_control(
-        "Image", sources, default="Scan", required=True, key="core_source", bind="query-params"
-    )
+    source = st.radio("Image", sources, horizontal=True, key="core_source", width="content", bind="query-params")
     own = source != "Scan"
     digit = st.selectbox("Digit", range(10), key="core_digit", width=90, bind="query-params", disabled=own)
     scan = st.slider("Scan", 1, SCANS_OF_EACH, 3, key="core_scan", width=160, bind="query-params", disabled=own)
@@ -163,9 +161,10 @@ def one_jump_or_many_steps() -> None:
         }
         lines = ["| | dark pixel | bright pixel |", "|:--|--:|--:|"]
         for road, numbers in rows.items():
-            cells = [f"{mean:.3f}\u00a0±\u00a0{std:.3f}" for mean, std in zip(*numbers, strict=True)]
-            lines.append(f"| {road} | {' | '.join(cells)} |")
-        st.markdown("\n".join(lines).replace("-0.", "\N{MINUS SIGN}0."))
+            cells = [road, *(f"{mean:.3f} ± {std:.3f}" for mean, std in zip(*numbers, strict=True))]
+            row = "|".join(cells).replace(" ", "\N{NO-BREAK SPACE}").replace("-", "\N{MINUS SIGN}")
+            lines.append(f"|{row}|")
+        st.markdown("\n".join(lines))
         st.caption(
             "Mean ± standard deviation. The cumulative distributions of the two roads are at most "
             f"{roads.gap:.3f} apart; two sets of {DRAWS:,} draws from one distribution stay below "
@@ -233,7 +232,7 @@ film(
     [
         Strip("The walk, x at time t", walk.x, walked, role="noise"),
         Strip("Guess of the clean image", walk.guess, guessed, role="exact"),
-        Strip("Real scan nearest to the guess", walk.nearest, found, role="data"),
+        Strip("Nearest real scan", walk.nearest, found, role="data"),
     ],
     key="core_film",
     fps=max(1.0, steps / 5),

@@ -91,6 +91,12 @@ def side_controls(prefix: str, source: Source, default_sampler: str) -> Settings
     return Settings(Recipe(source, schedule, prediction), sampler, steps, eta, exact, examples)
 
 
+def sentence(error: ValueError) -> str:
+    """What an error says, from a capital letter to a full stop."""
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
 def choose_source(name: str) -> tuple[Source, np.ndarray | None] | str:
     """The distribution and what the person gave for it; a sentence when there is nothing to learn from yet."""
     if name == "word":
@@ -98,7 +104,7 @@ def choose_source(name: str) -> tuple[Source, np.ndarray | None] | str:
         try:
             models2d.points_of(Source(name, text))
         except ValueError as error:
-            return f"{str(error).capitalize()}."
+            return sentence(error)
         return Source(name, text), None
     if name == "drawing":
         drawn = draw_points(key="geo_pad")
@@ -124,46 +130,38 @@ def image_source() -> tuple[Source, np.ndarray | None] | str:
             source = Source("image", digest=models2d.digest(grey))
             models2d.points_of(source, grey)
         except ValueError as error:
-            return str(error)
+            return sentence(error)
         st.session_state["geo_image_kept"] = (source, grey)
     return st.session_state.get("geo_image_kept") or "Upload an image with dark marks on a light ground."
 
 
-def train_controls(recipe: Recipe, given: np.ndarray | None, prefix: str, title: str) -> None:
-    """Train, stop, resume, reset: the model of one side."""
+def train_controls(
+    recipe: Recipe, given: np.ndarray | None, config: dict[str, Any], size: dict[str, int], prefix: str, side: str
+) -> None:
+    """Train, stop, resume, reset: the model of one side, which is named where there are two."""
     job = models2d.job_for(recipe)
-    busy = job is not None and not job.finished
-    trained = models2d.shelf().get(recipe)
-    resumable = trained is not None and trained.state is not None
-    if busy and job is not None:
-        st.button(f"Stop {title[6:]}", on_click=job.stop, icon=":material/stop:", key=f"{prefix}_stop")
+    if job is not None and not job.finished:
+        st.button(f"Stop{side}", on_click=job.stop, icon=":material/stop:", key=f"{prefix}_stop")
         return
-    if st.button(title, type="primary", icon=":material/model_training:", key=f"{prefix}_train"):
-        submit(recipe, given, resume=False)
-    if resumable and st.button(
-        "Resume", icon=":material/resume:", key=f"{prefix}_resume",
+    trained = models2d.shelf().get(recipe)
+    if st.button(f"Train{side}", type="primary", icon=":material/model_training:", key=f"{prefix}_train"):
+        submit(recipe, given, config, size, resume=False)
+    if trained and trained.state and st.button(
+        f"Resume{side}", icon=":material/resume:", key=f"{prefix}_resume",
         help="Go on from where it stopped, for as many seconds as chosen below.",
     ):  # fmt: skip
-        submit(recipe, given, resume=True)
-    if trained and st.button(
-        "Reset", icon=":material/restart_alt:", key=f"{prefix}_reset", help="Forget what was trained here."
-    ):
-        models2d.shelf().pop(recipe, None)
-        if job is not None:
-            work.manager().forget(work.visitor(), job.id)
-        st.rerun()
+        submit(recipe, given, config, size, resume=True)
+    if trained or job:
+        st.button(
+            f"Reset{side}", on_click=models2d.forget, args=(recipe,), icon=":material/restart_alt:",
+            key=f"{prefix}_reset", help="Forget what was trained here.",
+        )  # fmt: skip
 
 
-def submit(recipe: Recipe, given: np.ndarray | None, resume: bool) -> None:
-    """Start a training with the chosen settings, and redraw."""
-    trained = models2d.shelf().get(recipe)
-    before = trained.state[0]["seconds"] if resume and trained and trained.state else 0.0
-    config = {
-        "max_seconds": before + st.session_state["geo_seconds"],
-        "learning_rate": st.session_state["geo_rate"],
-        "batch_size": st.session_state["geo_batch"],
-    }
-    size = {"width": st.session_state["geo_width"], "depth": st.session_state["geo_depth"]}
+def submit(
+    recipe: Recipe, given: np.ndarray | None, config: dict[str, Any], size: dict[str, int], resume: bool
+) -> None:
+    """Start a training, and redraw."""
     try:
         models2d.start_training(recipe, given, config, size, resume)
     except JobRefused as error:
@@ -172,17 +170,25 @@ def submit(recipe: Recipe, given: np.ndarray | None, resume: bool) -> None:
     st.rerun()
 
 
-def training_settings() -> None:
-    """How to train; sides share it."""
+def training_settings() -> tuple[dict[str, Any], dict[str, int]]:
+    """How to train, and the size of the network; sides share them."""
     with st.expander("Training settings", icon=":material/tune:"):
-        st.slider("Seconds", 1, 30, 3, key="geo_seconds", bind="query-params")
-        st.select_slider(
-            "Learning rate", RATES, 2e-2, key="geo_rate", bind="query-params", format_func=lambda rate: f"{rate:g}",
-            help="At the right end the loss leaves the numbers, and the run says so.",
-        )  # fmt: skip
-        st.select_slider("Batch size", [64, 128, 256, 512, 1024], 512, key="geo_batch", bind="query-params")
-        st.select_slider("Width", [16, 32, 64, 128, 256], 64, key="geo_width", bind="query-params")
-        st.slider("Depth", 1, 6, 3, key="geo_depth", bind="query-params")
+        config = {
+            "max_seconds": st.slider("Seconds", 1, 30, 3, key="geo_seconds", bind="query-params"),
+            "learning_rate": st.select_slider(
+                "Learning rate", RATES, 2e-2, key="geo_rate", bind="query-params",
+                format_func=lambda rate: f"{rate:g}",
+                help="At the right end the loss leaves the numbers, and the run says so.",
+            ),
+            "batch_size": st.select_slider(
+                "Batch size", [64, 128, 256, 512, 1024], 512, key="geo_batch", bind="query-params"
+            ),
+        }  # fmt: skip
+        size = {
+            "width": st.select_slider("Width", [16, 32, 64, 128, 256], 64, key="geo_width", bind="query-params"),
+            "depth": st.slider("Depth", 1, 6, 3, key="geo_depth", bind="query-params"),
+        }
+    return config, size
 
 
 def scene_of(
@@ -319,6 +325,7 @@ def load_weights(source: Source) -> None:
     from explorer.zoo import from_bytes
 
     upload = st.session_state["geo_weights"]
+    st.session_state.pop("geo_weights_error", None)
     if upload is None:
         return
     try:
@@ -326,7 +333,6 @@ def load_weights(source: Source) -> None:
     except ValueError as error:
         st.session_state["geo_weights_error"] = str(error)
         return
-    st.session_state.pop("geo_weights_error", None)
     models2d.adopt(Recipe(source, about["schedule"], about["prediction"]), denoiser, about)
     st.session_state["geo_schedule"], st.session_state["geo_objective"] = (
         about["schedule"],
@@ -370,21 +376,21 @@ with left:
 
 side_a = sides[0]
 recipes = list(dict.fromkeys(side.recipe for side in sides))
-running = any(job is not None and not job.finished for job in map(models2d.job_for, recipes))
+busy = [recipe for recipe in recipes if (job := models2d.job_for(recipe)) and not job.finished]
 
 
-@st.fragment(run_every=1.0 if running else None)
+@st.fragment(run_every=1.0 if busy else None)
 def the_stage() -> None:
     """Draws the newest of everything; once a second while a job runs."""
     jobs = {recipe: models2d.job_for(recipe) for recipe in recipes}
     for recipe, job in jobs.items():
         if job is not None:
             models2d.absorb(recipe, job)
-    if running and all(job is None or job.finished for job in jobs.values()):
+    if busy != [recipe for recipe, job in jobs.items() if job and not job.finished]:
         st.rerun()
     for recipe, job in jobs.items():
         training_report(recipe, job, PREDICTIONS[recipe.prediction])
-    moment = None if running else replay_slider(side_a.recipe)
+    moment = None if busy else replay_slider(side_a.recipe)
     scenes, runs = [], []
     for side in sides:
         shown = moment if side.recipe == side_a.recipe else None
@@ -392,9 +398,11 @@ def the_stage() -> None:
         scenes.append(scene)
         runs.append(run)
     player(scenes, key="geo_player", on_start=set_start, extent=EXTENT, height=400)
-    if "geo_start" in st.session_state and st.button("Clear the started particle", icon=":material/close:"):
-        del st.session_state["geo_start"]
-        st.rerun(scope="fragment")
+    if "geo_start" in st.session_state:
+        st.button(
+            "Clear the started particle", on_click=st.session_state.pop, args=("geo_start", None),
+            icon=":material/close:",
+        )  # fmt: skip
     for column, side, run in zip(st.columns(len(sides)), sides, runs, strict=True):
         with column:
             numbers(side, run)
@@ -409,17 +417,9 @@ def the_stage() -> None:
 
 
 ready = not isinstance(chosen, str)
-if ready:
-    with actions:
-        titles = ["Train"] if len(recipes) == 1 else ["Train left", "Train right"]
-        for number, (recipe, title) in enumerate(zip(recipes, titles, strict=True)):
-            train_controls(recipe, given, f"geo_{number}", title)
 with stage:
-    if not ready:
-        st.info("The stage appears here once there is something to learn from.", icon=":material/scatter_plot:")
-    else:
-        the_stage()
-    training_settings()
+    player_place = st.container()
+    config, size = training_settings()
     with st.expander("Load weights", icon=":material/upload_file:"):
         st.file_uploader(
             "Weights that this lab saved", ["safetensors"], key="geo_weights", max_upload_size=20,
@@ -427,6 +427,16 @@ with stage:
         )  # fmt: skip
         if error := st.session_state.get("geo_weights_error"):
             st.error(error, icon=":material/error:")
+if ready:
+    names = [""] if len(recipes) == 1 else [" left", " right"]
+    with actions:
+        for number, (recipe, side) in enumerate(zip(recipes, names, strict=True)):
+            train_controls(recipe, given, config, size, f"geo_{number}", side)
+with player_place:
+    if ready:
+        the_stage()
+    else:
+        st.info("The stage appears here once there is something to learn from.", icon=":material/scatter_plot:")
 
 what_to_notice(
     "With **Exact model** and 10 examples every sample ends on an example: that is recall. A network cannot store "
@@ -471,10 +481,9 @@ if side_a.exact:
 else:
     model_lines = (
         f"denoiser = ex.make_denoiser_2d(seed=0, schedule={side_a.recipe.schedule!r}, "
-        f"prediction={side_a.recipe.prediction!r}, width={st.session_state['geo_width']}, "
-        f"depth={st.session_state['geo_depth']})\n"
-        f"config = ex.TrainConfig(max_seconds={st.session_state['geo_seconds']}, "
-        f"learning_rate={st.session_state['geo_rate']:g}, batch_size={st.session_state['geo_batch']})\n"
+        f"prediction={side_a.recipe.prediction!r}, width={size['width']}, depth={size['depth']})\n"
+        f"config = ex.TrainConfig(max_seconds={config['max_seconds']}, "
+        f"learning_rate={config['learning_rate']:g}, batch_size={config['batch_size']})\n"
         "for event in ex.train(denoiser, points, config):\n    pass\nprint(event.step, event.loss)"
     )
 eta_text = f", eta={side_a.eta}" if side_a.eta else ""

@@ -38,9 +38,10 @@ def train_2d(params: dict[str, Any], arrays: Arrays, stop: Callable[[], bool]) -
     `params`: schedule, prediction, seed, size (the MLP's), config (TrainConfig's). To resume, `step`,
     `seconds` and the vectors of a "state" event. Events, of which the newest of each kind counts:
     "progress" with the smoothed loss curve; "snapshot-K" with averaged weights and their distance to fresh
-    data, at fixed shares of the run; "state", what resuming needs. A run that diverges sends its last good
-    state before it fails.
+    data, at fixed shares of the run; "state", what resuming needs. A run that diverges sends, before it fails,
+    a state with its last good averaged weights and the optimiser at rest.
     """
+    import dataclasses
     import time
 
     import torch
@@ -97,7 +98,9 @@ def train_2d(params: dict[str, Any], arrays: Arrays, stop: Callable[[], bool]) -
     except ex.Diverged as error:
         if event is not None:
             yield progress(event)
-            yield _state(event.state())
+            state = event.state()
+            rest = torch.zeros_like(state.weights)
+            yield _state(dataclasses.replace(state, weights=state.averaged, first_moment=rest, second_moment=rest))
         raise JobError(str(error)) from error
     if event is not None:
         if taken < len(SNAPSHOTS):

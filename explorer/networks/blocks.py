@@ -14,8 +14,8 @@ def build(make: Callable[[], Network], seed: int) -> Network:
     """The network that `make` returns, its weights drawn from `seed` and not from the global generator.
 
     It is made on the meta device, where nothing is drawn; weight matrices then get the uniform
-    initialisation of He et al. 2015 that torch's own layers use, and modules that are `Drawn`
-    fill what is theirs. Raises TypeError for any other module with weights or buffers of its own.
+    initialisation of He et al. 2015 that torch's own layers use, norms start as the identity, and modules
+    that are `Drawn` fill what is theirs. Raises TypeError for any other with weights or buffers of its own.
     """
     with torch.device("meta"):
         network = make()
@@ -26,6 +26,8 @@ def build(make: Callable[[], Network], seed: int) -> Network:
             bound = 1 / math.sqrt(module.weight[0].numel())
             for parameter in module.parameters(recurse=False):
                 nn.init.uniform_(parameter, -bound, bound, generator=generator)
+        elif isinstance(module, nn.GroupNorm | nn.LayerNorm):
+            module.reset_parameters()
         elif isinstance(module, Drawn):
             module.draw(generator)
         elif [*module.parameters(recurse=False), *module.buffers(recurse=False)]:

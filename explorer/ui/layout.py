@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
+from explorer import palette
 from explorer.ui import work
 
 NAME = "Diffusion Explorer"
@@ -52,8 +53,11 @@ def _enter_course() -> None:
 
 
 def end_page() -> None:
-    """The footer: versions, and what computes."""
+    """The footer: what the colours mean, versions, and what computes."""
     st.divider()
+    colours = palette.DARK if st.context.theme.type == "dark" else palette.LIGHT
+    dots = "".join(f'<span><b style="color:{colours[role]}">●</b> {role}</span>' for role in palette.ROLES)
+    st.html(f'<div style="display:flex;gap:1rem;flex-wrap:wrap;font-size:.875rem">Colours: {dots}</div>')
     st.caption(f"{NAME} · {versions()} · everything on this page was computed on this machine.")
 
 

@@ -1,6 +1,7 @@
 """The Geometry lab's data and models: where points come from, and which denoiser answers for some settings."""
 
 import hashlib
+import secrets
 import statistics
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
@@ -52,9 +53,13 @@ class Settings:
 
 @dataclass
 class Trained:
-    """A model of this session: averaged weights at moments of its training, and what resuming needs."""
+    """A model of this session: averaged weights at moments of its training, and what resuming needs.
+
+    `run` names the training, which goes on under that name when it is resumed; "" for a file.
+    """
 
     size: dict[str, int]
+    run: str = ""
     seed: int = 0
     snapshots: dict[int, tuple[dict[str, Any], np.ndarray]] = field(default_factory=dict)
     curve: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), np.float32))
@@ -156,6 +161,8 @@ def adopt(recipe: Recipe, denoiser: "Denoiser", about: dict[str, Any]) -> None:
     """Put a model that was loaded from a file on the shelf; `about` is what the file says of it."""
     import torch
 
+    forget(recipe)
+
     vector = torch.cat([parameter.detach().flatten() for parameter in denoiser.parameters()]).numpy()
     model = Trained(about["size"], buffers=dict(denoiser.network.named_buffers()))
     model.snapshots[0] = ({"step": 0, "seconds": 0.0, "distance": None}, vector)
@@ -214,19 +221,36 @@ def floor_of(source: Source, _given: np.ndarray | None) -> float:
     return statistics.median(ex.sliced_wasserstein(*pair) for pair in pairwise(sets))
 
 
-def job_for(recipe: Recipe) -> Job | None:
-    """This visitor's newest training of this recipe, in this tab or another, or from before a reload."""
+def jobs_for(recipe: Recipe) -> list[Job]:
+    """This visitor's trainings of this recipe, in this tab or another, or from before a reload; newest last."""
     described = asdict(recipe)
-    return work.find_job(lambda job: job.task == "train_2d" and job.params["recipe"] == described)
+    return work.find_jobs(lambda job: job.task == "train_2d" and job.params["recipe"] == described)
+
+
+def job_for(recipe: Recipe) -> Job | None:
+    """The newest of them."""
+    return next(reversed(jobs_for(recipe)), None)
+
+
+def forget(recipe: Recipe) -> None:
+    """Take a model off the shelf, and drop the trainings that would put it back."""
+    shelf().pop(recipe, None)
+    for job in jobs_for(recipe):
+        job.cancel()
+        work.manager().forget(work.visitor(), job.id)
 
 
 def start_training(
     recipe: Recipe, given: np.ndarray | None, config: dict[str, Any], size: dict[str, int], resume: bool
 ) -> None:
-    """Submit a training job. Raises `JobRefused` with a sentence."""
+    """Submit a training job; what is on the shelf stays until the new run has weights.
+
+    To resume is to train for `config["max_seconds"]` more. Raises `JobRefused` with a sentence.
+    """
     training, fresh = points_of(recipe.source, given)
     params: dict[str, Any] = {
         "recipe": asdict(recipe),
+        "run": secrets.token_hex(8),
         "schedule": recipe.schedule,
         "prediction": recipe.prediction,
         "seed": 0,
@@ -237,18 +261,19 @@ def start_training(
     trained = shelf().get(recipe)
     if resume and trained and trained.state:
         about, vectors = trained.state
-        params = {**params, **about, "size": trained.size}
+        config = {**config, "max_seconds": about["seconds"] + config["max_seconds"]}
+        params = {**params, **about, "run": trained.run, "size": trained.size, "config": config}
         arrays = {**arrays, **vectors}
         trained.snapshots = {step: kept for step, kept in trained.snapshots.items() if step <= about["step"]}
-    else:
-        keep(recipe, Trained(size))
     work.manager().submit(work.visitor(), "train_2d", params, arrays)
 
 
 def absorb(recipe: Recipe, job: Job) -> None:
     """Take what a job has sent so far onto the shelf."""
     latest = job.latest
-    trained = shelf().get(recipe) or Trained(job.params["size"])
+    trained = shelf().get(recipe)
+    if trained is None or trained.run != job.params["run"]:
+        trained = Trained(job.params["size"], job.params["run"])
     for kind, event in latest.items():
         if kind.startswith("snapshot-"):
             trained.snapshots[event.data["step"]] = (event.data, event.arrays["averaged"])
@@ -258,5 +283,5 @@ def absorb(recipe: Recipe, job: Job) -> None:
         trained.curve = np.concatenate([before, curve])
     if "state" in latest:
         trained.state = (latest["state"].data, latest["state"].arrays)
-    if trained.snapshots or trained.state:
+    if trained.snapshots:
         keep(recipe, trained)

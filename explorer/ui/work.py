@@ -19,8 +19,8 @@ _visit = component("visit")
 def share_cores() -> None:
     """One thread for each page: small models answer sooner so than on threads that wait for the workers' cores."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch reads it when it is first imported
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)
+    if set_num_threads := getattr(sys.modules.get("torch"), "set_num_threads", None):
+        set_num_threads(1)  # it is missing while another thread imports torch
 
 
 @st.cache_resource(show_spinner=False)
@@ -45,13 +45,12 @@ def remember_visitor() -> None:
     _visit(key="visit", data={"cookie": COOKIE, "value": visitor()}, height=1)
 
 
-def find_job(matches: Callable[[Job], bool]) -> Job | None:
-    """This visitor's newest job that `matches`, its lease renewed."""
-    for job in reversed(manager().jobs(visitor())):
-        if matches(job):
-            job.renew()
-            return job
-    return None
+def find_jobs(matches: Callable[[Job], bool]) -> list[Job]:
+    """This visitor's jobs that `matches`, the newest last, their leases renewed."""
+    found = [job for job in manager().jobs(visitor()) if matches(job)]
+    for job in found:
+        job.renew()
+    return found
 
 
 def renew_all() -> None:
@@ -64,7 +63,7 @@ def describe(job: Job) -> str:
     """One line on where a job stands."""
     if job.state == "queued":
         ahead = job.position - 1
-        return "Next in the queue." if ahead == 0 else f"Waiting in the queue behind {ahead} other runs."
+        return f"Waiting in the queue behind {ahead} other run{'s' * (ahead > 1)}." if ahead else "Next in the queue."
     if job.state in ("running", "stopping"):
         progress: dict[str, Any] = job.latest["progress"].data if "progress" in job.latest else {}
         if not progress:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -53,6 +53,7 @@ def network_scale(prediction: str, schedule: Any, t: Tensor) -> Tensor:
 
 @every_schedule
 @every_prediction
+@settings(max_examples=40)
 @given(st.lists(shares, min_size=4, max_size=4), st.integers(0, 9))
 def test_every_pair_of_predictions_round_trips(schedule: Any, prediction: str, picked: list[float], seed: int) -> None:
     x0, epsilon = normal(4, 3, seed=seed), normal(4, 3, seed=seed + 100)

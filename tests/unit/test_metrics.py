@@ -40,6 +40,11 @@ def test_in_one_dimension_it_is_the_gap_between_sorted_values() -> None:
     assert sliced_wasserstein(a, b) == pytest.approx(math.sqrt((1 + 0 + 4) / 3))
 
 
+def test_a_smaller_set_is_read_at_the_middle_quantiles_of_the_larger() -> None:
+    a, b = torch.tensor([[0.0], [1.0], [2.0]]), torch.tensor([[0.0], [0.0], [1.0], [2.0], [2.0]])
+    assert sliced_wasserstein(a, b) == 0
+
+
 @given(st.integers(1, 6), st.integers(1, 6), st.integers(1, 3))
 def test_repeating_a_set_changes_nothing(m: int, times: int, d: int) -> None:
     a, b = normal(m, d), normal(m * times, d, seed=1)

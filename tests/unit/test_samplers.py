@@ -4,6 +4,7 @@ import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -177,6 +178,23 @@ def test_euler_is_ddim_with_eta_zero_on_every_schedule(schedule: Schedule) -> No
     for (x, x0), (wanted, wanted_x0) in zip(*walks, strict=True):
         torch.testing.assert_close(x, wanted, rtol=1e-9, atol=1e-9)
         torch.testing.assert_close(x0, wanted_x0, rtol=1e-9, atol=1e-9)
+
+
+@every_schedule
+def test_euler_maruyama_puts_back_the_noise_of_the_forward_step(schedule: Schedule) -> None:
+    points = points_of(schedule, sample_times(schedule, 30))
+    start, noise = normal(8, 2, dtype=torch.float64), normal(8, 2, seed=1, dtype=torch.float64)
+    predict = reading_epsilon(schedule, points)
+    for now, after in pairwise(points[:-1]):
+        x, quiet = (
+            next(SAMPLERS["euler_maruyama"].walk(predict, start, [now, after], from_list([drawn])))[0]
+            for drawn in (noise, torch.zeros_like(noise))
+        )
+        variance = now.sigma**2 - (now.alpha / after.alpha * after.sigma) ** 2
+        torch.testing.assert_close(x - quiet, math.sqrt(variance) * noise, rtol=1e-9, atol=1e-9)
+        ode = next(euler(predict, start, [now, after], from_list([])))[0]
+        removed = variance / (2 * now.sigma) * predict(start, now.t).epsilon
+        torch.testing.assert_close(quiet, ode - removed, rtol=1e-9, atol=1e-9)
 
 
 class OneGaussian(nn.Module):

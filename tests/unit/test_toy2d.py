@@ -53,7 +53,15 @@ def test_a_seed_is_a_sample_and_two_seeds_are_two_of_one_distribution(name: str)
 @every_distribution
 @pytest.mark.parametrize("n", [0, 1, 7])
 def test_any_number_of_points(name: str, n: int) -> None:
-    assert toy2d(name, n=n).shape == (n, 2)
+    points = toy2d(name, n=n)
+    assert points.shape == (n, 2)
+    assert points.isfinite().all()
+
+
+@every_distribution
+def test_the_scale_is_the_distributions_and_not_the_samples(name: str) -> None:
+    alone = torch.cat([toy2d(name, n=1, seed=seed) for seed in range(40)])
+    assert float(alone.std(0).mean()) == pytest.approx(1, abs=0.3)
 
 
 def test_distributions_differ() -> None:

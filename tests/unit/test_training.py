@@ -267,10 +267,13 @@ def test_seeds_decide_weights_and_batches() -> None:
 def test_build_fills_every_weight_as_torch_does_or_refuses() -> None:
     layers = build(lambda: nn.Sequential(nn.Linear(9, 4000), nn.Conv2d(4, 2000, 3)), seed=0)
     for layer, fan_in in zip(layers, (9, 36), strict=True):
-        for parameter in layer.parameters():
+        for parameter in map(Tensor.detach, layer.parameters()):
             assert float(parameter.abs().max()) == pytest.approx(1 / math.sqrt(fan_in), rel=0.01)
             assert float(parameter.std()) == pytest.approx(1 / math.sqrt(3 * fan_in), rel=0.05)
-    for make in (lambda: nn.Embedding(3, 4), lambda: nn.GroupNorm(1, 4), lambda: nn.MultiheadAttention(4, 2)):
+    norm = build(lambda: nn.GroupNorm(1, 4), seed=0)
+    assert (norm.weight == 1).all()
+    assert (norm.bias == 0).all()
+    for make in (lambda: nn.Embedding(3, 4), lambda: nn.BatchNorm2d(4), lambda: nn.MultiheadAttention(4, 2)):
         with pytest.raises(TypeError, match="build does not know how to fill"):
             build(make, seed=0)
 

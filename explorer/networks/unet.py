@@ -1,0 +1,163 @@
+"""A small U-Net for images, to be read from top to bottom.
+
+    image -> stem -> encoder 1 -> encoder 2 -> ... -> middle -> ... -> decoder 2 -> decoder 1 -> head -> image
+                         |            |                            |            |
+                         |            +---------- skip 2 ----------+            |
+                         +----------------------- skip 1 -----------------------+
+
+Every level halves the resolution; what an encoder saw is handed across to the decoder of its level
+(Ronneberger et al. 2015). The time, and a class if there is one, enter each block by scaling and
+shifting its normalised features (Dhariwal and Nichol 2021). The stem folds pixels into channels, so that
+resolution costs little (Shi et al. 2016 use the inverse, pixel shuffle).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from explorer.networks.blocks import Drawn, FourierFeatures
+
+GROUPS = 8
+
+
+class ClassEmbedding(Drawn):
+    """One learned vector a class, and one for "no class"."""
+
+    def __init__(self, classes: int, width: int):
+        super().__init__()
+        self.classes = classes
+        self.vectors = nn.Parameter(torch.empty(classes + 1, width))
+
+    def draw(self, generator: torch.Generator) -> None:
+        nn.init.normal_(self.vectors, generator=generator)
+
+    def forward(self, condition: Tensor | None) -> Tensor:
+        """Class numbers (n,), or None for all without a class; returns (n, width) or (1, width)."""
+        return self.vectors[-1:] if condition is None else self.vectors[condition]
+
+
+class ResidualBlock(nn.Module):
+    """x + conv(act(modulated norm(conv(act(norm(x)))))); maps (n, inputs, h, w) to (n, outputs, h, w)."""
+
+    def __init__(self, inputs: int, outputs: int, embedding: int):
+        super().__init__()
+        self.first_norm = nn.GroupNorm(GROUPS, inputs)
+        self.first = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.modulation = nn.Linear(embedding, 2 * outputs)
+        self.second_norm = nn.GroupNorm(GROUPS, outputs, affine=False)
+        self.second = nn.Conv2d(outputs, outputs, 3, padding=1)
+        self.through = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        hidden = self.first(functional.silu(self.first_norm(x)))
+        scale, shift = self.modulation(embedding)[:, :, None, None].chunk(2, dim=1)
+        hidden = self.second(functional.silu(self.second_norm(hidden) * (1 + scale) + shift))
+        return self.through(x) + hidden
+
+
+class Attention(nn.Module):
+    """Every place looks at every other (Vaswani et al. 2017), added to x; (n, width, h, w) to the same."""
+
+    def __init__(self, width: int, heads: int = 4):
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.GroupNorm(GROUPS, width)
+        self.query_key_value = nn.Conv2d(width, 3 * width, 1)
+        self.out = nn.Conv2d(width, width, 1)
+
+    def forward(self, x: Tensor, scale: float = 1.0) -> Tensor:
+        n, width, height, columns = x.shape
+        mixed = self.query_key_value(self.norm(x)).reshape(n, 3, self.heads, width // self.heads, -1)
+        query, key, value = mixed.transpose(-1, -2).unbind(1)
+        seen = functional.scaled_dot_product_attention(query, key, value)
+        return x + scale * self.out(seen.transpose(-1, -2).reshape(n, width, height, columns))
+
+
+class UNet(nn.Module):
+    """Maps images (n, channels, height, width) and their log-SNR, (1,) or (n,), to images of the same shape.
+
+    `widths` are the channels of each level, multiples of 8, `depth` the residual blocks at each level on each side; `patch`
+    is the side of the squares of pixels that the stem folds into channels. Height and width must be
+    divisible by `patch` and by 2 a level. With `classes`, the condition is class numbers (n,) or None.
+    """
+
+    def __init__(
+        self,
+        channels: int = 1,
+        widths: tuple[int, ...] = (32, 64),
+        depth: int = 1,
+        patch: int = 2,
+        classes: int | None = None,
+        attention: bool = False,
+    ):
+        super().__init__()
+        self.patch = patch
+        embedding = 4 * widths[0]
+        self.noise_level = FourierFeatures(1, 16, scale=0.3)
+        self.time = nn.Sequential(nn.Linear(33, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
+        self.label = ClassEmbedding(classes, embedding) if classes else None
+
+        self.stem = nn.Conv2d(channels * patch**2, widths[0], 3, padding=1)
+        self.encoders, self.downs = nn.ModuleList(), nn.ModuleList()
+        self.decoders, self.ups = nn.ModuleList(), nn.ModuleList()
+        for level, width in enumerate(widths):
+            deeper = widths[min(level + 1, len(widths) - 1)]
+            self.encoders.append(nn.ModuleList(ResidualBlock(width, width, embedding) for _ in range(depth)))
+            self.downs.append(nn.Conv2d(width, deeper, 3, stride=2, padding=1))
+            self.ups.append(nn.Conv2d(deeper, width, 3, padding=1))
+            merged = [ResidualBlock(2 * width, width, embedding)]
+            self.decoders.append(
+                nn.ModuleList(merged + [ResidualBlock(width, width, embedding) for _ in range(depth - 1)])
+            )
+        self.middle = nn.ModuleList(ResidualBlock(widths[-1], widths[-1], embedding) for _ in range(2))
+        self.attention = Attention(widths[-1]) if attention else None
+        self.head_norm = nn.GroupNorm(GROUPS, widths[0])
+        self.head = nn.Conv2d(widths[0], channels * patch**2, 3, padding=1)
+
+    def forward(
+        self,
+        x: Tensor,
+        log_snr: Tensor,
+        condition: Any = None,
+        scales: Mapping[str, float] | None = None,
+        record: dict[str, Tensor] | None = None,
+    ) -> Tensor:
+        """`scales` multiplies what passes "skip 1", "skip 2", ... and "attention": 0 cuts it. `record`, a
+        dictionary, receives the activations of each part by name."""
+        scales = scales or {}
+
+        def note(name: str, h: Tensor) -> Tensor:
+            if record is not None:
+                record[name] = h
+            return h
+
+        log_snr = log_snr[:, None]
+        e = self.time(torch.cat([self.noise_level(log_snr), log_snr / 4], 1))
+        if self.label is not None:
+            e = e + self.label(condition)
+        e = functional.silu(e)
+
+        h = note("stem", self.stem(functional.pixel_unshuffle(x, self.patch)))
+        skips = []
+        for level, (encoder, down) in enumerate(zip(self.encoders, self.downs, strict=True), start=1):
+            for block in encoder:
+                h = block(h, e)
+            skips.append(note(f"encoder {level}", h))
+            h = note(f"down {level}", down(h))
+        h = self.middle[0](h, e)
+        if self.attention is not None:
+            h = self.attention(h, scales.get("attention", 1.0))
+        h = note("middle", self.middle[1](h, e))
+        for level in range(len(skips), 0, -1):
+            skip = skips.pop()
+            h = functional.interpolate(h, size=skip.shape[-2:], mode="nearest")
+            h = note(f"up {level}", self.ups[level - 1](h))
+            h = torch.cat([h, scales.get(f"skip {level}", 1.0) * skip], 1)
+            for block in self.decoders[level - 1]:
+                h = block(h, e)
+            note(f"decoder {level}", h)
+        out = self.head(functional.silu(self.head_norm(h)))
+        return note("head", functional.pixel_shuffle(out, self.patch))

@@ -1,0 +1,164 @@
+"""The Core concepts page in Chromium: it moves by itself, scrubs without the server, fits a phone."""
+
+import io
+import re
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+
+from explorer.data.digits import digits
+from explorer.ui.film import to_grey
+from tests.browser.test_film import PHONE, STILL, number, pixels, seek, sent_messages
+
+PAGE = "pages/core_concepts.py"
+Serve = Callable[..., str]
+
+
+def opened(page: Page, url: str) -> tuple[Locator, Locator]:
+    """The forward process and the film, both mounted."""
+    page.goto(url)
+    views = page.locator(".noising.themed"), page.locator(".film.themed")
+    for view in views:
+        expect(view).to_have_attribute("data-position", re.compile(r"\d"), timeout=60_000)
+    expect(page.get_by_text("everything on this page was computed")).to_be_visible()
+    return views
+
+
+def scan(digit: int, index: int) -> np.ndarray:
+    images, labels = digits()
+    return images[labels == digit][index, 0].numpy()
+
+
+def test_it_moves_by_itself_and_scrubs_without_the_server(browser_page: Page, serve: Serve) -> None:
+    sent, complaints = sent_messages(browser_page), []
+    browser_page.on("console", lambda message: complaints.append(message) if message.type == "error" else None)
+    noising, film = opened(browser_page, serve(PAGE))
+    expect(noising).to_have_attribute("data-playing", "true")
+    canvas = noising.locator("canvas")
+    first = pixels(canvas)
+    browser_page.wait_for_timeout(500)
+    assert (pixels(canvas) != first).any()
+    before = len(sent)
+    seek(noising, 0)
+    np.testing.assert_allclose(pixels(canvas), to_grey(scan(0, 2)).astype(float), atol=3)
+    seek(noising, 120)
+    assert number(noising, "log-snr") == pytest.approx(-9, abs=0.01)
+    film.scroll_into_view_if_needed()
+    expect(film).to_have_attribute("data-playing", "true")
+    frame = film.get_attribute("data-frame")
+    browser_page.wait_for_timeout(500)
+    assert film.get_attribute("data-frame") != frame
+    assert len(sent) == before
+    assert not [said.text for said in complaints if "Failed to load resource" not in said.text]
+
+
+@pytest.mark.parametrize("browser_page", [STILL], indirect=True)
+def test_the_walk_ends_on_the_scan_beside_it(browser_page: Page, serve: Serve) -> None:
+    _, film = opened(browser_page, serve(PAGE))
+    strips = film.locator(".film-strip")
+    expect(strips).to_have_count(3)
+    expect(film).to_have_attribute("data-frame", "50")
+    ends, scans = (
+        [pixels(canvas) for canvas in strips.nth(index).locator("button:not(.film-large) canvas").all()]
+        for index in (0, 2)
+    )
+    assert len(ends) == len(scans) == 9
+    np.testing.assert_array_equal(ends, scans)
+
+
+@pytest.mark.parametrize("browser_page", [STILL], indirect=True)
+def test_a_new_schedule_keeps_the_moment_and_stays_in_the_url(browser_page: Page, serve: Serve) -> None:
+    noising, _ = opened(browser_page, serve(PAGE))
+    seek(noising, 60)
+    schedule = browser_page.get_by_role("combobox", name="Schedule").first
+    schedule.focus()
+    browser_page.keyboard.type("Flow")
+    browser_page.keyboard.press("Enter")
+    expect(noising.locator("path.chosen title").first).to_have_text("flow")
+    expect(noising).to_have_attribute("data-position", "60.000")
+    assert "core_schedule=Flow" in browser_page.url
+    noising, _ = opened(browser_page, browser_page.url)
+    expect(noising.locator("path.chosen title").first).to_have_text("flow")
+
+
+def test_the_histograms_follow_the_time(browser_page: Page, serve: Serve) -> None:
+    opened(browser_page, serve(PAGE))
+    thumb = browser_page.get_by_role("slider", name="Time t")
+    thumb.scroll_into_view_if_needed()
+    theory = browser_page.get_by_role("row").filter(has_text="Theory")
+    expect(browser_page.get_by_role("row")).to_have_count(4)
+    before = theory.inner_text()
+    thumb.focus()
+    browser_page.keyboard.press("ArrowRight")
+    expect(theory).not_to_have_text(before)
+    chart = browser_page.get_by_test_id("stVegaLiteChart")
+    expect(chart).to_have_attribute("aria-label", re.compile(r"at t = 0\.30"))
+    expect(chart.locator("svg path[aria-roledescription], canvas").first).to_be_visible()
+
+
+@pytest.mark.parametrize("browser_page", [STILL], indirect=True)
+def test_a_drawing_is_noised_and_is_there_after_another_page(browser_page: Page, serve: Serve) -> None:
+    home = serve("Home.py")
+    noising, _ = opened(browser_page, f"{home}/core_concepts")
+    browser_page.get_by_text("Draw", exact=True).click()
+    pad = browser_page.locator(".pad-paper canvas")
+    box = pad.bounding_box()
+    assert box
+    browser_page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.2 * box["height"])
+    browser_page.mouse.down()
+    browser_page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.8 * box["height"], steps=8)
+    browser_page.mouse.up()
+    expect(noising.locator("canvas")).to_have_attribute("width", "28")
+    seek(noising, 0)
+    drawn = pixels(noising.locator("canvas"))
+    assert drawn[14, 13:15].min() > 200
+    assert drawn[:, :8].max() < 60
+
+    links = browser_page.get_by_test_id("stSidebarNav")
+    links.get_by_text("Welcome").click()
+    expect(browser_page.get_by_role("heading", level=1)).to_contain_text("Diffusion models")
+    links.get_by_text("Core concepts").click()
+    expect(browser_page.get_by_role("heading", level=1)).to_contain_text("Core concepts")
+    browser_page.get_by_text("Draw", exact=True).click()
+    expect(noising.locator("canvas")).to_have_attribute("width", "28")
+    seek(noising, 0)
+    np.testing.assert_array_equal(pixels(noising.locator("canvas")), drawn)
+
+
+@pytest.mark.parametrize("browser_page", [STILL], indirect=True)
+def test_an_upload_is_noised_and_a_bad_one_gets_a_sentence(browser_page: Page, serve: Serve) -> None:
+    noising, _ = opened(browser_page, f"{serve(PAGE)}?core_source=Upload")
+    chooser = browser_page.locator("input[type=file]")
+    chooser.set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": b"no image"})
+    expect(browser_page.get_by_text("not an image that can be read here")).to_be_visible()
+    assert noising.locator("canvas").get_attribute("width") == "8"
+    paper = np.full((40, 60), 255, np.uint8)
+    paper[10:30, 28:32] = 0
+    file = io.BytesIO()
+    Image.fromarray(paper).save(file, "PNG")
+    chooser.set_input_files({"name": "b.png", "mimeType": "image/png", "buffer": file.getvalue()})
+    expect(noising.locator("canvas")).to_have_attribute("width", "28")
+    expect(browser_page.get_by_text("it is shown inverted")).to_be_visible()
+    seek(noising, 0)
+    assert pixels(noising.locator("canvas"))[14, 13:15].min() > 200
+
+
+@pytest.mark.parametrize("browser_page", [PHONE], indirect=True)
+@pytest.mark.parametrize("query", ["", "?core_source=Draw", "?core_source=Upload"])
+def test_a_phone_needs_no_sideways_scroll(browser_page: Page, serve: Serve, query: str) -> None:
+    noising, _ = opened(browser_page, serve(PAGE) + query)
+    main = browser_page.get_by_test_id("stMain")
+    assert main.evaluate("main => main.scrollWidth") <= 390
+    for part in (noising.locator("canvas"), browser_page.locator(".film-strip").first):
+        box = part.bounding_box()
+        assert box
+        assert 0 <= box["x"] < box["x"] + box["width"] <= 390
+
+
+@pytest.mark.parametrize("browser_page", [{"color_scheme": "dark"} | STILL], indirect=True)
+def test_dark(browser_page: Page, serve: Serve) -> None:
+    for view in opened(browser_page, serve(PAGE)):
+        expect(view).to_have_attribute("data-theme", "dark")
