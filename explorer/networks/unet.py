@@ -58,6 +58,20 @@ class ResidualBlock(nn.Module):
         return self.through(x) + hidden
 
 
+class Stage(nn.Module):
+    """`depth` residual blocks in a row; maps (n, inputs, h, w) to (n, outputs, h, w)."""
+
+    def __init__(self, inputs: int, outputs: int, embedding: int, depth: int):
+        super().__init__()
+        widths = [inputs] + [outputs] * (depth - 1)
+        self.blocks = nn.ModuleList(ResidualBlock(width, outputs, embedding) for width in widths)
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        for block in self.blocks:
+            x = block(x, embedding)
+        return x
+
+
 class Attention(nn.Module):
     """Every place looks at every other (Vaswani et al. 2017), added to x; (n, width, h, w) to the same."""
 
@@ -79,9 +93,9 @@ class Attention(nn.Module):
 class UNet(nn.Module):
     """Maps images (n, channels, height, width) and their log-SNR, (1,) or (n,), to images of the same shape.
 
-    `widths` are the channels of each level, multiples of 8, `depth` the residual blocks at each level on each side; `patch`
-    is the side of the squares of pixels that the stem folds into channels. Height and width must be
-    divisible by `patch` and by 2 a level. With `classes`, the condition is class numbers (n,) or None.
+    `widths` are the channels of each level, multiples of 8; `depth` the residual blocks at each level on each
+    side; `patch` the side of the squares of pixels that the stem folds into channels, which must divide height
+    and width. With `classes`, the condition is class numbers (n,) or None.
     """
 
     def __init__(
@@ -105,13 +119,10 @@ class UNet(nn.Module):
         self.decoders, self.ups = nn.ModuleList(), nn.ModuleList()
         for level, width in enumerate(widths):
             deeper = widths[min(level + 1, len(widths) - 1)]
-            self.encoders.append(nn.ModuleList(ResidualBlock(width, width, embedding) for _ in range(depth)))
+            self.encoders.append(Stage(width, width, embedding, depth))
             self.downs.append(nn.Conv2d(width, deeper, 3, stride=2, padding=1))
             self.ups.append(nn.Conv2d(deeper, width, 3, padding=1))
-            merged = [ResidualBlock(2 * width, width, embedding)]
-            self.decoders.append(
-                nn.ModuleList(merged + [ResidualBlock(width, width, embedding) for _ in range(depth - 1)])
-            )
+            self.decoders.append(Stage(2 * width, width, embedding, depth))
         self.middle = nn.ModuleList(ResidualBlock(widths[-1], widths[-1], embedding) for _ in range(2))
         self.attention = Attention(widths[-1]) if attention else None
         self.head_norm = nn.GroupNorm(GROUPS, widths[0])
@@ -143,9 +154,8 @@ class UNet(nn.Module):
         h = note("stem", self.stem(functional.pixel_unshuffle(x, self.patch)))
         skips = []
         for level, (encoder, down) in enumerate(zip(self.encoders, self.downs, strict=True), start=1):
-            for block in encoder:
-                h = block(h, e)
-            skips.append(note(f"encoder {level}", h))
+            h = note(f"encoder {level}", encoder(h, e))
+            skips.append(h)
             h = note(f"down {level}", down(h))
         h = self.middle[0](h, e)
         if self.attention is not None:
@@ -156,8 +166,6 @@ class UNet(nn.Module):
             h = functional.interpolate(h, size=skip.shape[-2:], mode="nearest")
             h = note(f"up {level}", self.ups[level - 1](h))
             h = torch.cat([h, scales.get(f"skip {level}", 1.0) * skip], 1)
-            for block in self.decoders[level - 1]:
-                h = block(h, e)
-            note(f"decoder {level}", h)
+            h = note(f"decoder {level}", self.decoders[level - 1](h, e))
         out = self.head(functional.silu(self.head_norm(h)))
         return note("head", functional.pixel_shuffle(out, self.patch))
