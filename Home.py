@@ -1,17 +1,23 @@
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from explorer.ui.layout import NAME, TITLES, begin_page, end_page, page_link
+from explorer.ui.layout import IMAGES, NAME, SIDEBAR_WIDTH, begin_page, end_page, page_link
+
+if TYPE_CHECKING:
+    from explorer.hardware.machine import Machine
 
 FOLDER = Path(__file__).parent
 MODULES = {
     "Foundations": {
         "pages/core_concepts.py": (
+            "Core concepts: the diffusion dance",
             ":material/blur_on:",
             "Turn a digit into noise and back: schedules, the forward process, the reverse process.",
         ),
         "pages/geometry_lab.py": (
+            "Geometry lab",
             ":material/scatter_plot:",
             "Train a model on a shape that you choose or draw, and watch how it carries noise there.",
         ),
@@ -32,9 +38,9 @@ def welcome() -> None:
     with course:
         for section, pages in MODULES.items():
             st.subheader(section, anchor=False)
-            for page, (_, about) in pages.items():
+            for page, (title, _, about) in pages.items():
                 with st.container(border=True):
-                    page_link(page, TITLES[page])
+                    page_link(page, title)
                     st.markdown(about)
         st.subheader("This machine", anchor=False)
         machine = st.empty()
@@ -49,33 +55,27 @@ def welcome() -> None:
 
 def show_animation() -> None:
     """A shipped model carries noise to a swiss roll."""
-    import explorer as ex
-    from explorer.ui import models2d
+    from explorer.lab2d import Recipe, Settings, Source, points_of
+    from explorer.ui.models2d import run_of
     from explorer.ui.player import Scene, player
     from explorer.views import EXTENT
 
-    source, name = models2d.Source("swiss_roll"), "toy2d-swiss_roll-flow-velocity"
-    denoiser = ex.load_pretrained(name)
-    run = models2d.run(denoiser, name, source, "heun", 20, None, 1500, 0, None, None, None)
+    settings = Settings(Recipe(Source("swiss_roll"), "flow", "velocity"))
+    run, denoiser, _ = run_of(settings)
     view = run.view
-    scene = Scene(
-        "Noise becomes a swiss roll",
-        view.x,
-        view.t,
-        view.x0,
-        target=models2d.points_of(source)[1][:1200],
-        mesh=view.mesh,
-    )
+    target = points_of(settings.recipe.source)[1][:1200].numpy()
+    scene = Scene("Noise becomes a swiss roll", view.x, view.t, view.x0, target=target, mesh=view.mesh)
     player([scene], key="home_player", extent=EXTENT, height=430)
     weights = sum(parameter.numel() for parameter in denoiser.parameters())
     st.caption(
-        f"A network of {weights:,} weights moved {len(view.samples):,} points in {view.seconds:.2f} s. "
-        f"Distance to fresh data {run.distance:.3f}; two fresh sets are {run.floor:.3f} apart."
+        f"A network of {weights:,} weights moved {settings.n:,} points, and a mesh, in {view.seconds:.2f} s. "
+        f"Distance to fresh data {run.distance:.3f}; a perfect model would reach {run.floor:.3f}."
     )
 
 
 @st.cache_resource(show_spinner=False)
-def machine_measured():
+def machine_measured() -> "Machine":
+    """Measured once a process."""
     from explorer.hardware.machine import measure
 
     return measure()
@@ -100,16 +100,17 @@ def show_machine() -> None:
             width="content",
             help="The Geometry lab's network, batch 512.",
         )
-    st.caption(f"Models run on: {machine.device}. The first two modules need no more than this.")
+    st.caption("The models of these modules run on the CPU; they need no more than this.")
 
 
 sections = {
     section: [
-        st.Page(FOLDER / page, title=TITLES[page].split(":")[0], icon=icon, url_path=Path(page).stem)
-        for page, (icon, _) in pages.items()
+        st.Page(FOLDER / page, title=title.split(":")[0], icon=icon, url_path=Path(page).stem)
+        for page, (title, icon, _) in pages.items()
     ]
     for section, pages in MODULES.items()
 }
+st.set_page_config(layout="wide", initial_sidebar_state=SIDEBAR_WIDTH)  # before the sidebar is drawn, so that it fits
 current = st.navigation({NAME: [st.Page(welcome, title="Welcome", icon=":material/home:", default=True)], **sections})
-st.logo(str(FOLDER / "assets" / "images" / "logo.svg"), size="large")
+st.logo(str(IMAGES / "logo.svg"), size="large")
 current.run()

@@ -54,9 +54,7 @@ def training(seconds: float) -> str:
         speed = steps / (time.perf_counter() - start)
         rate = speed * training_flops(denoiser.network, batch_size)
         label = f"{batch_size} (default)" if batch_size == default else str(batch_size)
-        rows.append(
-            [label, f"{speed:,.0f}", f"{speed * batch_size / 1e6:.2f}", rate / 1e9, f"{rate / peak:.0%}"]
-        )
+        rows.append([label, f"{speed:,.0f}", f"{speed * batch_size / 1e6:.2f}", rate / 1e9, f"{rate / peak:.0%}"])
     title = f"Training the 2D model; peak of a matrix product here: {peak / 1e9:.0f} GFLOP/s"
     return table(title, ["batch", "steps/s", "million points/s", "GFLOP/s", "of the peak"], rows)
 

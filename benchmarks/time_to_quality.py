@@ -119,9 +119,7 @@ def _follow(
 def _row(name: str, runs: list[list[Reading]], seconds: str, ratio: float | None) -> list[object]:
     longest = [run[-1] for run in runs]
     speed = statistics.median(reading.steps / reading.seconds for reading in longest)
-    medians = [
-        statistics.median(reading.distance for reading in column) for column in zip(*runs, strict=True)
-    ]
+    medians = [statistics.median(reading.distance for reading in column) for column in zip(*runs, strict=True)]
     return [name, f"{speed:,.0f}", *medians, seconds, f"{ratio:.2g}" if ratio else ""]
 
 
@@ -131,9 +129,7 @@ def every_distribution(seeds: int, seconds: float = 3.0) -> str:
     for distribution in ex.toy2d_names():
         print(f"  {distribution}", file=sys.stderr)
         least = floor(distribution, seeds)
-        reached = statistics.median(
-            our_readings(distribution, seed, (seconds,))[0].distance for seed in range(seeds)
-        )
+        reached = statistics.median(our_readings(distribution, seed, (seconds,))[0].distance for seed in range(seeds))
         rows.append([distribution, reached, least, f"{reached / least:.2f}"])
     header = ["", "distance", "floor", "times the floor"]
     return table(f"Every built-in distribution, {seconds:g} s of training", header, rows)

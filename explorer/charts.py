@@ -1,43 +1,110 @@
-"""Data in, chart out: Altair charts that follow the app's theme."""
+"""Data in, chart out, as Vega-Lite specifications: importing Altair and pandas would cost 100 MB.
+
+The data lie in the layers and not at the top of a chart, where Streamlit would make a data frame of them.
+In the app's theme the categories have the colours of data, model, exact and noise, in this order.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import altair as alt
 import numpy as np
 
+from explorer import palette
+from explorer.forward import Roads
 
-def training_chart(curve: np.ndarray, history: Sequence[Mapping[str, Any]], floor: float) -> alt.VConcatChart:
+SMALL_STEPS, MODEL, THEORY, ONE_JUMP = "Small steps", "", "Theory", "One jump"
+EDGE = 3.5
+
+
+def training_chart(
+    curve: np.ndarray, history: Sequence[Mapping[str, Any]], floor: float, dark: bool = False
+) -> dict[str, Any]:
     """Loss against step, curve (k, 2), above the distance of each snapshot, with its floor.
 
     Values that are not finite, as a run that diverges may have, are left out.
     """
-    finite = curve[np.isfinite(curve).all(1)]
-    loss = alt.Data(values=[{"step": float(step), "loss": float(value)} for step, value in finite])
-    losses = (
-        alt.Chart(loss, height=110)
-        .mark_line(strokeWidth=1.5)
-        .encode(
-            x=alt.X("step:Q", title=None),
-            y=alt.Y("loss:Q", title="Loss (smoothed)", scale=alt.Scale(zero=False)),
-        )
-    )
-    rows = alt.Data(
-        values=[
-            {"step": about["step"], "distance": about["distance"], "floor": floor}
-            for about in history
-            if math.isfinite(about["distance"])
+    colours = palette.DARK if dark else palette.LIGHT
+    losses = [{"step": float(step), "loss": float(loss)} for step, loss in curve if math.isfinite(loss)]
+    distances = [
+        {"step": about["step"], "distance": about["distance"]} for about in history if math.isfinite(about["distance"])
+    ]
+    line = {"type": "line", "strokeWidth": 1.5, "color": colours["model"]}
+    step = {"field": "step", "type": "quantitative"}
+    log = {"type": "log", "nice": False, "padding": 6}
+    distance = {
+        "field": "distance",
+        "type": "quantitative",
+        "title": "Distance",
+        "scale": log,
+        "axis": {"tickCount": 4},
+    }
+    loss = {"field": "loss", "type": "quantitative", "title": "Loss (smoothed)", "scale": {"zero": False}}
+    level = {"datum": floor, "type": "quantitative"}
+    return {
+        "vconcat": [
+            {
+                "height": 110,
+                "width": "container",
+                "data": {"values": losses},
+                "mark": line,
+                "encoding": {"x": {**step, "title": None}, "y": loss},
+            },
+            {
+                "height": 110,
+                "width": "container",
+                "layer": [
+                    {
+                        "data": {"values": distances},
+                        "mark": {**line, "point": {"color": colours["model"]}, "tooltip": True},
+                        "encoding": {"x": {**step, "title": "Training step"}, "y": distance},
+                    },
+                    {
+                        "data": {"values": [{}]},
+                        "mark": {"type": "rule", "strokeDash": [4, 3], "color": colours["data"]},
+                        "encoding": {"y": level},
+                    },
+                ],
+            },
         ]
-    )
-    points = (
-        alt.Chart(rows, height=110)
-        .mark_line(point=True, strokeWidth=1.5)
-        .encode(
-            x=alt.X("step:Q", title="Training step"),
-            y=alt.Y("distance:Q", title="Distance", scale=alt.Scale(type="log")),
-            tooltip=["step:Q", "distance:Q"],
-        )
-    )
-    level = alt.Chart(rows).mark_rule(strokeDash=[4, 3]).encode(y="min(floor):Q")
-    return alt.vconcat(losses, points + level)
+    }
+
+
+def roads_chart(roads: Roads) -> dict[str, Any]:
+    """Density of all pixels: bars for the jump, an outline for the small steps, a curve for theory."""
+    edges = np.linspace(-EDGE, EDGE, 71)
+    jump, steps = (np.histogram(x, edges)[0] / x.size / np.diff(edges) for x in (roads.jump, roads.steps))
+    bins = _rows(x=(edges[:-1] + edges[1:]) / 2, jump=jump, steps=steps)
+    x = np.unique(roads.mean + roads.std * np.linspace(-4, 4, 61)[:, None])
+    z = (x - roads.mean[:, None]) / roads.std[:, None]
+    density = np.exp(-(z**2) / 2) / (roads.std[:, None] * np.sqrt(2 * np.pi))
+    bars = {"type": "area", "interpolate": "step", "opacity": 0.5}
+    outline = {"type": "line", "interpolate": "step", "strokeWidth": 1.5}
+    return {
+        "height": 260,
+        "layer": [
+            _layer(bins, bars, "jump", ONE_JUMP),
+            _layer(bins, outline, "steps", SMALL_STEPS),
+            _layer(_rows(x=x, theory=density.mean(0)), {"type": "line", "strokeWidth": 2}, "theory", THEORY),
+        ],
+    }
+
+
+def _rows(**columns: np.ndarray) -> list[dict[str, float]]:
+    lists = (column.round(4).tolist() for column in columns.values())
+    return [dict(zip(columns, row, strict=True)) for row in zip(*lists, strict=True)]
+
+
+def _layer(rows: list[dict[str, float]], mark: dict[str, Any], y: str, name: str) -> dict[str, Any]:
+    colour = {
+        "datum": name,
+        "scale": {"domain": [SMALL_STEPS, MODEL, THEORY, ONE_JUMP]},
+        "legend": {"values": [ONE_JUMP, SMALL_STEPS, THEORY], "title": None, "orient": "top"},
+    }
+    shown = {"scale": {"domain": [-EDGE, EDGE]}}
+    encoding = {
+        "x": {"field": "x", "type": "quantitative", "title": "pixel value, in units of √(α² + σ²)", **shown},
+        "y": {"field": y, "type": "quantitative", "title": "density"},
+        "color": colour,
+    }
+    return {"data": {"values": rows}, "mark": {**mark, "clip": True}, "encoding": encoding}

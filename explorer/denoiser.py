@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from explorer.schedules import Schedule
 
 LOSS_WEIGHT_CAP = 50.0
-LOGITS_AT_ONCE = 2**24
+LOGITS_AT_ONCE = 2**22
 PREDICTIONS = ("epsilon", "x0", "v", "velocity", "score")
 
 
@@ -123,7 +123,7 @@ class PosteriorMean(nn.Module):
     """E[x_0 | x_t] of the empirical distribution of `data`, (m, *shape), in closed form.
 
     The mean of the data weighted by softmax(-|x_t - alpha x_0|^2 / (2 sigma^2)), the exponents
-    kept in log space and the queries taken a few at a time (about 64 MB).
+    kept in log space and the queries taken a few at a time (16 MB of exponents).
     """
 
     data: Tensor

@@ -15,8 +15,6 @@ from torch import Tensor
 from explorer.denoiser import expand
 from explorer.schedules import Schedule
 
-KOLMOGOROV_95 = 1.358  # quantile 0.95 of Kolmogorov's distribution
-
 
 def diffuse(x0: Tensor, schedule: Schedule, t: Tensor | float, generator: torch.Generator) -> Tensor:
     """One jump, x_t = alpha x_0 + sigma eps, (n, *shape); t: scalar or (n,)."""
@@ -40,15 +38,16 @@ def diffuse_in_steps(x0: Tensor, schedule: Schedule, times: Tensor, generator: t
     return x
 
 
-def cumulative_gap(a: Tensor, b: Tensor) -> tuple[float, float]:
+def cumulative_gap(a: Tensor, b: Tensor, comparisons: int = 1) -> tuple[float, float]:
     """How far two sets of numbers, (n,) and (m,), are from one distribution (Kolmogorov and Smirnov).
 
-    Returns the largest gap between their cumulative distributions, and the gap below which two sets from
-    one distribution stay in 95 of 100 cases.
+    Returns the largest gap between their cumulative distributions, and the gap below which `comparisons` such
+    pairs from one distribution all stay in 95 of 100 cases.
     """
     values = torch.cat([a, b]).sort().values
     share_a, share_b = (torch.searchsorted(x.sort().values, values, right=True) / len(x) for x in (a, b))
-    return float((share_a - share_b).abs().max()), KOLMOGOROV_95 * math.sqrt(1 / len(a) + 1 / len(b))
+    quantile = math.sqrt(math.log(2 * comparisons / 0.05) / 2)
+    return float((share_a - share_b).abs().max()), quantile * math.sqrt(1 / len(a) + 1 / len(b))
 
 
 @dataclass(frozen=True)
@@ -78,6 +77,6 @@ def two_roads(
     jump = diffuse(x0, schedule, t, generator) / size
     times = torch.linspace(0, t, steps + 1, dtype=torch.float64)
     walk = diffuse_in_steps(x0, schedule, times, generator) / size
-    gap, bound = max(cumulative_gap(*pair) for pair in zip(jump.T, walk.T, strict=True))
+    gap, bound = max(cumulative_gap(*pair, comparisons=len(values)) for pair in zip(jump.T, walk.T, strict=True))
     mean = alpha / size * np.asarray(values)
     return Roads(jump.numpy(), walk.numpy(), mean, np.full_like(mean, sigma / size), gap, bound)

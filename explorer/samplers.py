@@ -246,7 +246,9 @@ def sample_steps(
         return torch.randn(like.shape, generator=generator, device=like.device, dtype=like.dtype)
 
     points = points_of(schedule, times)
-    x = noise(weights.new_empty(n, *denoiser.shape)) * points[0].sigma if x_init is None else x_init
+    x = noise(weights.new_empty(n, *denoiser.shape)) * points[0].sigma
+    if x_init is not None:  # what was drawn is dropped: a start made from the same seed must not meet its noise again
+        x = x_init
     if x.shape != (n, *denoiser.shape):
         raise ValueError(f"x_init has shape {tuple(x.shape)}, but n samples have shape {(n, *denoiser.shape)}")
     predict, cost = guided(denoiser, condition, negative_condition, guidance_scale)

@@ -18,8 +18,6 @@ ADAM_BETAS = (0.9, 0.99)
 class Diverged(ArithmeticError):
     """The loss is no longer a finite number; the denoiser holds the last good averaged weights."""
 
-    sentence = True
-
 
 @dataclass(frozen=True)
 class TrainConfig:

@@ -23,7 +23,7 @@ class View2D:
 
     x (frames, n, 2); x0 (frames - 1, n, 2); t (frames,); mesh (frames, lines, lines, 2) or None for a
     stochastic sampler; field and score (frames, lines, lines, 2): where the sampler moves a point of the
-    stage, and the gradient of the log-density there; started (frames, k, 2) or None.
+    stage, and the gradient of the log-density there.
     `samples` (n, 2) is the end of the run, `seconds` what the walk of the points (and the mesh) took.
     """
 
@@ -33,7 +33,6 @@ class View2D:
     mesh: np.ndarray | None
     field: np.ndarray
     score: np.ndarray
-    started: np.ndarray | None
     evaluations: int
     seconds: float
 
@@ -55,52 +54,52 @@ def _square(extent: float, lines: int) -> Tensor:
 
 
 def view_2d(
-    denoiser: Denoiser,
-    n: int = 2000,
-    sampler: str = "heun",
-    steps: int = 30,
-    seed: int = 0,
-    eta: float | None = None,
-    start: tuple[float, float] | None = None,
+    denoiser: Denoiser, n: int = 2000, sampler: str = "heun", steps: int = 30, seed: int = 0, eta: float | None = None
 ) -> View2D:
-    """Sample n points and everything else that a stage can show.
-
-    `start` is a place of the stage where a particle starts: one path for a deterministic sampler, a fan
-    for a stochastic one.
-    """
+    """Sample n points, as `sample` does, and everything else that a stage can show."""
     schedule = denoiser.schedule
-    stochastic = SAMPLERS[sampler].stochastic or bool(eta)
     times = sample_times(schedule, steps, SAMPLERS[sampler].spacing)
     scale = view_scale(schedule, times).float()
-    noise = torch.randn(n, 2, generator=torch.Generator().manual_seed(seed))
-    starts = [noise * schedule.sigma(times[0]).float()]
-    if not stochastic:
-        starts.append(_square(MESH_EXTENT, MESH_LINES) * scale[0])
-    x_init = torch.cat(starts)
+    x_init = torch.randn(n, 2, generator=torch.Generator().manual_seed(seed)) * schedule.sigma(times[0]).float()
+    with_mesh = not is_stochastic(sampler, eta)
+    if with_mesh:
+        x_init = torch.cat([x_init, _square(MESH_EXTENT, MESH_LINES) * scale[0]])
 
     began = time.perf_counter()
     run = sample(denoiser, len(x_init), sampler, steps, seed, eta=eta, x_init=x_init)
     seconds = time.perf_counter() - began
 
     walk = run.x / expand(scale, run.x)
-    mesh = None if stochastic else walk[:, n:].reshape(-1, MESH_LINES, MESH_LINES, 2).numpy()
-    started = None
-    if start is not None:
-        x_init = torch.tensor([start]).repeat(FAN if stochastic else 1, 1) * scale[0]
-        fan = sample(denoiser, len(x_init), sampler, steps, seed, eta=eta, x_init=x_init)
-        started = (fan.x / expand(scale, fan.x)).numpy()
     field, score = fields_2d(denoiser, times[:-1])
     return View2D(
         x=walk[:, :n].numpy(),
         x0=run.x0[:, :n].numpy(),
         t=run.t.float().numpy(),
-        mesh=mesh,
+        mesh=walk[:, n:].reshape(-1, MESH_LINES, MESH_LINES, 2).numpy() if with_mesh else None,
         field=np.concatenate([field, field[-1:]]),
         score=np.concatenate([score, score[-1:]]),
-        started=started,
         evaluations=run.evaluations,
         seconds=seconds,
     )
+
+
+def is_stochastic(sampler: str, eta: float | None) -> bool:
+    """Whether two runs from one start differ."""
+    return SAMPLERS[sampler].stochastic if eta is None else eta > 0
+
+
+def fan_2d(
+    denoiser: Denoiser, start: tuple[float, float], sampler: str, steps: int, seed: int, eta: float | None = None
+) -> np.ndarray:
+    """The path of a particle that starts at a place of the stage, (frames, k, 2) in view units.
+
+    k is 1 for a deterministic sampler and a fan of 24 for a stochastic one.
+    """
+    times = sample_times(denoiser.schedule, steps, SAMPLERS[sampler].spacing)
+    scale = view_scale(denoiser.schedule, times).float()
+    x_init = torch.tensor([start]).repeat(FAN if is_stochastic(sampler, eta) else 1, 1) * scale[0]
+    run = sample(denoiser, len(x_init), sampler, steps, seed, eta=eta, x_init=x_init)
+    return (run.x / expand(scale, run.x)).numpy()
 
 
 @torch.no_grad()

@@ -3,7 +3,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from explorer.data.uploads import centred_square, read_image, white_on_black
+from explorer.data.uploads import ENDINGS, centred_square, read_image, white_on_black
 from explorer.ui.film import Strip, film, noising
 from explorer.ui.layout import (
     Question,
@@ -36,15 +36,7 @@ begin_page(
 )
 
 import explorer as ex  # noqa: E402
-from explorer.samplers import SAMPLERS  # noqa: E402  (torch: the title is on the screen by now)
-
-SCHEDULES = {name: "EDM" if name == "edm" else name.capitalize() for name in ex.schedule_names()}
-
-
-def choose(label: str, names: dict[str, str], default: str, key: str, width: int) -> str:
-    """A select box over the keys of `names`, kept in the URL."""
-    index = list(names).index(default)
-    return st.selectbox(label, names, index, names.__getitem__, key, width=width, bind="query-params")
+from explorer.ui.controls import SAMPLER_LABELS, SCHEDULE_LABELS, choice  # noqa: E402  (torch comes with them)
 
 
 @st.cache_data(show_spinner=False)
@@ -60,7 +52,7 @@ def scans_of(digit: int) -> np.ndarray:
 def curves(points: int = 121) -> dict[str, dict[str, np.ndarray]]:
     """For each schedule t, alpha, sigma and log_snr, (points,), from its t_min to its t_max."""
     tables = {}
-    for name in SCHEDULES:
+    for name in SCHEDULE_LABELS:
         schedule = ex.make_schedule(name)
         t = schedule.times(points)[:-1].flip(0)
         rows = {
@@ -89,8 +81,7 @@ def take_upload() -> None:
 
 def uploaded_image() -> np.ndarray | None:
     """The upload, (28, 28) in [-1, 1], or None; it stays in the session when the page is left."""
-    formats = ["png", "jpg", "jpeg", "gif", "webp", "bmp"]
-    st.file_uploader("Your image", formats, key="core_upload", max_upload_size=10, on_change=take_upload)
+    st.file_uploader("Your image", ENDINGS, key="core_upload", max_upload_size=10, on_change=take_upload)
     if problem := st.session_state.get("core_upload_error"):
         st.error(problem, icon=":material/image_not_supported:")
     if "core_uploaded" not in st.session_state:
@@ -110,91 +101,12 @@ def drawn_image() -> np.ndarray | None:
     return image
 
 
-st.header("Forward: from data to noise", anchor=False)
-with st.container(horizontal=True):
-    sources = ["Scan", "Draw", "Upload"]
-    source = st.radio("Image", sources, horizontal=True, key="core_source", width="content", bind="query-params")
-    own = source != "Scan"
-    digit = st.selectbox("Digit", range(10), key="core_digit", width=90, bind="query-params", disabled=own)
-    scan = st.slider("Scan", 1, SCANS_OF_EACH, 3, key="core_scan", width=160, bind="query-params", disabled=own)
-    forward_name = choose("Schedule", SCHEDULES, "cosine", "core_schedule", width=130)
-    noise_seed = st.slider("Noise seed", 0, 99, key="core_seed", width=160, bind="query-params")
-
-image = scans_of(digit)[scan - 1]
-stage = st.container()
-if own:
-    hand, stage = st.columns([2, 3])
-    with hand:
-        given = drawn_image() if source == "Draw" else uploaded_image()
-    image = image if given is None else given
-with stage:
-    noising(image, curves(), schedule=forward_name, seed=noise_seed, key="core_noising")
-
-
 @st.cache_data(max_entries=64, show_spinner=False)
-def roads_to(t: float, pixels: tuple[float, float], name: str, steps: int, seed: int) -> "Roads":
-    """Both roads to time t, from the same pixels."""
+def roads_to(t: float, name: str, steps: int) -> "Roads":
+    """A black and a white pixel on both roads to time t."""
     from explorer.forward import two_roads
 
-    return two_roads(pixels, ex.make_schedule(name), t, steps, DRAWS, seed)
-
-
-@st.fragment
-def one_jump_or_many_steps() -> None:
-    """Draws the same pixels at the same time, as they come by both roads."""
-    from explorer.vega import roads_chart
-
-    with st.container(horizontal=True):
-        t = st.slider("Time t", 0.05, 0.95, 0.25, 0.05, key="core_time", width=260, bind="query-params")
-        counts = [1, 2, 5, 10, 50, 200]
-        steps = st.select_slider("Small steps", counts, 50, key="core_small_steps", width=260, bind="query-params")
-    roads = roads_to(t, (float(image.min()), float(image.max())), forward_name, steps, noise_seed)
-    chart, table = st.columns([3, 2], vertical_alignment="center")
-    with chart:
-        alt = f"Histograms of two pixels at t = {t:.2f}: one jump, {steps} small steps, and theory."
-        st.vega_lite_chart(roads_chart(roads), alt=alt)
-    with table:
-        rows = {
-            "One jump": (roads.jump.mean(0), roads.jump.std(0)),
-            "Small steps": (roads.steps.mean(0), roads.steps.std(0)),
-            "Theory": (roads.mean, roads.std),
-        }
-        lines = ["| | dark pixel | bright pixel |", "|:--|--:|--:|"]
-        for road, numbers in rows.items():
-            cells = [road, *(f"{mean:.3f} ± {std:.3f}" for mean, std in zip(*numbers, strict=True))]
-            row = "|".join(cells).replace(" ", "\N{NO-BREAK SPACE}").replace("-", "\N{MINUS SIGN}")
-            lines.append(f"|{row}|")
-        st.markdown("\n".join(lines))
-        st.caption(
-            "Mean ± standard deviation. The cumulative distributions of the two roads are at most "
-            f"{roads.gap:.3f} apart; two sets of {DRAWS:,} draws from one distribution stay below "
-            f"{roads.bound:.3f} in 95 of 100 cases."
-        )
-
-
-st.subheader("One jump or many small steps", anchor=False)
-st.markdown(
-    "Noise can be added a little at a time, or all at once. Here the darkest and the brightest pixel of "
-    f"the image go both ways to the same time, {DRAWS:,} times each."
-)
-one_jump_or_many_steps()
-
-st.subheader("One image, four schedules", anchor=False)
-st.markdown("The same image and the same noise at the same times. The number under each is its log-SNR.")
-noise = np.random.default_rng(noise_seed).standard_normal(image.shape)
-rows = []
-for name, curve in curves().items():
-    t = np.clip(np.linspace(0, 1, COLUMNS), curve["t"][0], curve["t"][-1])
-    alpha, sigma, log_snr = (np.interp(t, curve["t"], curve[row]) for row in ("alpha", "sigma", "log_snr"))
-    signal, spread = (part[:, None, None] / np.hypot(alpha, sigma)[:, None, None] for part in (alpha, sigma))
-    captions = [f"{value:+.1f}".replace("-", "\N{MINUS SIGN}") for value in log_snr.round(1) + 0.0]
-    alt = f"The image on the {SCHEDULES[name]} schedule at log-SNR {', '.join(captions)}"
-    rows.append(Row(SCHEDULES[name], signal * image + spread * noise, captions, alt))
-sheet(rows, [f"{t:.1f}" for t in np.linspace(0, 1, COLUMNS)])
-st.caption(
-    "The columns are times t. The very ends would be pure image and pure noise; each schedule stops short "
-    "of them, where the difference cannot be seen."
-)
+    return two_roads([-1.0, 1.0], ex.make_schedule(name), t, steps, DRAWS)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -207,6 +119,134 @@ def recall(name: str, sampler: str, steps: int, seed: int) -> "DigitWalk":
     return digit_walk(ex.ideal_denoiser(scans, ex.make_schedule(name)), IMAGES, sampler, steps, seed)
 
 
+@st.fragment
+def forward() -> None:
+    """From an image to noise, on one schedule with a clock, then on all of them."""
+    with st.container(horizontal=True):
+        sources = ["Scan", "Draw", "Upload"]
+        source = st.radio("Image", sources, horizontal=True, key="core_source", width="content", bind="query-params")
+        own = source != "Scan"
+        digit = st.selectbox("Digit", range(10), key="core_digit", width=90, bind="query-params", disabled=own)
+        scan = st.slider("Scan", 1, SCANS_OF_EACH, 3, key="core_scan", width=160, bind="query-params", disabled=own)
+        name = choice("Schedule", SCHEDULE_LABELS, "cosine", key="core_schedule", width=130)
+        seed = st.slider("Noise seed", 0, 99, key="core_seed", width=160, bind="query-params")
+
+    image = scans_of(digit)[scan - 1]
+    stage = st.container()
+    if own:
+        hand, stage = st.columns([2, 3])
+        with hand:
+            given = drawn_image() if source == "Draw" else uploaded_image()
+        image = image if given is None else given
+    with stage:
+        noising(image, curves(), schedule=name, seed=seed, key="core_noising")
+    all_schedules(image, seed)
+
+
+def all_schedules(image: np.ndarray, seed: int) -> None:
+    """The same image and noise at the same times, a row for each schedule."""
+    st.subheader("One image, four schedules", anchor=False)
+    st.markdown("The same image and the same noise at the same times. The number under each is its log-SNR.")
+    noise = np.random.default_rng(seed).standard_normal(image.shape)
+    times = np.linspace(0, 1, COLUMNS)
+    rows = []
+    for name, curve in curves().items():
+        t = times.clip(curve["t"][0], curve["t"][-1])
+        alpha, sigma, log_snr = (np.interp(t, curve["t"], curve[row]) for row in ("alpha", "sigma", "log_snr"))
+        mixed = alpha[:, None, None] * image + sigma[:, None, None] * noise
+        captions = [f"{value:+.1f}".replace("-", "\N{MINUS SIGN}") for value in log_snr.round(1) + 0.0]
+        alt = f"The image on the {SCHEDULE_LABELS[name]} schedule at log-SNR {', '.join(captions)}"
+        rows.append(Row(SCHEDULE_LABELS[name], mixed / np.hypot(alpha, sigma)[:, None, None], captions, alt))
+    sheet(rows, [f"{t:.1f}" for t in times])
+    st.caption(
+        "The columns are times t. The very ends would be pure image and pure noise; each schedule stops "
+        "short of them, where the difference cannot be seen."
+    )
+
+
+@st.fragment
+def one_jump_or_many_steps() -> None:
+    """The same pixels at the same time, as they come by both roads."""
+    from explorer.charts import roads_chart
+
+    with st.container(horizontal=True):
+        t = st.slider("Time t", 0.05, 0.95, 0.25, 0.05, key="core_time", width=260, bind="query-params")
+        counts = [1, 2, 5, 10, 50, 200]
+        steps = st.select_slider("Small steps", counts, 50, key="core_small_steps", width=260, bind="query-params")
+        name = choice("Schedule", SCHEDULE_LABELS, "cosine", key="core_roads_schedule", width=130)
+    roads = roads_to(t, name, steps)
+    chart, table = st.columns([4, 3], vertical_alignment="center")
+    with chart:
+        alt = f"Histograms of two pixels at t = {t:.2f}: one jump, {steps} small steps, and theory."
+        st.vega_lite_chart(roads_chart(roads), alt=alt)
+    with table:
+        rows = {
+            "One jump": (roads.jump.mean(0), roads.jump.std(0)),
+            "Small steps": (roads.steps.mean(0), roads.steps.std(0)),
+            "Theory": (roads.mean, roads.std),
+        }
+        lines = ["| | black pixel | white pixel |", "|:--|--:|--:|"]
+        for road, numbers in rows.items():
+            cells = [road, *(f"{mean:.3f} ± {std:.3f}" for mean, std in zip(*numbers, strict=True))]
+            row = "|".join(cells).replace(" ", "\N{NO-BREAK SPACE}").replace("-", "\N{MINUS SIGN}")
+            lines.append(f"|{row}|")
+        st.markdown("\n".join(lines))
+        st.caption(
+            "Mean ± standard deviation. The cumulative distributions of the two roads are at most "
+            f"{roads.gap:.3f} apart; two sets of {DRAWS:,} draws from one distribution stay below "
+            f"{roads.bound:.3f} in 95 of 100 cases."
+        )
+
+
+@st.fragment
+def reverse() -> None:
+    """Walks from noise, the guesses that lead them, and the scans that the guesses turn into."""
+    with st.container(horizontal=True):
+        sampler = choice("Sampler", SAMPLER_LABELS, "ddpm", key="core_sampler", width=220)
+        counts = [1, 2, 5, 10, 20, 50, 100]
+        steps = st.select_slider("Steps", counts, 50, key="core_steps", width=160, bind="query-params")
+        name = choice("Schedule", SCHEDULE_LABELS, "cosine", key="core_reverse_schedule", width=130)
+        seed = st.slider("Start seed", 0, 99, key="core_start", width=160, bind="query-params")
+
+    walk = recall(name, sampler, steps, seed)
+    *distances, final = walk.distance
+    at = [f"t = {t:.3f}" for t in walk.t]
+    walked = [f"step {step} of {steps}, {time}" for step, time in enumerate(at)]
+    guessed = [f"from x at {time}" for time in at[:-1]]
+    found = [f"{distance.mean():.3f} away" for distance in distances]
+    film(
+        [
+            Strip("The walk, x at time t", walk.x, walked, role="noise"),
+            Strip("Guess of the clean image", walk.guess, guessed, role="exact"),
+            Strip("Nearest real scan", walk.nearest, found, role="data"),
+        ],
+        key="core_film",
+        fps=max(1.0, steps / 5),
+        label="nine walks from noise to digits",
+    )
+    same = int((final < RECALLED).sum())
+    scale = "(root mean square over the pixels, which run from \N{MINUS SIGN}1 to 1)"
+    if same == IMAGES:
+        st.markdown(
+            f"**All {IMAGES} images are training scans**, of {', '.join(map(str, walk.label))}. The distance "
+            f"to the nearest scan is {final.max():.3f} {scale}."
+        )
+    else:
+        st.markdown(
+            f"**{same} of {IMAGES} images are training scans.** The others are still averages of several, up "
+            f"to {final.max():.3f} away from the nearest scan {scale}: take more steps."
+        )
+
+
+st.header("Forward: from data to noise", anchor=False)
+forward()
+st.subheader("One jump or many small steps", anchor=False)
+st.markdown(
+    "Noise can be added a little at a time, or all at once. Here a black pixel and a white one go both ways "
+    f"to the same time, {DRAWS:,} times each."
+)
+one_jump_or_many_steps()
+
 st.header("Reverse: from noise to data", anchor=False)
 st.markdown(
     "Going back needs one thing: for a noisy image, the best guess of the clean one. For a finite set of "
@@ -214,43 +254,7 @@ st.markdown(
     "what is seen. **Such a denoiser is exact, so it can only recall**: it knows these 1,797 scans and "
     "nothing else. The next modules train networks that generalise."
 )
-with st.container(horizontal=True):
-    labels = {name: sampler.label for name, sampler in SAMPLERS.items()}
-    sampler = choose("Sampler", labels, "ddpm", "core_sampler", width=220)
-    counts = [1, 2, 5, 10, 20, 50, 100]
-    steps = st.select_slider("Steps", counts, 50, key="core_steps", width=160, bind="query-params")
-    reverse_name = choose("Schedule", SCHEDULES, "cosine", "core_reverse_schedule", width=130)
-    start_seed = st.slider("Start seed", 0, 99, key="core_start", width=160, bind="query-params")
-
-walk = recall(reverse_name, sampler, steps, start_seed)
-*distances, final = walk.distance
-at = [f"t = {t:.3f}" for t in walk.t]
-walked = [f"step {step} of {steps}, {time}" for step, time in enumerate(at)]
-guessed = [f"from x at {time}" for time in at[:-1]]
-found = [f"{distance.mean():.3f} away" for distance in distances]
-film(
-    [
-        Strip("The walk, x at time t", walk.x, walked, role="noise"),
-        Strip("Guess of the clean image", walk.guess, guessed, role="exact"),
-        Strip("Nearest real scan", walk.nearest, found, role="data"),
-    ],
-    key="core_film",
-    fps=max(1.0, steps / 5),
-    label="nine walks from noise to digits",
-)
-same = int((final < RECALLED).sum())
-scale = "(root mean square over the pixels, which run from \N{MINUS SIGN}1 to 1)"
-if same == IMAGES:
-    st.markdown(
-        f"**All {IMAGES} images are training scans**, of {', '.join(map(str, walk.label))}. The distance to "
-        f"the nearest scan is {final.max():.3f} {scale}."
-    )
-else:
-    st.markdown(
-        f"**{same} of {IMAGES} images are training scans.** The others are still averages of several, up to "
-        f"{final.max():.3f} away from the nearest scan {scale}: take more steps."
-    )
-
+reverse()
 what_to_notice(
     "The histogram turns from the shades of the image into N(0, 1), whatever the image was. That is why "
     "sampling can start from plain noise.",
@@ -292,18 +296,18 @@ mathematics(
 
 
 def show_code() -> None:
-    """What this page calls, with the settings of the reverse process."""
+    """The reverse process in a notebook, and the source of what this page calls."""
     from explorer.denoiser import PosteriorMean
     from explorer.forward import diffuse, diffuse_in_steps, step_kernel
     from explorer.samplers import ddim
 
-    snippet = f"""
+    snippet = """
 import explorer as ex
 from explorer.data.digits import digits, nearest_scans
 
 scans, labels = digits()
-denoiser = ex.ideal_denoiser(scans, ex.make_schedule("{reverse_name}"))
-walk = ex.sample(denoiser, n={IMAGES}, sampler="{sampler}", steps={steps}, seed={start_seed})
+denoiser = ex.ideal_denoiser(scans, ex.make_schedule("cosine"))
+walk = ex.sample(denoiser, n=9, sampler="ddpm", steps=50, seed=0)
 print(walk.x.shape, walk.x0.shape)  # every step, and the guess that led there
 index, distance = nearest_scans(walk.samples)
 print(labels[index], distance)  # which scans they are, and how far away"""
@@ -333,5 +337,5 @@ check_yourself(
     ),
 )
 st.markdown("Next, train a network that fills the space between its examples:")
-page_link("pages/geometry_lab.py")
+page_link("pages/geometry_lab.py", "Geometry lab")
 end_page()

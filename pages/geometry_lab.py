@@ -1,14 +1,5 @@
-import hashlib
-from typing import Any
-
-import numpy as np
 import streamlit as st
 
-from explorer import denoiser as denoising
-from explorer import samplers, training
-from explorer.data.toy2d import DEFAULT_WORD, MINIMUM_POINTS, WORD_LIMIT, toy2d_names
-from explorer.jobs import Job, JobRefused
-from explorer.ui import models2d, work
 from explorer.ui.layout import (
     Question,
     begin_page,
@@ -19,239 +10,213 @@ from explorer.ui.layout import (
     the_code,
     what_to_notice,
 )
-from explorer.ui.models2d import Recipe, Settings, Source
-from explorer.ui.pad import draw_points
-from explorer.ui.player import Scene, player
-from explorer.views import EXTENT
-
-OWN = {"drawing": "Draw your own", "image": "The dark parts of an image"}
-DATA = {name: name.replace("_", " ").capitalize() for name in toy2d_names()} | {"word": "A word"} | OWN
-PREDICTIONS = {
-    "velocity": "Velocity",
-    "epsilon": "Noise epsilon",
-    "x0": "Clean point x0",
-    "v": "v",
-    "score": "Score",
-}
-SCHEDULES = {"flow": "Flow", "cosine": "Cosine", "linear": "Linear", "edm": "EDM"}
-SAMPLERS = {name: sampler.label for name, sampler in samplers.SAMPLERS.items()}
-RATES = [1e-4, 1e-3, 5e-3, 2e-2, 1e-1, 1.0, 1e6]
-EXAMPLES = [3, 10, 50, 200, 1000]
 
 begin_page(
     "Geometry lab",
     "See a diffusion model as geometry: a field, learned in seconds, that carries a cloud of noise into a shape.",
 )
-work.remember_visitor()
-work.renew_all()
+
+import torch  # noqa: E402  (the title is on the screen by now)
+
+from explorer import denoiser as denoising  # noqa: E402
+from explorer import samplers, training  # noqa: E402
+from explorer.data.toy2d import DEFAULT_WORD, MINIMUM_POINTS, WORD_LIMIT, toy2d_names  # noqa: E402
+from explorer.data.uploads import ENDINGS, read_image  # noqa: E402
+from explorer.lab2d import Recipe, Run, Settings, Source, given_source, points_of  # noqa: E402
+from explorer.schedules import make_schedule  # noqa: E402
+from explorer.ui import models2d  # noqa: E402
+from explorer.ui.controls import PREDICTION_LABELS, SAMPLER_LABELS, SCHEDULE_LABELS, choice, sentence  # noqa: E402
+from explorer.ui.pad import draw_points  # noqa: E402
+from explorer.ui.player import Scene, player  # noqa: E402
+from explorer.ui.training2d import replay_slider, train_controls, training_report, training_settings  # noqa: E402
+from explorer.views import EXTENT, fan_2d, view_scale  # noqa: E402
+from explorer.zoo import from_bytes, to_bytes  # noqa: E402
+
+OWN = {"word": "A word", "drawing": "Draw your own", "image": "The dark parts of an image"}
+DATA = {name: name.replace("_", " ").capitalize() for name in toy2d_names()} | OWN
+EXAMPLES = [3, 10, 50, 200, 500]
+DRAWN_FAINTLY = 1200
 
 
-def choice(label: str, options: dict[str, str], key: str, help: str | None = None) -> str:
-    """A select box over names, shared by the URL."""
-    return st.selectbox(label, list(options), format_func=options.__getitem__, key=key, help=help, bind="query-params")
-
-
-def side_controls(prefix: str, source: Source, default_sampler: str) -> Settings:
+def side_controls(prefix: str, source: Source, default_sampler: str, n: int, seed: int) -> Settings:
     """The settings of one side of the stage."""
     prediction = choice(
         "What the network predicts",
-        PREDICTIONS,
-        f"{prefix}_objective",
+        PREDICTION_LABELS,
+        "velocity",
+        key=f"{prefix}_objective",
         help="Each can be turned into the others; they differ in what is easy to learn.",
     )
     schedule = choice(
-        "Schedule", SCHEDULES, f"{prefix}_schedule", help="How much signal and noise there is at each time."
+        "Schedule",
+        SCHEDULE_LABELS,
+        "flow",
+        key=f"{prefix}_schedule",
+        help="How much signal and noise there is at each time.",
     )
-    ordered = {default_sampler: SAMPLERS[default_sampler]} | SAMPLERS
-    sampler = choice("Sampler", ordered, f"{prefix}_sampler", help="How a sample walks from noise to data.")
-    steps = st.slider(
-        "Steps",
-        1,
-        200,
-        20,
-        key=f"{prefix}_steps",
-        bind="query-params",
-        help="Times visited between noise and data.",
+    sampler = choice(
+        "Sampler",
+        SAMPLER_LABELS,
+        default_sampler,
+        key=f"{prefix}_sampler",
+        help="How a sample walks from noise to data. Euler and DDIM with eta 0 are one method under two names.",
     )
+    help = "Times visited between noise and data."
+    steps = st.slider("Steps", 1, 100, 20, key=f"{prefix}_steps", bind="query-params", help=help)
     eta = None
     if sampler == "ddim":
-        eta = st.slider(
-            "eta", 0.0, 1.0, 0.0, 0.1, key=f"{prefix}_eta", bind="query-params",
-            help="Share of fresh noise in each step: 0 is deterministic, 1 is DDPM.",
-        )  # fmt: skip
-    exact = st.toggle(
-        "Exact model", key=f"{prefix}_exact", bind="query-params",
-        help="The best possible denoiser of a few stored examples, in closed form: it can only recall.",
-    )  # fmt: skip
+        help = "Share of fresh noise in each step: 0 is deterministic, 1 is DDPM."
+        eta = st.slider("eta", 0.0, 1.0, 0.0, 0.1, key=f"{prefix}_eta", bind="query-params", help=help)
+    help = "The best possible denoiser of a few stored examples, in closed form: it can only recall."
+    exact = st.toggle("Exact model", key=f"{prefix}_exact", bind="query-params", help=help)
     examples = EXAMPLES[-1]
     if exact:
-        examples = st.select_slider(
-            "Examples it recalls", EXAMPLES, value=EXAMPLES[-1], key=f"{prefix}_examples", bind="query-params"
-        )
-    return Settings(Recipe(source, schedule, prediction), sampler, steps, eta, exact, examples)
+        key = f"{prefix}_examples"
+        examples = st.select_slider("Examples it recalls", EXAMPLES, EXAMPLES[-1], key=key, bind="query-params")
+    return Settings(Recipe(source, schedule, prediction), sampler, steps, eta, exact, examples, n, seed)
 
 
-def sentence(error: ValueError) -> str:
-    """What an error says, from a capital letter to a full stop."""
-    text = str(error)
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
-
-
-def choose_source(name: str) -> tuple[Source, np.ndarray | None] | str:
-    """The distribution and what the person gave for it; a sentence when there is nothing to learn from yet."""
+def choose_source(name: str) -> Source | str:
+    """The distribution; a sentence when there is nothing to learn from yet."""
     if name == "word":
         text = st.text_input("Word", DEFAULT_WORD, max_chars=WORD_LIMIT, key="geo_word", bind="query-params").strip()
         try:
-            models2d.points_of(Source(name, text))
+            points_of(Source(name, text))
         except ValueError as error:
             return sentence(error)
-        return Source(name, text), None
+        return Source(name, text)
     if name == "drawing":
         drawn = draw_points(key="geo_pad")
-        count = 0 if drawn is None else len(drawn)
-        if drawn is None or count < MINIMUM_POINTS:
+        if drawn is None or len(drawn) < MINIMUM_POINTS:
+            count = 0 if drawn is None else len(drawn)
             return f"Draw at least {MINIMUM_POINTS} points on the pad; there are {count}."
-        return Source(name, digest=models2d.digest(drawn)), drawn
+        return given_source(name, drawn)
     if name == "image":
-        return image_source()
-    return Source(name), None
+        st.file_uploader("Image", ENDINGS, key="geo_image", max_upload_size=10, on_change=take_image)
+        if problem := st.session_state.get("geo_image_problem"):
+            return problem
+        return st.session_state.get("geo_image_source", "Upload an image with dark marks on a light ground.")
+    return Source(name)
 
 
-def image_source() -> tuple[Source, np.ndarray | None] | str:
-    """The dark pixels of an upload, which stays in the session when the page is left."""
-    from explorer.data.uploads import read_image
-
-    upload = st.file_uploader(
-        "Image", ["png", "jpg", "jpeg", "gif", "webp", "bmp"], key="geo_image", max_upload_size=10
-    )
-    if upload is not None:
-        try:
-            grey = read_image(upload.getvalue())
-            source = Source("image", digest=models2d.digest(grey))
-            models2d.points_of(source, grey)
-        except ValueError as error:
-            return sentence(error)
-        st.session_state["geo_image_kept"] = (source, grey)
-    return st.session_state.get("geo_image_kept") or "Upload an image with dark marks on a light ground."
-
-
-def train_controls(
-    recipe: Recipe, given: np.ndarray | None, config: dict[str, Any], size: dict[str, int], prefix: str, side: str
-) -> None:
-    """Train, stop, resume, reset: the model of one side, which is named where there are two."""
-    job = models2d.job_for(recipe)
-    if job is not None and not job.finished:
-        st.button(f"Stop{side}", on_click=job.stop, icon=":material/stop:", key=f"{prefix}_stop")
+def take_image() -> None:
+    """Read an upload once; what was read stays in the session when the page is left."""
+    st.session_state.pop("geo_image_problem", None)
+    if (upload := st.session_state["geo_image"]) is None:
         return
-    trained = models2d.shelf().get(recipe)
-    if st.button(f"Train{side}", type="primary", icon=":material/model_training:", key=f"{prefix}_train"):
-        submit(recipe, given, config, size, resume=False)
-    if trained and trained.state and st.button(
-        f"Resume{side}", icon=":material/resume:", key=f"{prefix}_resume",
-        help="Go on from where it stopped, for as many seconds as chosen below.",
-    ):  # fmt: skip
-        submit(recipe, given, config, size, resume=True)
-    if trained or job:
-        st.button(
-            f"Reset{side}", on_click=models2d.forget, args=(recipe,), icon=":material/restart_alt:",
-            key=f"{prefix}_reset", help="Forget what was trained here.",
-        )  # fmt: skip
-
-
-def submit(
-    recipe: Recipe, given: np.ndarray | None, config: dict[str, Any], size: dict[str, int], resume: bool
-) -> None:
-    """Start a training, and redraw."""
     try:
-        models2d.start_training(recipe, given, config, size, resume)
-    except JobRefused as error:
-        st.warning(str(error), icon=":material/hourglass:")
+        source = given_source("image", read_image(upload.getvalue()))
+        points_of(source)
+    except ValueError as error:
+        st.session_state["geo_image_problem"] = sentence(error)
+    else:
+        st.session_state["geo_image_source"] = source
+
+
+def load_weights(source: Source) -> None:
+    """A file of weights becomes the model of its own schedule and objective, for the distribution on the page."""
+    st.session_state.pop("geo_weights_problem", None)
+    if (upload := st.session_state["geo_weights"]) is None:
         return
-    st.rerun()
-
-
-def training_settings() -> tuple[dict[str, Any], dict[str, int]]:
-    """How to train, and the size of the network; sides share them."""
-    with st.expander("Training settings", icon=":material/tune:"):
-        config = {
-            "max_seconds": st.slider("Seconds", 1, 30, 3, key="geo_seconds", bind="query-params"),
-            "learning_rate": st.select_slider(
-                "Learning rate", RATES, 2e-2, key="geo_rate", bind="query-params",
-                format_func=lambda rate: f"{rate:g}",
-                help="At the right end the loss leaves the numbers, and the run says so.",
-            ),
-            "batch_size": st.select_slider(
-                "Batch size", [64, 128, 256, 512, 1024], 512, key="geo_batch", bind="query-params"
-            ),
-        }  # fmt: skip
-        size = {
-            "width": st.select_slider("Width", [16, 32, 64, 128, 256], 64, key="geo_width", bind="query-params"),
-            "depth": st.slider("Depth", 1, 6, 3, key="geo_depth", bind="query-params"),
-        }
-    return config, size
-
-
-def scene_of(
-    settings: Settings, given: np.ndarray | None, n: int, seed: int, moment: int | None, title: str
-) -> tuple[Scene, models2d.Run]:
-    """What one side shows, and what was measured; the exact model stands in where nothing is trained."""
-    recipe = settings.recipe
-    learned = None if settings.exact else models2d.denoiser_of(recipe, moment)
-    examples = None if learned else settings.examples
-    denoiser, name = learned or models2d.exact_of(recipe, settings.examples, given)
-    run = models2d.run(
-        denoiser, name, recipe.source, settings.sampler, settings.steps, settings.eta, n, seed,
-        st.session_state.get("geo_start"), examples, given,
-    )  # fmt: skip
-    training, fresh = models2d.points_of(recipe.source, given)
-    caption = ""
-    if not settings.exact and learned is None:
-        caption = "No network is trained for these settings yet: this is the exact model."
-    view = run.view
-    scene = Scene(
-        title=title,
-        x=view.x,
-        t=view.t,
-        x0=view.x0,
-        role="model" if learned else "exact",
-        target=(training[: settings.examples] if examples else fresh)[: models2d.TARGET_POINTS],
-        source=view.x[0][: models2d.TARGET_POINTS],
-        mesh=view.mesh,
-        field=view.field,
-        score=view.score,
-        started=view.started,
-        caption=caption,
-    )
-    return scene, run
+    try:
+        denoiser, about = from_bytes(upload.getvalue())
+    except ValueError as error:
+        st.session_state["geo_weights_problem"] = sentence(error)
+        return
+    models2d.adopt(Recipe(source, about["schedule"], about["prediction"]), denoiser, about)
+    st.session_state["geo_schedule"], st.session_state["geo_objective"] = about["schedule"], about["prediction"]
+    st.session_state["geo_exact"] = False
 
 
 def label_of(settings: Settings) -> str:
     """A side in a few words."""
-    model = "exact" if settings.exact else PREDICTIONS[settings.recipe.prediction].lower()
-    return f"{SAMPLERS[settings.sampler]}, {settings.steps} steps · {model} · {settings.recipe.schedule}"
+    model = "exact" if settings.exact else PREDICTION_LABELS[settings.recipe.prediction].lower()
+    return f"{SAMPLER_LABELS[settings.sampler]}, {settings.steps} steps · {model} · {settings.recipe.schedule}"
 
 
-def numbers(settings: Settings, run: models2d.Run) -> None:
+def show_side(settings: Settings, moment: int | None) -> tuple[Scene, Run]:
+    """What one side shows, and what was measured; the exact model stands in where nothing is trained."""
+    run, denoiser, learned = models2d.run_of(settings, moment)
+    view = run.view
+    examples, fresh = points_of(settings.recipe.source)
+    target = fresh if learned else examples[: settings.examples]
+    started = None
+    if start := st.session_state.get("geo_start"):
+        started = fan_2d(denoiser, start, settings.sampler, settings.steps, settings.seed, settings.eta)
+    missing = "No network is trained for these settings yet: this is the exact model."
+    scene = Scene(
+        title=label_of(settings),
+        x=view.x,
+        t=view.t,
+        x0=view.x0,
+        role="model" if learned else "exact",
+        target=target[:DRAWN_FAINTLY].numpy(),
+        source=view.x[0][:DRAWN_FAINTLY],
+        mesh=view.mesh,
+        field=view.field,
+        score=view.score,
+        started=started,
+        caption="" if learned or settings.exact else missing,
+    )
+    return scene, run
+
+
+def numbers(run: Run) -> None:
     """What was measured on one side."""
+    help_distance = (
+        "Sliced 2-Wasserstein distance of the samples to 2,000 points that no model has seen. The floor is what "
+        "as many samples of a perfect model would reach. Smaller is better."
+    )
     with st.container(horizontal=True):
         st.metric(
-            "Distance to fresh data", f"{run.distance:.3f}", delta=f"floor {run.floor:.3f}", delta_arrow="off",
-            delta_color="off", width="content",
-            help="Sliced 2-Wasserstein distance of the samples to data that no model has seen; the floor is that "
-            "between two fresh sets of 2,000 points. Smaller is better.",
-        )  # fmt: skip
-        st.metric("Network calls", run.view.evaluations, width="content", help="Each call moves all points at once.")
-        st.metric(
-            "Seconds",
-            f"{run.view.seconds:.2f}",
+            "Distance to fresh data",
+            f"{run.distance:.3f}",
+            delta=f"floor {run.floor:.3f}",
+            delta_arrow="off",
+            delta_color="off",
             width="content",
-            help="To move all points, and the mesh, on this machine.",
+            help=help_distance,
         )
+        st.metric("Network calls", run.view.evaluations, width="content", help="Each call moves all points at once.")
+        help_seconds = "To move all points, and the mesh, when these settings were first computed."
+        st.metric("Seconds", f"{run.view.seconds:.2f}", width="content", help=help_seconds)
         if run.nearest is not None:
-            st.metric(
-                "To the nearest example", f"{run.nearest:.3f}", width="content",
-                help="Median distance of a sample to the closest stored example: 0 is pure recall.",
-            )  # fmt: skip
+            help_nearest = "Median distance of a sample to the closest stored example: 0 is pure recall."
+            st.metric("To the nearest example", f"{run.nearest:.3f}", width="content", help=help_nearest)
+
+
+def paths_csv(settings: Settings, run: Run) -> str:
+    """Every particle at every time, as x_t itself and not in view units."""
+    times = run.view.t
+    scale = view_scale(make_schedule(settings.recipe.schedule), torch.from_numpy(times)).numpy()
+    lines = ["particle,t,x,y"]
+    for t, frame in zip(times, run.view.x * scale[:, None, None], strict=True):
+        lines += [f"{particle},{t:.5f},{x:.5g},{y:.5g}" for particle, (x, y) in enumerate(frame)]
+    return "\n".join(lines) + "\n"
+
+
+def take_away(settings: Settings, run: Run, moment: int | None, side: str) -> None:
+    """Files of what is on the stage; the player itself saves PNG, GIF and WebM."""
+    st.download_button(
+        f"Paths as CSV{side}",
+        lambda: paths_csv(settings, run),
+        "diffusion-explorer-paths.csv",
+        "text/csv",
+        on_click="ignore",
+        icon=":material/table:",
+        key=f"geo_csv{side}",
+    )
+    denoiser = None if settings.exact else models2d.learned(settings.recipe, moment)
+    if denoiser is not None:
+        st.download_button(
+            f"Weights as safetensors{side}",
+            lambda: to_bytes(denoiser, distribution=settings.recipe.source.name),
+            "diffusion-explorer-2d.safetensors",
+            "application/octet-stream",
+            on_click="ignore",
+            icon=":material/save:",
+            key=f"geo_save{side}",
+        )
 
 
 def set_start(click: tuple[int, float, float]) -> None:
@@ -259,98 +224,12 @@ def set_start(click: tuple[int, float, float]) -> None:
     st.session_state["geo_start"] = click[1:]
 
 
-def training_report(recipe: Recipe, job: Job | None, title: str) -> None:
-    """Progress while a job runs, and how it ended."""
-    if job is None:
-        return
-    if not job.finished:
-        progress: dict[str, Any] = job.latest["progress"].data if "progress" in job.latest else {}
-        st.progress(min(1.0, progress.get("share", 0.0)), text=f"{title}: {work.describe(job)}")
-    elif job.state in ("failed", "expired"):
-        st.error(f"{title}: {work.describe(job)}", icon=":material/error:")
-
-
-def replay_slider(recipe: Recipe) -> int | None:
-    """A moment of the training history; None is the newest."""
-    trained = models2d.shelf().get(recipe)
-    if trained is None or len(trained.snapshots) < 2:
-        return None
-    moments = sorted(trained.snapshots)
-    key = f"geo_moment_{hashlib.blake2b(repr((recipe, moments)).encode(), digest_size=8).hexdigest()}"
-
-    def describe(step: int) -> str:
-        about = trained.snapshots[step][0]
-        return f"step {step:,} · {about['seconds']:.1f} s · distance {about['distance']:.3f}"
-
-    return st.select_slider("Training history", moments, moments[-1], format_func=describe, key=key)
-
-
-def take_away(settings: Settings, run: models2d.Run) -> None:
-    """Files of what is on the stage; the player itself saves PNG, GIF and WebM."""
-    from explorer.zoo import to_bytes
-
-    def paths() -> str:
-        frames, n, _ = run.view.x.shape
-        t = np.repeat(run.view.t, n)
-        index = np.tile(np.arange(n), frames)
-        rows = np.column_stack([index, t, run.view.x.reshape(-1, 2)])
-        lines = "\n".join(f"{int(i)},{time:.5f},{x:.4f},{y:.4f}" for i, time, x, y in rows)
-        return f"particle,t,x,y\n{lines}\n"
-
-    learned = None if settings.exact else models2d.denoiser_of(settings.recipe)
-    with st.container(horizontal=True):
-        st.download_button(
-            "Paths as CSV",
-            paths,
-            "diffusion-explorer-paths.csv",
-            "text/csv",
-            on_click="ignore",
-            icon=":material/table:",
-        )
-        if learned:
-            denoiser = learned[0]
-            st.download_button(
-                "Weights as safetensors",
-                lambda: to_bytes(denoiser, distribution=settings.recipe.source.name),
-                "diffusion-explorer-2d.safetensors",
-                "application/octet-stream",
-                on_click="ignore",
-                icon=":material/save:",
-            )
-    st.caption("The player's own menu saves the picture as PNG, and the animation as GIF or WebM.")
-
-
-def load_weights(source: Source) -> None:
-    """A file of weights becomes the model of its own schedule and objective, for the distribution on the page."""
-    from explorer.zoo import from_bytes
-
-    upload = st.session_state["geo_weights"]
-    st.session_state.pop("geo_weights_error", None)
-    if upload is None:
-        return
-    try:
-        denoiser, about = from_bytes(upload.getvalue())
-    except ValueError as error:
-        st.session_state["geo_weights_error"] = str(error)
-        return
-    models2d.adopt(Recipe(source, about["schedule"], about["prediction"]), denoiser, about)
-    st.session_state["geo_schedule"], st.session_state["geo_objective"] = (
-        about["schedule"],
-        about["prediction"],
-    )
-    st.session_state["geo_exact"] = False
-
-
 with st.container(horizontal=True, vertical_alignment="bottom"):
     with st.container(width=220):
-        data_name = choice("Distribution", DATA, "geo_data")
+        data_name = choice("Distribution", DATA, "smiley", key="geo_data")
     actions = st.container(horizontal=True, width="content")
-    compare = st.toggle(
-        "Compare two settings",
-        key="geo_compare",
-        bind="query-params",
-        help="Side by side, on one clock and one seed.",
-    )
+    help_compare = "Side by side, on one clock and one seed."
+    compare = st.toggle("Compare two settings", key="geo_compare", bind="query-params", help=help_compare)
 if compare:
     stage = st.container()
     left, right = st.columns(2, gap="large")
@@ -360,21 +239,20 @@ with left:
     chosen = choose_source(data_name)
     if isinstance(chosen, str):
         st.warning(chosen, icon=":material/draw:")
-        source, given = Source("smiley"), None
-    else:
-        source, given = chosen
+    source = Source("smiley") if isinstance(chosen, str) else chosen
     if compare:
         st.markdown("**Left**")
-    sides = [side_controls("geo", source, "heun")]
+    controls = st.container()
+    n = st.slider("Points", 100, 2000, 1500, 100, key="geo_points", bind="query-params")
+    seed = st.slider("Seed", 0, 99, 0, key="geo_seed", bind="query-params", help="Of the starting noise.")
+    with controls:
+        sides = [side_controls("geo", source, "heun", n, seed)]
 if compare:
     with right:
         st.markdown("**Right**")
-        sides.append(side_controls("geo_b", source, "ddpm"))
-with left:
-    n = st.slider("Points", 100, 3000, 1500, 100, key="geo_points", bind="query-params")
-    seed = st.slider("Seed", 0, 99, 0, key="geo_seed", bind="query-params", help="Of the starting noise.")
+        sides.append(side_controls("geo_b", source, "ddpm", n, seed))
 
-side_a = sides[0]
+names = ["", ""] if len(sides) == 1 else [" left", " right"]
 recipes = list(dict.fromkeys(side.recipe for side in sides))
 busy = [recipe for recipe in recipes if (job := models2d.job_for(recipe)) and not job.finished]
 
@@ -389,31 +267,29 @@ def the_stage() -> None:
     if busy != [recipe for recipe, job in jobs.items() if job and not job.finished]:
         st.rerun()
     for recipe, job in jobs.items():
-        training_report(recipe, job, PREDICTIONS[recipe.prediction])
-    moment = None if busy else replay_slider(side_a.recipe)
-    scenes, runs = [], []
-    for side in sides:
-        shown = moment if side.recipe == side_a.recipe else None
-        scene, run = scene_of(side, given, n, seed, shown, label_of(side))
-        scenes.append(scene)
-        runs.append(run)
-    player(scenes, key="geo_player", on_start=set_start, extent=EXTENT, height=400)
+        training_report(job, PREDICTION_LABELS[recipe.prediction])
+    moment = None if busy else replay_slider(sides[0].recipe)
+    moments = [moment if side.recipe == sides[0].recipe else None for side in sides]
+    shown = [show_side(side, moment) for side, moment in zip(sides, moments, strict=True)]
+    player([scene for scene, _ in shown], key="geo_player", on_start=set_start, extent=EXTENT, height=400)
     if "geo_start" in st.session_state:
-        st.button(
-            "Clear the started particle", on_click=st.session_state.pop, args=("geo_start", None),
-            icon=":material/close:",
-        )  # fmt: skip
-    for column, side, run in zip(st.columns(len(sides)), sides, runs, strict=True):
+        clear = st.session_state.pop
+        st.button("Clear the started particle", on_click=clear, args=("geo_start", None), icon=":material/close:")
+    for column, (_, run) in zip(st.columns(len(sides)), shown, strict=True):
         with column:
-            numbers(side, run)
-    trained = models2d.shelf().get(side_a.recipe)
+            numbers(run)
+    trained = models2d.shelf().get(sides[0].recipe)
     if trained is not None and len(trained.curve):
         from explorer.charts import training_chart
 
         history = [about for about, _ in trained.snapshots.values() if about["distance"] is not None]
-        st.altair_chart(training_chart(trained.curve, history, runs[0].floor))
+        chart = training_chart(trained.curve, history, shown[0][1].floor, st.context.theme.type == "dark")
+        st.vega_lite_chart(chart, alt="Loss, and distance to fresh data with its floor, against the training step.")
     with st.expander("Take it away", icon=":material/download:"):
-        take_away(side_a, runs[0])
+        with st.container(horizontal=True):
+            for side, (_, run), moment, name in zip(sides, shown, moments, names, strict=False):
+                take_away(side, run, moment, name)
+        st.caption("The player's own menu saves the picture as PNG, and the animation as GIF or WebM.")
 
 
 ready = not isinstance(chosen, str)
@@ -422,16 +298,20 @@ with stage:
     config, size = training_settings()
     with st.expander("Load weights", icon=":material/upload_file:"):
         st.file_uploader(
-            "Weights that this lab saved", ["safetensors"], key="geo_weights", max_upload_size=20,
-            on_change=load_weights, args=(source,),
-        )  # fmt: skip
-        if error := st.session_state.get("geo_weights_error"):
-            st.error(error, icon=":material/error:")
+            "Weights that this lab saved",
+            ["safetensors"],
+            key="geo_weights",
+            max_upload_size=20,
+            on_change=load_weights,
+            args=(source,),
+            disabled=not ready,
+        )
+        if problem := st.session_state.get("geo_weights_problem"):
+            st.error(problem, icon=":material/error:")
 if ready:
-    names = [""] if len(recipes) == 1 else [" left", " right"]
     with actions:
-        for number, (recipe, side) in enumerate(zip(recipes, names, strict=True)):
-            train_controls(recipe, given, config, size, f"geo_{number}", side)
+        for number, recipe in enumerate(recipes):
+            train_controls(recipe, config, size, f"geo_{number}", names[number] if len(recipes) > 1 else "")
 with player_place:
     if ready:
         the_stage()
@@ -441,9 +321,9 @@ with player_place:
 what_to_notice(
     "With **Exact model** and 10 examples every sample ends on an example: that is recall. A network cannot store "
     "them so sharply, fills the space between, and so makes points that were in no data set.",
-    "Turn on the **Mesh** layer: the sampler bends the plane itself, and never tears it. A click starts one particle; "
-    "under DDPM or the SDE it becomes a fan, because fresh noise decides at every step.",
-    "Lower **Steps** to 3 and compare Heun with DDPM at the same number: the distance says what the eye suspects.",
+    "Turn on the **Mesh** layer: the exact flow bends the plane without folding it. Lower **Steps** to 3 and the mesh "
+    "folds over: that is the sampler's error, and the distance to fresh data measures it.",
+    "A click starts one particle. Under DDPM or the SDE it becomes a fan, because fresh noise decides at every step.",
 )
 mathematics(
     (
@@ -468,41 +348,56 @@ mathematics(
         r"\exp\!\bigl(-\lVert x_t - \alpha x^{(i)}\rVert^2 / 2\sigma^2\bigr)",
     ),
 )
-text = f", text={source.text!r}" if source.name == "word" else ""
-data_line = (
-    "points = ...  # your own points, a float32 tensor (m, 2)"
-    if source.digest
-    else f"points = ex.toy2d({source.name!r}, n=20_000, seed=0{text})"
-)
-if side_a.exact:
-    model_lines = (
-        f"denoiser = ex.ideal_denoiser(points[:{side_a.examples}], ex.make_schedule({side_a.recipe.schedule!r}))"
+
+
+def notebook(settings: Settings) -> str:
+    """Code that computes what the stage shows on its left side."""
+    recipe = settings.recipe
+    text = f", text={recipe.source.text!r}" if recipe.source.name == "word" else ""
+    data = "points = fresh = ...  # your own points, float32 tensors (m, 2)"
+    if ready and recipe.source.given is None:
+        data = (
+            f"points = ex.toy2d({recipe.source.name!r}, n=20_000, seed=0{text})\n"
+            f"fresh = ex.toy2d({recipe.source.name!r}, n=2000, seed=1{text})"
+        )
+    trained = models2d.shelf().get(recipe)
+    if settings.exact:
+        model = f"denoiser = ex.ideal_denoiser(points[:{settings.examples}], ex.make_schedule({recipe.schedule!r}))"
+    elif trained is None and recipe.shipped:
+        model = f"denoiser = ex.load_pretrained({recipe.shipped!r})"
+    else:
+        how = {**config, **(trained.config if trained else {})}
+        if trained and trained.state:
+            how = {"steps": trained.state[0]["step"], **{name: how[name] for name in ("learning_rate", "batch_size")}}
+        options = ", ".join(f"{name}={value!r}" for name, value in how.items())
+        sizes = ", ".join(f"{name}={value}" for name, value in (trained.size if trained else size).items())
+        model = (
+            f"denoiser = ex.make_denoiser_2d(\n    seed=0, schedule={recipe.schedule!r}, "
+            f"prediction={recipe.prediction!r}, {sizes}\n)\n"
+            f"for event in ex.train(denoiser, points, ex.TrainConfig({options})):\n    pass"
+        )
+    eta = f", eta={settings.eta}" if settings.eta is not None else ""
+    return (
+        f"import explorer as ex\n\n{data}\n{model}\n"
+        f"trajectory = ex.sample(\n    denoiser, n={settings.n}, sampler={settings.sampler!r}, steps={settings.steps}, "
+        f"seed={settings.seed}{eta}\n)\n"
+        "print(ex.sliced_wasserstein(trajectory.samples, fresh))"
     )
-else:
-    model_lines = (
-        f"denoiser = ex.make_denoiser_2d(seed=0, schedule={side_a.recipe.schedule!r}, "
-        f"prediction={side_a.recipe.prediction!r}, width={size['width']}, depth={size['depth']})\n"
-        f"config = ex.TrainConfig(max_seconds={config['max_seconds']}, "
-        f"learning_rate={config['learning_rate']:g}, batch_size={config['batch_size']})\n"
-        "for event in ex.train(denoiser, points, config):\n    pass\nprint(event.step, event.loss)"
-    )
-eta_text = f", eta={side_a.eta}" if side_a.eta else ""
+
+
 the_code(
-    f"import explorer as ex\n\n{data_line}\n{model_lines}\n"
-    f"trajectory = ex.sample(denoiser, n={n}, sampler={side_a.sampler!r}, steps={side_a.steps}, "
-    f"seed={seed}{eta_text})\n"
-    "print(ex.sliced_wasserstein(trajectory.samples, points[:2000]))",
-    samplers.SAMPLERS[side_a.sampler].walk,
-    denoising.PosteriorMean if side_a.exact else training.train,
+    notebook(sides[0]),
+    samplers.SAMPLERS[sides[0].sampler].walk,
+    denoising.PosteriorMean if sides[0].exact else training.train,
 )
 check_yourself(
     "geo",
     Question(
-        "Two particles start at different places and follow the ODE of one model. Can their paths cross at one moment?",
+        "Two particles start at different places and follow the exact ODE of one model. Can they meet at one moment?",
         ["Yes", "No"],
         "No",
-        "At one time and place the field has one direction, so two paths that met would be one path. The mesh "
-        "stretches and folds close, but its lines never pass through each other.",
+        "At one time and place the field has one direction, so two paths that met would have been one path all along. "
+        "The mesh shows it with many steps; with few steps a sampler only approximates the ODE, and its mesh may fold.",
     ),
     Question(
         "The exact model with 10 examples, and a network trained on 20,000 points: which has the smaller distance to "
@@ -513,5 +408,5 @@ check_yourself(
         "two and read the distance.",
     ),
 )
-page_link("pages/core_concepts.py")
+page_link("pages/core_concepts.py", "Core concepts: the diffusion dance")
 end_page()

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -94,13 +95,17 @@ def grid(n: int, rng: Rng) -> np.ndarray:
 
 
 def word(n: int, rng: Rng, text: str = DEFAULT_WORD) -> np.ndarray:
-    """The ink of up to 12 characters; raises ValueError for none, more, or nothing to see."""
+    """The ink of up to 12 characters in DejaVu Sans; raises ValueError for none, more, or a sign it lacks."""
+    import matplotlib
     from PIL import Image, ImageDraw, ImageFont
 
     text = text.strip()
     if not 0 < len(text) <= WORD_LIMIT or not text.isprintable():
         raise ValueError(f"type a word of 1 to {WORD_LIMIT} letters")
-    font = ImageFont.load_default(size=96)
+    font = ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", size=96)
+    missing = bytes(font.getmask("\U0010ffff"))
+    if unknown := [sign for sign in text if bytes(font.getmask(sign)) == missing]:
+        raise ValueError(f"the font has no sign for {unknown[0]!r}; try other letters")
     left, top, right, bottom = font.getbbox(text)
     page = Image.new("L", (int(right - left) + 2, int(bottom - top) + 2), 0)
     ImageDraw.Draw(page).text((1 - left, 1 - top), text, font=font, fill=255)

@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP")
+ENDINGS = ["png", "jpg", "jpeg", "gif", "webp", "bmp"]
 MOST_BYTES = 10_000_000
 LONGEST_SIDE = 8_000
 MOST_PIXELS = 25_000_000

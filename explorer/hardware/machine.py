@@ -3,18 +3,18 @@
 import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from explorer.jobs.process import available_cores
 
 
 @dataclass(frozen=True)
 class Machine:
-    """`memory` in bytes (None where the system does not say), `flops` in float32 operations a second of a large
-    matrix product, `training_steps` a second of the Geometry lab's network."""
+    """`memory` in bytes, as much as this process may have (None where the system does not say), `flops` in
+    float32 operations a second of a large matrix product, `training_steps` a second of the 2D lab's network."""
 
     cores: int
     memory: int | None
-    device: str
     flops: float
     training_steps: float
 
@@ -35,7 +35,6 @@ def measure() -> Machine:
     return Machine(
         cores=available_cores(),
         memory=_memory(),
-        device=torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU",
         flops=max(rates),
         training_steps=event.step / event.seconds,
     )
@@ -43,6 +42,9 @@ def measure() -> Machine:
 
 def _memory() -> int | None:
     try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return None
+    limit = Path("/sys/fs/cgroup/memory.max")
+    allowed = limit.read_text().strip() if limit.exists() else "max"
+    return min(installed, int(allowed)) if allowed.isdecimal() else installed

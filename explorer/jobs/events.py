@@ -23,8 +23,6 @@ _DTYPES = {"float32": "<f4", "float64": "<f8", "int64": "<i8", "int32": "<i4", "
 class JobError(Exception):
     """Raise it in a task: its text is a sentence for the person who started the job."""
 
-    sentence = True
-
 
 class MessageError(ValueError):
     """A message that is cut short, too large or not a message."""

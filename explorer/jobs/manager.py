@@ -17,8 +17,8 @@ from explorer.jobs.events import END, Event, MessageError, encode, read
 from explorer.jobs.process import available_cores, end_worker, start_worker
 
 MAX_UNFINISHED = 200  # jobs, of all sessions together
-KEEP_FINISHED = 8  # finished jobs a session keeps
-KEEP_SECONDS = 1800.0  # how long a finished job is kept after its last renewal
+KEEP_FINISHED = 3  # finished jobs a session keeps
+KEEP_SECONDS = 300.0  # how long a finished job is kept after its last renewal
 CANCEL_GRACE = 0.2  # seconds a worker has to drop a cancelled job before it is killed
 CAP_GRACE = 2.0  # seconds a job at its time cap has to hand over its result
 

@@ -3,6 +3,7 @@
 A server reads this table without importing torch; the worker imports it when a task starts.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -14,22 +15,13 @@ if TYPE_CHECKING:
     from explorer.denoiser import Denoiser
     from explorer.training import TrainState
 
-TASKS = {
-    "warm_up": "explorer.jobs.tasks:warm_up",
-    "train_2d": "explorer.jobs.tasks:train_2d",
-}
+TASKS = {"train_2d": "explorer.jobs.tasks:train_2d"}
 
 Arrays = dict[str, np.ndarray]
 SNAPSHOTS = (0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 CURVE_POINTS = 400
+RUNAWAY = 1e3  # times the smallest loss so far
 STATE_VECTORS = ("weights", "averaged", "first_moment", "second_moment")
-
-
-def warm_up(params: dict[str, Any], arrays: Arrays, stop: Callable[[], bool]) -> Iterator[Event]:
-    """Import torch, so that the first training does not wait for it."""
-    import torch
-
-    yield Event("ready", {"torch": torch.__version__}, {})
 
 
 def train_2d(params: dict[str, Any], arrays: Arrays, stop: Callable[[], bool]) -> Iterator[Event]:
@@ -38,10 +30,9 @@ def train_2d(params: dict[str, Any], arrays: Arrays, stop: Callable[[], bool]) -
     `params`: schedule, prediction, seed, size (the MLP's), config (TrainConfig's). To resume, `step`,
     `seconds` and the vectors of a "state" event. Events, of which the newest of each kind counts:
     "progress" with the smoothed loss curve; "snapshot-K" with averaged weights and their distance to fresh
-    data, at fixed shares of the run; "state", what resuming needs. A run that diverges sends, before it fails,
-    a state with its last good averaged weights and the optimiser at rest.
+    data, at fixed shares of the run; "state", what resuming needs. Neither is sent before the learning rate has
+    warmed up nor while the loss runs away, so that a run which diverges leaves its last good ones.
     """
-    import dataclasses
     import time
 
     import torch
@@ -59,7 +50,7 @@ def train_2d(params: dict[str, Any], arrays: Arrays, stop: Callable[[], bool]) -
             params["step"], params["seconds"], *(torch.tensor(arrays[name]) for name in STATE_VECTORS)
         )
     curve: list[tuple[float, float]] = []
-    smoothed, every = 0.0, 1
+    smoothed, smallest, every = 0.0, math.inf, 1
     taken = sum(share <= config.progress(state.step, state.seconds) for share in SNAPSHOTS) if state else 0
     told = time.monotonic()
     event: ex.TrainEvent | None = None
@@ -83,8 +74,10 @@ def train_2d(params: dict[str, Any], arrays: Arrays, stop: Callable[[], bool]) -
                 curve.append((event.step, smoothed))
             if len(curve) > CURVE_POINTS:
                 curve, every = curve[::2], 2 * every
+            smallest = min(smallest, event.loss)
+            good = event.step >= config.warmup and event.loss < RUNAWAY * smallest
             share = config.progress(event.step, event.seconds)
-            if taken < len(SNAPSHOTS) and share >= SNAPSHOTS[taken]:
+            if good and taken < len(SNAPSHOTS) and share >= SNAPSHOTS[taken]:
                 while taken < len(SNAPSHOTS) and share >= SNAPSHOTS[taken]:
                     taken += 1
                 yield _snapshot(taken, event, event.state(), denoiser, fresh)
@@ -92,15 +85,13 @@ def train_2d(params: dict[str, Any], arrays: Arrays, stop: Callable[[], bool]) -
             if time.monotonic() - told > 0.25:
                 told = time.monotonic()
                 yield progress(event)
-                yield _state(event.state())
+                if good:
+                    yield _state(event.state())
             if stop():
                 break
     except ex.Diverged as error:
         if event is not None:
             yield progress(event)
-            state = event.state()
-            rest = torch.zeros_like(state.weights)
-            yield _state(dataclasses.replace(state, weights=state.averaged, first_moment=rest, second_moment=rest))
         raise JobError(str(error)) from error
     if event is not None:
         if taken < len(SNAPSHOTS):

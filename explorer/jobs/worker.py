@@ -85,9 +85,9 @@ def run(order: Order, outbox: Outbox) -> str | None:
                     f"or {MAX_JOB_BYTES // 2**20} MiB."
                 )
             outbox.put(event.kind, message)
+    except JobError as error:
+        return str(error)
     except Exception as error:
-        if getattr(error, "sentence", False):
-            return str(error)
         traceback.print_exc()
         return f"The job failed: {type(error).__name__}: {str(error)[:500]}. The server's log has the details."
     return None

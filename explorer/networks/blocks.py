@@ -13,8 +13,8 @@ Network = TypeVar("Network", bound=nn.Module)
 def build(make: Callable[[], Network], seed: int) -> Network:
     """The network that `make` returns, its weights drawn from `seed` and not from the global generator.
 
-    It is made on the meta device, where nothing is drawn; weight matrices then get the uniform
-    initialisation of He et al. 2015 that torch's own layers use, norms start as the identity, and modules
+    It is made on the meta device, where nothing is drawn; weight matrices and their biases are then
+    uniform within 1 / sqrt(inputs), as in torch's own layers, norms start as the identity, and modules
     that are `Drawn` fill what is theirs. Raises TypeError for any other with weights or buffers of its own.
     """
     with torch.device("meta"):

@@ -1,9 +1,13 @@
 """What every page shares: the frame around it, and the sections below its demo."""
 
+import gc
 import inspect
 import platform
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -13,11 +17,8 @@ from explorer import palette
 from explorer.ui import work
 
 NAME = "Diffusion Explorer"
+IMAGES = Path(__file__).parents[2] / "assets" / "images"
 SIDEBAR_WIDTH = 230  # CSS pixels
-TITLES = {
-    "pages/core_concepts.py": "Core concepts: the diffusion dance",
-    "pages/geometry_lab.py": "Geometry lab",
-}
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,13 @@ def begin_page(title: str, lead: str) -> None:
     work.share_cores()
     st.set_page_config(
         page_title=f"{title} · {NAME}",
-        page_icon=":material/grain:",
+        page_icon=str(IMAGES / "icon.svg"),
         layout="wide",
         initial_sidebar_state=SIDEBAR_WIDTH,
     )
     st.title(title, anchor=False)
     st.markdown(lead)
+    work.attend()
 
 
 def _enter_course() -> None:
@@ -58,7 +60,17 @@ def end_page() -> None:
     colours = palette.DARK if st.context.theme.type == "dark" else palette.LIGHT
     dots = "".join(f'<span><b style="color:{colours[role]}">●</b> {role}</span>' for role in palette.ROLES)
     st.html(f'<div style="display:flex;gap:1rem;flex-wrap:wrap;font-size:.875rem">Colours: {dots}</div>')
-    st.caption(f"{NAME} · {versions()} · everything on this page was computed on this machine.")
+    if "torch" in sys.modules:
+        _settle_memory()
+    st.caption(f"{NAME} · {versions()} · this page was computed on this machine's CPU.")
+
+
+@st.cache_resource(show_spinner=False)
+def _settle_memory() -> None:
+    """Streamlit collects garbage after every rerun, which with torch loaded takes 0.1 s; what is loaded by now
+    stays for good and need not be looked at again."""
+    gc.collect()
+    gc.freeze()
 
 
 @st.cache_resource(show_spinner=False)
@@ -75,9 +87,8 @@ def versions() -> str:
     )
 
 
-def page_link(page: str, label: str | None = None) -> None:
+def page_link(page: str, label: str) -> None:
     """A link to another page, or its name as plain text where there is no navigation."""
-    label = label or TITLES[page]
     try:
         st.page_link(page, label=label, icon=":material/arrow_forward:")
     except Exception:  # the page runs alone: Streamlit has no public way to ask
@@ -105,7 +116,12 @@ def the_code(snippet: str, *objects: Callable[..., Any] | type) -> None:
         st.code(snippet, language="python")
         for item in objects:
             st.markdown(f"`{item.__module__}.{item.__qualname__}`")
-            st.code(inspect.getsource(item), language="python")
+            st.code(_source(item), language="python")
+
+
+@cache
+def _source(item: Callable[..., Any] | type) -> str:
+    return inspect.getsource(item)
 
 
 def check_yourself(prefix: str, *questions: Question) -> None:

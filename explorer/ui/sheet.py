@@ -12,12 +12,12 @@ from PIL import Image
 
 from explorer.ui.film import to_grey
 
-_FAINT = "opacity: 0.7; font-variant-numeric: tabular-nums"
+_GAP = 1 / 16  # of an image's width
 
 
 @dataclass(frozen=True)
 class Row:
-    """Images under one title: float (columns, height, width), greys as in `film`, and a caption each."""
+    """Images under one title: float (columns, height, width), greys as in `film`, and a caption for each."""
 
     title: str
     images: np.ndarray
@@ -26,27 +26,32 @@ class Row:
 
 
 def sheet(rows: Sequence[Row], head: Sequence[str]) -> None:
-    """Rows of equally many images under the column heads `head`."""
-    cells = "".join(_cell(text) for text in head)
-    parts = [f'<div style="display: contents" aria-hidden="true">{cells}</div>']
+    """Rows of equally many images under the column heads `head`; a row is one picture."""
+    parts = [_captions(head)]
     for row in rows:
-        tiles = "".join(_cell(caption, _png(image)) for image, caption in zip(row.images, row.captions, strict=True))
-        title = f'<strong style="grid-column: 1 / -1; margin-top: 0.5rem">{html.escape(row.title)}</strong>'
-        label = html.escape(row.alt, quote=True)
-        parts.append(f'{title}<div role="img" aria-label="{label}" style="display: contents">{tiles}</div>')
-    grid = f"display: grid; grid-template-columns: repeat({len(head)}, minmax(0, 1fr)); gap: 2px 3px"
-    st.html(f'<div style="{grid}; font-size: clamp(0.625rem, 2.2vw, 0.8125rem)">{"".join(parts)}</div>')
+        parts.append(f'<strong style="display: block; margin: 0.5rem 0 0.125rem">{html.escape(row.title)}</strong>')
+        parts.append(
+            f'<img src="{_data_url(row.images)}" alt="{html.escape(row.alt, quote=True)}" '
+            'style="display: block; width: 100%; image-rendering: pixelated">'
+        )
+        parts.append(_captions(row.captions))
+    size = "font-size: clamp(0.625rem, 2.2vw, 0.8125rem)"
+    st.html(f'<div style="{size}; font-variant-numeric: tabular-nums">{"".join(parts)}</div>')
 
 
-def _cell(text: str, source: str | None = None) -> str:
-    image = (
-        f'<img src="{source}" alt="" style="display: block; width: 100%; image-rendering: pixelated">' if source else ""
-    )
-    return f'<div style="text-align: center">{image}<span style="{_FAINT}">{html.escape(text)}</span></div>'
+def _captions(texts: Sequence[str]) -> str:
+    cells = "".join(f"<span>{html.escape(text)}</span>" for text in texts)
+    grid = f"display: grid; grid-template-columns: repeat({len(texts)}, minmax(0, 1fr))"
+    return f'<div aria-hidden="true" style="{grid}; text-align: center; opacity: 0.7">{cells}</div>'
 
 
-def _png(image: np.ndarray) -> str:
-    """A grey image as a data URL."""
+def _data_url(images: np.ndarray) -> str:
+    """Images, (columns, height, width), side by side with clear gaps, as the URL of a PNG."""
+    columns, height, width = images.shape
+    gap = max(1, round(_GAP * width))
+    picture = np.zeros((height, columns, width + gap, 2), np.uint8)  # grey and opacity
+    picture[:, :, gap // 2 : gap // 2 + width, 0] = to_grey(images).swapaxes(0, 1)
+    picture[:, :, gap // 2 : gap // 2 + width, 1] = 255
     file = io.BytesIO()
-    Image.fromarray(to_grey(image)).save(file, "PNG")
+    Image.fromarray(picture.reshape(height, -1, 2)).save(file, "PNG")
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"

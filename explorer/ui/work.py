@@ -40,29 +40,30 @@ def visitor() -> str:
     return st.session_state["visitor"]
 
 
-def remember_visitor() -> None:
-    """Set the cookie; call it once a page, outside columns."""
+def attend() -> None:
+    """Remember the visitor, and keep their jobs alive while they look at any page; call it once a page."""
     _visit(key="visit", data={"cookie": COOKIE, "value": visitor()}, height=1)
+    if any(not job.finished for job in renewed()):
+        st.fragment(renewed, run_every=30.0)()
+
+
+def renewed() -> list[Job]:
+    """This visitor's jobs, the newest last, their leases renewed."""
+    jobs = manager().jobs(visitor())
+    for job in jobs:
+        job.renew()
+    return jobs
 
 
 def find_jobs(matches: Callable[[Job], bool]) -> list[Job]:
     """This visitor's jobs that `matches`, the newest last, their leases renewed."""
-    found = [job for job in manager().jobs(visitor()) if matches(job)]
-    for job in found:
-        job.renew()
-    return found
-
-
-def renew_all() -> None:
-    """Keep this visitor's jobs alive while they look at any page."""
-    for job in manager().jobs(visitor()):
-        job.renew()
+    return [job for job in renewed() if matches(job)]
 
 
 def describe(job: Job) -> str:
     """One line on where a job stands."""
     if job.state == "queued":
-        ahead = job.position - 1
+        ahead = max(job.position - 1, 0)  # it may have left the queue just now
         return f"Waiting in the queue behind {ahead} other run{'s' * (ahead > 1)}." if ahead else "Next in the queue."
     if job.state in ("running", "stopping"):
         progress: dict[str, Any] = job.latest["progress"].data if "progress" in job.latest else {}
@@ -71,9 +72,11 @@ def describe(job: Job) -> str:
         remaining = progress["remaining"]
         left = f", about {remaining:.0f} s left" if remaining is not None else ""
         return f"Step {progress['step']:,}, loss {progress['loss']:.3f}{left}."
-    return {
-        "done": "Training is done.",
-        "stopped": "Training was stopped; what it had learned is kept.",
-        "cancelled": "Training was cancelled.",
-        "expired": "Training ended because nobody was watching for two minutes.",
-    }.get(job.state, job.error or "Training failed.")
+    if job.state == "failed":
+        return job.error or "Training failed."
+    if job.state == "expired":
+        return "Training ended because nobody was watching for two minutes."
+    if job.capped:
+        return "Training reached the longest time that a run may take here; what it had learned is kept."
+    learned = "what it had learned is kept" if job.latest else "it had not begun"
+    return "Training is done." if job.state == "done" else f"Training was stopped; {learned}."

@@ -43,9 +43,7 @@ def scene(title: str, n: int, steps: int, seed: int, starts: tuple[tuple[float, 
             path.append(path[-1] + (now - after) * velocity(path[-1], now))
     for now in times:
         field.append(velocity(grid * np.hypot(1 - now, now), now))
-    shown = [
-        np.stack([view(x, t) for x, t in zip(path, times, strict=True)]) for path in (walk, carried, started)
-    ]
+    shown = [np.stack([view(x, t) for x, t in zip(path, times, strict=True)]) for path in (walk, carried, started)]
     return Scene(
         title=title,
         x=shown[0],
@@ -63,8 +61,7 @@ def scene(title: str, n: int, steps: int, seed: int, starts: tuple[tuple[float, 
 
 parameters = st.query_params
 scenes, steps, n, uneven = (
-    int(parameters.get(name, default))
-    for name, default in {"scenes": 1, "steps": 40, "n": 500, "uneven": 0}.items()
+    int(parameters.get(name, default)) for name, default in {"scenes": 1, "steps": 40, "n": 500, "uneven": 0}.items()
 )
 layers = [layer for layer in parameters.get("layers", "points").split(",") if layer]
 state = st.session_state

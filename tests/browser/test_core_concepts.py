@@ -23,7 +23,7 @@ def opened(page: Page, url: str) -> tuple[Locator, Locator]:
     views = page.locator(".noising.themed"), page.locator(".film.themed")
     for view in views:
         expect(view).to_have_attribute("data-position", re.compile(r"\d"), timeout=60_000)
-    expect(page.get_by_text("everything on this page was computed")).to_be_visible()
+    expect(page.get_by_text("computed on this machine")).to_be_visible()
     return views
 
 
@@ -105,6 +105,8 @@ def test_a_drawing_is_noised_and_is_there_after_another_page(browser_page: Page,
     noising, _ = opened(browser_page, f"{home}/core_concepts")
     browser_page.get_by_text("Draw", exact=True).click()
     pad = browser_page.locator(".pad-paper canvas")
+    expect(browser_page.get_by_text("Draw a digit; until then")).to_be_visible()
+    pad.hover()  # waits until the pad has its place
     box = pad.bounding_box()
     assert box
     browser_page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.2 * box["height"])
@@ -122,7 +124,6 @@ def test_a_drawing_is_noised_and_is_there_after_another_page(browser_page: Page,
     expect(browser_page.get_by_role("heading", level=1)).to_contain_text("Diffusion models")
     links.get_by_text("Core concepts").click()
     expect(browser_page.get_by_role("heading", level=1)).to_contain_text("Core concepts")
-    browser_page.get_by_text("Draw", exact=True).click()
     expect(noising.locator("canvas")).to_have_attribute("width", "28")
     seek(noising, 0)
     np.testing.assert_array_equal(pixels(noising.locator("canvas")), drawn)

@@ -83,10 +83,7 @@ def marked(root: Locator, curve: str) -> list[float]:
         [float(part) for part in re.findall(r"[\d.]+", path.get_attribute("d") or "")]
         for path in svg.locator("path.grid").all()
     )
-    x, y = (
-        float(part)
-        for part in re.findall(r"-?[\d.]+", svg.locator("circle").get_attribute("transform") or "")
-    )
+    x, y = (float(part) for part in re.findall(r"-?[\d.]+", svg.locator("circle").get_attribute("transform") or ""))
     return [(x - zero[0]) / (zero[2] - zero[0]), (zero[1] - y) / (zero[1] - one[1])]
 
 
@@ -100,16 +97,12 @@ def test_histogram_is_of_the_pixels(browser_page: Page, serve: Serve) -> None:
     assert sorted(np.argsort(heights)[-2:]) == [12, 20]  # the bins around -1 and +1
     assert np.count_nonzero(heights > 1e-6) == 2
     white = (digit() > 0).mean() / 0.25
-    assert heights[20] / heights[12] == pytest.approx(
-        white, rel=1e-2
-    )  # the bar at -1 is cut at a density of 1
+    assert heights[20] / heights[12] == pytest.approx(white, rel=1e-2)  # the bar at -1 is cut at a density of 1
     black = (digit() < 0).mean() / 0.25
     expect(root.locator("path.bars + text")).to_have_text(f"{black:.1f}")
 
 
-def test_scrubbing_the_slider_and_the_curves_asks_the_server_nothing(
-    browser_page: Page, serve: Serve
-) -> None:
+def test_scrubbing_the_slider_and_the_curves_asks_the_server_nothing(browser_page: Page, serve: Serve) -> None:
     sent = sent_messages(browser_page)
     root = opened(browser_page, serve(APP, "--still"), "noising")
     browser_page.wait_for_timeout(500)
@@ -143,9 +136,7 @@ def test_both_play_by_themselves_and_keys_work(browser_page: Page, serve: Serve)
         root.scroll_into_view_if_needed()
         expect(root).to_have_attribute("data-playing", "true")
         canvas = (
-            root.locator("canvas").first
-            if kind == "noising"
-            else root.locator("button:not([hidden]) canvas").first
+            root.locator("canvas").first if kind == "noising" else root.locator("button:not([hidden]) canvas").first
         )
         first = pixels(canvas)
         browser_page.wait_for_timeout(500)
@@ -234,9 +225,7 @@ def test_phone_has_no_sideways_scroll_and_large_targets(browser_page: Page, serv
 
 def test_the_grey_scale_is_the_same_in_python_and_in_the_browser(browser_page: Page, serve: Serve) -> None:
     root = opened(browser_page, serve(APP, "--still"), "film")
-    expect(root.locator(".film-scale")).to_contain_text(
-        f"{MINUS}{GREY_LIMIT} (black) to +{GREY_LIMIT} (white)"
-    )
+    expect(root.locator(".film-scale")).to_contain_text(f"{MINUS}{GREY_LIMIT} (black) to +{GREY_LIMIT} (white)")
 
 
 def test_a_call_that_a_later_one_overtook_does_not_end_the_view(browser_page: Page) -> None:

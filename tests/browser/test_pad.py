@@ -72,17 +72,13 @@ def test_a_stroke_sprays_points_along_itself(browser_page: Page, serve: Callable
     points = received(browser_page, "points", lambda points: points is not None)
     assert len(points) == count(pad) >= 100
     radius = 0.04 * 2 * EXTENT
-    assert (
-        np.abs(points[:, 1] - EXTENT / 2).max() <= radius + 0.02
-    )  # v = 0.25 is y = extent / 2: y is upwards
+    assert np.abs(points[:, 1] - EXTENT / 2).max() <= radius + 0.02  # v = 0.25 is y = extent / 2: y is upwards
     assert np.abs(points[:, 0]).max() <= EXTENT / 2 + radius + 0.02
     assert np.histogram(points[:, 0], bins=5, range=(-1.6, 1.6))[0].min() > len(points) / 20
     expect(pad.locator(".pad-hint")).to_be_hidden()
 
 
-def test_a_larger_brush_sprays_wider_and_holding_still_sprays_on(
-    browser_page: Page, serve: Callable[..., str]
-) -> None:
+def test_a_larger_brush_sprays_wider_and_holding_still_sprays_on(browser_page: Page, serve: Callable[..., str]) -> None:
     pad = opened(browser_page, serve(APP), "points")
     pad.locator("input").fill("0.15")
     box = pad.locator("canvas").bounding_box()
@@ -136,9 +132,7 @@ def test_one_message_a_stroke(browser_page: Page, serve: Callable[..., str]) -> 
     assert len(sent) == before + 1
 
 
-def test_a_drawing_survives_reruns_and_leaving_the_page(
-    browser_page: Page, serve: Callable[..., str]
-) -> None:
+def test_a_drawing_survives_reruns_and_leaving_the_page(browser_page: Page, serve: Callable[..., str]) -> None:
     pad = opened(browser_page, serve(APP), "points")
     stroke(browser_page, pad, (0.3, 0.3), (0.7, 0.7))
     stroke(browser_page, browser_page.locator(".pad-image"), (0.3, 0.3), (0.7, 0.7))

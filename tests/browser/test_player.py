@@ -360,9 +360,7 @@ def test_gif_decodes_to_the_same_pixels(browser_page: Page, side: int, colours: 
         for (const frame of frames) gif.addFrame(frame, 7);
         return [...gif.finish()];
     }"""
-    encoded = evaluate_module(
-        browser_page, "gif.js", body, [side, [frame.ravel().tolist() for frame in frames]]
-    )
+    encoded = evaluate_module(browser_page, "gif.js", body, [side, [frame.ravel().tolist() for frame in frames]])
     with Image.open(io.BytesIO(bytes(encoded))) as film:  # type: ignore[arg-type]
         for k, frame in enumerate(frames):
             film.seek(k)
@@ -388,9 +386,7 @@ def test_contours_of_a_gaussian_are_circles_that_hold_their_share(browser_page: 
 
 
 @pytest.mark.parametrize(("level", "apart"), [(0.4, [(1, 0), (0, 1)]), (0.6, [(0, 0), (1, 1)])])
-def test_contours_at_a_saddle_follow_the_centre(
-    browser_page: Page, level: float, apart: list[tuple[int, int]]
-) -> None:
+def test_contours_at_a_saddle_follow_the_centre(browser_page: Page, level: float, apart: list[tuple[int, int]]) -> None:
     """Of the corners 1, 0, 0, 1 the two that differ from the centre, 0.5, are cut off."""
     body = """({ levelLine }, level) => {
         const middles = [];

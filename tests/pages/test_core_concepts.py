@@ -2,7 +2,7 @@
 
 import base64
 import io
-import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,13 @@ from hypothesis import strategies as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+import explorer as ex
 from explorer.data.digits import digits
 from explorer.ui.film import to_grey
 
+Buffer = tuple[dict[str, Any], dict[str, np.ndarray]]
+Open = Callable[..., AppTest]
+Sent = Callable[[AppTest, str], Buffer]
 PAGE = "pages/core_concepts.py"
 DEFAULTS = {
     "core_source": "Scan",
@@ -24,6 +28,7 @@ DEFAULTS = {
     "core_seed": 0,
     "core_time": 0.25,
     "core_small_steps": 50,
+    "core_roads_schedule": "cosine",
     "core_sampler": "ddpm",
     "core_steps": 50,
     "core_reverse_schedule": "cosine",
@@ -31,31 +36,10 @@ DEFAULTS = {
 }
 
 
-def opened(**query: str | list[str]) -> AppTest:
-    app = AppTest.from_file(f"../../{PAGE}", default_timeout=120)
-    app.query_params.update(query)
-    app.run()
-    assert not app.exception
-    return app
-
-
-def shown(app: AppTest, component: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """What a component was sent: meta and arrays, as buffer.js reads them."""
-    protos = [element.proto for element in app.get("bidi_component")]
-    content = next(proto.bytes for proto in protos if proto.component_name == f"explorer_{component}")
-    start = 4 + int.from_bytes(content[:4], "little")
-    header = json.loads(content[4:start])
-    arrays = {
-        name: np.frombuffer(
-            content, f"<{about['dtype']}", int(np.prod(about["shape"])), start + about["offset"]
-        ).reshape(about["shape"])
-        for name, about in header["arrays"].items()
-    }
-    return header["meta"], arrays
-
-
-def image_of(app: AppTest) -> np.ndarray:
-    return shown(app, "noising")[1]["image"]
+@pytest.fixture(scope="session")
+def image_of(sent: Callable[[AppTest, str], Buffer]) -> Callable[[AppTest], np.ndarray]:
+    """The image that is noised."""
+    return lambda app: sent(app, "noising")[1]["image"]
 
 
 def values(app: AppTest) -> dict[str, Any]:
@@ -72,21 +56,21 @@ def table(app: AppTest) -> str:
     return next(part.value for part in app.markdown if "Theory" in part.value)
 
 
-def test_it_opens_with_everything_to_see() -> None:
-    app = opened()
+def test_it_opens_with_everything_to_see(open_page: Open, sent: Sent) -> None:
+    app = open_page(PAGE)
     assert values(app) == DEFAULTS
-    meta, arrays = shown(app, "noising")
+    meta, arrays = sent(app, "noising")
     assert meta["autoplay"]
     images, labels = digits()
     np.testing.assert_array_equal(arrays["image"], images[labels == 0][2, 0])
     assert arrays["schedule edm"].shape == (4, 121)
     assert np.isfinite(arrays["schedule edm"]).all()
-    assert app.html[0].value.count("<img") == 44
+    assert app.html[0].value.count("<img") == 4
     assert any("All 9 images are training scans" in part.value for part in app.markdown)
 
 
-def test_digit_and_scan_choose_the_image() -> None:
-    app = opened(core_digit="7", core_scan="174")
+def test_digit_and_scan_choose_the_image(open_page: Open, image_of: Callable[[AppTest], np.ndarray]) -> None:
+    app = open_page(PAGE, core_digit="7", core_scan="174")
     images, labels = digits()
     np.testing.assert_array_equal(image_of(app), images[labels == 7][173, 0])
     app.selectbox(key="core_digit").select(4).run()
@@ -95,20 +79,20 @@ def test_digit_and_scan_choose_the_image() -> None:
     np.testing.assert_array_equal(image_of(app), images[labels == 4][0, 0])
 
 
-def test_schedule_and_seed_reach_the_clock_and_the_noise() -> None:
-    app = opened()
-    before = shown(app, "noising")[1]["noise"]
+def test_schedule_and_seed_reach_the_clock_and_the_noise(open_page: Open, sent: Sent) -> None:
+    app = open_page(PAGE)
+    before = sent(app, "noising")[1]["noise"]
     app.selectbox(key="core_schedule").select("flow")
     app.slider(key="core_seed").set_value(7).run()
-    meta, arrays = shown(app, "noising")
+    meta, arrays = sent(app, "noising")
     assert meta["schedule"] == "flow"
     assert (arrays["noise"] != before).any()
     expected = np.random.default_rng(7).standard_normal((8, 8)).astype(np.float32)
     np.testing.assert_array_equal(arrays["noise"], expected)
 
 
-def test_the_two_roads_follow_their_controls() -> None:
-    app = opened()
+def test_the_two_roads_follow_their_controls(open_page: Open) -> None:
+    app = open_page(PAGE)
     charts = [app.get("vega_lite_chart")[0].proto]
     tables = [table(app)]
     app.slider(key="core_time").set_value(0.8).run()
@@ -120,13 +104,16 @@ def test_the_two_roads_follow_their_controls() -> None:
     assert "t = 0.80" in charts[1].alt
     assert len(set(tables)) == 3
     assert tables[1].splitlines()[-1] == tables[2].splitlines()[-1]  # theory does not ask how many steps
+    app.selectbox(key="core_roads_schedule").select("edm").run()
+    assert table(app).splitlines()[-1] != tables[2].splitlines()[-1]
 
 
-def test_the_sheet_shows_the_noise_of_the_film() -> None:
-    app = opened()
-    source = app.html[0].value.split('src="data:image/png;base64,')[11 + 5 + 1].split('"')[0]  # cosine, t = 0.5
-    tile = np.asarray(Image.open(io.BytesIO(base64.b64decode(source))))
-    _, arrays = shown(app, "noising")
+def test_the_sheet_shows_the_noise_of_the_film(open_page: Open, sent: Sent) -> None:
+    app = open_page(PAGE)
+    rows = app.html[0].value.split('src="data:image/png;base64,')[1:]
+    cosine = Image.open(io.BytesIO(base64.b64decode(rows[list(ex.schedule_names()).index("cosine")].split('"')[0])))
+    tile = np.asarray(cosine)[:, 5 * 9 : 5 * 9 + 8, 0]  # t = 0.5; images are 8 wide, with gaps of 1
+    _, arrays = sent(app, "noising")
     t, alpha, sigma, _ = arrays["schedule cosine"]
     alpha, sigma = np.interp(0.5, t, alpha), np.interp(0.5, t, sigma)
     x = (alpha * arrays["image"] + sigma * arrays["noise"]) / np.hypot(alpha, sigma)
@@ -137,42 +124,41 @@ def test_the_sheet_shows_the_noise_of_the_film() -> None:
     ("key", "value"),
     [("core_sampler", "heun"), ("core_steps", 10), ("core_reverse_schedule", "edm"), ("core_start", 5)],
 )
-def test_each_control_changes_the_walk(key: str, value: Any) -> None:
-    app = opened()
-    before = shown(app, "film")[1]["strip 0"]
+def test_each_control_changes_the_walk(open_page: Open, sent: Sent, key: str, value: Any) -> None:
+    app = open_page(PAGE)
+    before = sent(app, "film")[1]["strip 0"]
     kind = {"core_steps": app.select_slider, "core_start": app.slider}.get(key, app.selectbox)
     kind(key=key).set_value(value).run()
     assert not app.exception
-    after = shown(app, "film")[1]["strip 0"]
+    after = sent(app, "film")[1]["strip 0"]
     assert after.shape != before.shape or (after != before).any()
 
 
-def test_every_sampler_runs_and_the_code_follows() -> None:
-    app = opened(core_steps="5")
+def test_every_sampler_runs(open_page: Open, sent: Sent) -> None:
+    app = open_page(PAGE, core_steps="5")
     for name in app.selectbox(key="core_sampler").options:
         app.selectbox(key="core_sampler").select(name).run()
         assert not app.exception
-        meta, arrays = shown(app, "film")
+        meta, arrays = sent(app, "film")
         assert [strip["title"] for strip in meta["strips"]][1] == "Guess of the clean image"
         assert arrays["strip 0"].shape == (6, 9, 8, 8)
         assert arrays["strip 1"].shape == arrays["strip 2"].shape == (5, 9, 8, 8)
-    assert 'sampler="langevin", steps=5' in app.code[0].value
 
 
-def test_the_snippet_runs() -> None:
+def test_the_snippet_runs(open_page: Open) -> None:
     printed: list[tuple[Any, ...]] = []
-    exec(opened().code[0].value, {"print": lambda *line: printed.append(line)})
+    exec(open_page(PAGE).code[0].value, {"print": lambda *line: printed.append(line)})
     assert printed[0] == ((51, 9, 1, 8, 8), (50, 9, 1, 8, 8))
     assert float(printed[1][1].max()) < 0.01
 
 
-def test_one_step_is_an_average_and_the_page_says_so() -> None:
-    app = opened(core_steps="1")
+def test_one_step_is_an_average_and_the_page_says_so(open_page: Open) -> None:
+    app = open_page(PAGE, core_steps="1")
     assert any("0 of 9 images are training scans" in part.value for part in app.markdown)
 
 
-def test_a_drawing_becomes_the_image() -> None:
-    app = opened(core_source="Draw")
+def test_a_drawing_becomes_the_image(open_page: Open, image_of: Callable[[AppTest], np.ndarray]) -> None:
+    app = open_page(PAGE, core_source="Draw")
     assert image_of(app).shape == (8, 8)
     assert any("Draw a digit" in caption.value for caption in app.caption)
     assert app.selectbox(key="core_digit").disabled
@@ -188,8 +174,10 @@ def test_a_drawing_becomes_the_image() -> None:
     assert image_of(app).shape == (28, 28)
 
 
-def test_an_upload_becomes_the_image_and_a_bad_one_leaves_it() -> None:
-    app = opened(core_source="Upload")
+def test_an_upload_becomes_the_image_and_a_bad_one_leaves_it(
+    open_page: Open, image_of: Callable[[AppTest], np.ndarray]
+) -> None:
+    app = open_page(PAGE, core_source="Upload")
     assert image_of(app).shape == (8, 8)
     paper = np.full((60, 100), 255, np.uint8)
     paper[20:40, 45:55] = 0
@@ -213,15 +201,15 @@ def test_an_upload_becomes_the_image_and_a_bad_one_leaves_it() -> None:
     assert image_of(app).shape == (8, 8)
 
 
-def test_a_flat_upload_is_shown() -> None:
-    app = opened(core_source="Upload")
+def test_a_flat_upload_is_sent(open_page: Open, sent: Sent, image_of: Callable[[AppTest], np.ndarray]) -> None:
+    app = open_page(PAGE, core_source="Upload")
     app.file_uploader(key="core_upload").set_value(png(Image.new("L", (30, 30), 128))).run()
     assert not app.exception
     assert np.ptp(image_of(app)) < 1e-6
 
 
-def test_questions_answer_back() -> None:
-    app = opened()
+def test_questions_answer_back(open_page: Open) -> None:
+    app = open_page(PAGE)
     questions = [radio for radio in app.radio if radio.key != "core_source"]
     for radio in questions:
         radio.set_value(radio.options[0])
@@ -239,19 +227,21 @@ texts = st.sampled_from(["", "None", "scan", "Draw,Scan", "\U0001f600", "\0", ".
 
 @settings(max_examples=40, deadline=None)
 @given(st.dictionaries(st.sampled_from(list(DEFAULTS)), texts | st.lists(texts, max_size=3), min_size=1))
-def test_any_url_opens_the_page(query: dict[str, str | list[str]]) -> None:
-    app = opened(**query)
+def test_any_url_opens_the_page(
+    open_page: Open, image_of: Callable[[AppTest], np.ndarray], query: dict[str, str | list[str]]
+) -> None:
+    app = open_page(PAGE, **query)
     assert image_of(app).shape == (8, 8)
     for key, value in values(app).items():
         assert type(value) is type(DEFAULTS[key]), (key, value)
 
 
 @pytest.mark.parametrize("bad", ["inf", "1e400", "9" * 400, "", "\u96d1\u97f3", ["x", "y"]])
-def test_bad_values_fall_back_to_the_defaults(bad: str | list[str]) -> None:
-    assert values(opened(**dict.fromkeys(DEFAULTS, bad))) == DEFAULTS
+def test_bad_values_fall_back_to_the_defaults(open_page: Open, bad: str | list[str]) -> None:
+    assert values(open_page(PAGE, **dict.fromkeys(DEFAULTS, bad))) == DEFAULTS
 
 
-def test_a_link_opens_the_exact_state() -> None:
-    app = opened(core_schedule="EDM", core_time="0.6", core_sampler="DDIM", core_steps="10", core_start="42")
+def test_a_link_opens_the_exact_state(open_page: Open) -> None:
+    app = open_page(PAGE, core_schedule="EDM", core_time="0.6", core_sampler="DDIM", core_steps="10", core_start="42")
     state = {"core_schedule": "edm", "core_time": 0.6, "core_sampler": "ddim", "core_steps": 10, "core_start": 42}
     assert values(app) == DEFAULTS | state

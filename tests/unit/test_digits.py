@@ -25,9 +25,7 @@ def test_the_scans_and_labels_are_those_of_scikit_learn() -> None:
 
 
 def test_reading_them_does_not_import_scikit_learn() -> None:
-    script = (
-        "import sys; from explorer.data.digits import digits; digits(); assert 'sklearn' not in sys.modules"
-    )
+    script = "import sys; from explorer.data.digits import digits; digits(); assert 'sklearn' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
 
 

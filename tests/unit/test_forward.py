@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from explorer.charts import roads_chart
 from explorer.forward import cumulative_gap, diffuse, diffuse_in_steps, step_kernel, two_roads
 from explorer.schedules import make_schedule, schedule_names
-from explorer.vega import roads_chart
 
 
 @pytest.mark.parametrize("name", schedule_names())
@@ -31,7 +31,7 @@ def test_both_roads_have_the_moments_of_theory(name: str) -> None:
         error = roads.std / math.sqrt(len(values))
         np.testing.assert_array_less(abs(values.mean(0) - roads.mean), 5 * error)
         np.testing.assert_allclose(values.std(0), roads.std, rtol=0.03)
-    assert roads.bound == pytest.approx(1.358 / 100)
+    assert roads.bound == pytest.approx(math.sqrt(math.log(2 * 2 / 0.05) / 2) / 100)  # two pixels are compared
 
 
 def test_the_gap_stays_below_its_bound_as_often_as_it_says() -> None:
@@ -68,5 +68,8 @@ def test_many_times_at_once() -> None:
 def test_the_chart_holds_three_densities() -> None:
     chart = roads_chart(two_roads([-1.0, 1.0], make_schedule("cosine"), t=0.3, steps=10))
     assert "data" not in chart
-    for layer, (column, width) in zip(chart["layer"], [("jump", 0.1), ("steps", 0.1), ("theory", 0.025)], strict=True):
-        assert sum(row[column] for row in layer["data"]["values"]) * width == pytest.approx(1, abs=0.01)
+    jump, steps, theory = (layer["data"]["values"] for layer in chart["layer"])
+    assert sum(row["jump"] for row in jump) * 0.1 == pytest.approx(1, abs=0.01)
+    assert sum(row["steps"] for row in steps) * 0.1 == pytest.approx(1, abs=0.01)
+    area = np.trapezoid([row["theory"] for row in theory], [row["x"] for row in theory])
+    assert area == pytest.approx(1, abs=0.01)

@@ -65,9 +65,7 @@ def gone(pid: int) -> bool:
 # Messages
 
 numbers = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
-values = st.recursive(
-    numbers, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8
-)
+values = st.recursive(numbers, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8)
 dtypes = st.sampled_from(["<f4", "<f8", "<i8", "<i4", "<i2", "u1", ">f4", ">i8"]).map(np.dtype)
 arrays = hnp.arrays(dtypes, hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4))
 events = st.builds(

@@ -54,9 +54,7 @@ def test_at_most_the_first_20000_points_are_kept() -> None:
 
 
 @pytest.mark.parametrize("decode", [decode_points, decode_image])
-@pytest.mark.parametrize(
-    "drawing", [None, "", "AAA", "AAAA", "AAAA====", "é", "A" * 11, [0, 0], {"drawing": 1}]
-)
+@pytest.mark.parametrize("drawing", [None, "", "AAA", "AAAA", "AAAA====", "é", "A" * 11, [0, 0], {"drawing": 1}])
 def test_junk_is_none(decode, drawing: object) -> None:
     assert decode(drawing, 28) is None
 

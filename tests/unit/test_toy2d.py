@@ -108,10 +108,16 @@ def test_text_without_ink_is_refused(text: str) -> None:
         toy2d("word", text=text)
 
 
-@pytest.mark.parametrize("text", ["a", "i.", "WWWWWWWWWWWW", "Ünïté", " padded ", "123", "x²", "日本", "🙂", "gjpq"])
+@pytest.mark.parametrize("text", ["a", "i.", "WWWWWWWWWWWW", "Ünïté", " padded ", "123", "x²", "привет", "α→β", "gjpq"])
 def test_words_are_drawn(text: str) -> None:
     points = toy2d("word", n=3000, text=text)
     assert float(points.std(0).mean()) == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize("text", ["日本", "a🙂", "\U000f0000"])
+def test_a_sign_that_the_font_lacks_is_named(text: str) -> None:
+    with pytest.raises(ValueError, match="letters"):
+        toy2d("word", text=text)
 
 
 def test_a_word_reads_from_left_to_right_and_upright() -> None:

@@ -8,7 +8,7 @@ from torch import Tensor
 import explorer as ex
 from explorer.samplers import SAMPLERS
 from explorer.schedules import schedule_names
-from explorer.views import EXTENT, FAN, FIELD_LINES, MESH_EXTENT, MESH_LINES, fields_2d, view_2d, view_scale
+from explorer.views import EXTENT, FAN, FIELD_LINES, MESH_EXTENT, MESH_LINES, fan_2d, fields_2d, view_2d, view_scale
 
 DATA = ex.toy2d("moons", 200, seed=0).double()
 DETERMINISTIC = [name for name, sampler in SAMPLERS.items() if not sampler.stochastic]
@@ -75,16 +75,16 @@ def test_points_drift_along_the_field_that_is_drawn_behind_them(schedule: str) -
 @pytest.mark.parametrize("schedule", schedule_names())
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_every_pair_of_schedule_and_sampler_has_a_view(schedule: str, sampler: str) -> None:
-    view = view_2d(exact(schedule), n=64, sampler=sampler, steps=8, start=(0.5, -1.0))
+    view = view_2d(exact(schedule), n=64, sampler=sampler, steps=8)
+    started = fan_2d(exact(schedule), (0.5, -1.0), sampler, steps=8, seed=0)
     assert view.x.shape == (9, 64, 2)
     assert view.x0.shape == (8, 64, 2)
     assert view.field.shape == view.score.shape == (9, FIELD_LINES, FIELD_LINES, 2)
-    assert view.started is not None
-    assert view.started.shape == (9, FAN if sampler in STOCHASTIC else 1, 2)
+    assert started.shape == (9, FAN if sampler in STOCHASTIC else 1, 2)
     assert (view.mesh is None) == (sampler in STOCHASTIC)
     assert (np.diff(view.t) < 0).all()
     assert view.t[-1] == 0
-    arrays = [view.x, view.x0, view.field, view.score, view.started, *([] if view.mesh is None else [view.mesh])]
+    arrays = [view.x, view.x0, view.field, view.score, started, *([] if view.mesh is None else [view.mesh])]
     assert all(array.dtype == np.float32 and np.isfinite(array).all() for array in arrays)
     assert view.evaluations >= 8
 
@@ -125,19 +125,18 @@ def test_a_share_of_fresh_noise_tears_the_mesh_so_there_is_none() -> None:
 def test_a_started_particle_goes_where_the_mesh_goes_from_there(sampler: str) -> None:
     row, column = 11, 4
     start = tuple(square(MESH_EXTENT, MESH_LINES)[row, column].tolist())
-    view = view_2d(exact("linear"), n=16, sampler=sampler, steps=12, start=start)
+    view = view_2d(exact("linear"), n=16, sampler=sampler, steps=12)
+    started = fan_2d(exact("linear"), start, sampler, steps=12, seed=0)
     assert view.mesh is not None
-    assert view.started is not None
-    np.testing.assert_allclose(view.started[:, 0], view.mesh[:, row, column], atol=1e-4)
+    np.testing.assert_allclose(started[:, 0], view.mesh[:, row, column], atol=1e-4)
 
 
 @pytest.mark.parametrize("sampler", [*STOCHASTIC, "ddim"])
 def test_a_fan_leaves_one_place_and_spreads(sampler: str) -> None:
     eta = 0.7 if sampler == "ddim" else None
-    view = view_2d(exact("edm"), n=16, sampler=sampler, steps=30, eta=eta, start=(1.5, -0.5))
-    assert view.started is not None
-    np.testing.assert_allclose(view.started[0], np.tile([1.5, -0.5], (FAN, 1)), rtol=1e-5)
-    assert view.started[-1].std(0).max() > 0.1
+    started = fan_2d(exact("edm"), (1.5, -0.5), sampler, steps=30, seed=0, eta=eta)
+    np.testing.assert_allclose(started[0], np.tile([1.5, -0.5], (FAN, 1)), rtol=1e-5)
+    assert started[-1].std(0).max() > 0.1
 
 
 def test_the_exact_model_of_a_few_examples_returns_them() -> None:
@@ -154,12 +153,14 @@ def test_the_seed_decides() -> None:
     assert (one.x != other.x).any()
 
 
-def test_a_start_leaves_the_cloud_as_it_is() -> None:
-    plain, started = (view_2d(exact("flow"), n=32, sampler="ddpm", steps=6, start=start) for start in (None, (1, 1)))
-    np.testing.assert_array_equal(plain.x, started.x)
-    assert plain.started is None
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("schedule", schedule_names())
+def test_the_cloud_is_what_sample_gives(schedule: str, sampler: str) -> None:
+    view = view_2d(exact(schedule), n=32, sampler=sampler, steps=6, seed=5)
+    samples = ex.sample(exact(schedule), n=32, sampler=sampler, steps=6, seed=5).samples
+    np.testing.assert_allclose(view.samples, samples, atol=1e-4)
 
 
 def test_the_network_calls_are_those_of_the_cloud() -> None:
-    assert view_2d(exact("flow"), n=8, sampler="heun", steps=20, start=(0, 0)).evaluations == 39
+    assert view_2d(exact("flow"), n=8, sampler="heun", steps=20).evaluations == 39
     assert view_2d(exact("flow"), n=8, sampler="ddim", steps=20).evaluations == 20
