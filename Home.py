@@ -2,6 +2,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from explorer.ui.layout import IMAGES, NAME, SIDEBAR_WIDTH, begin_page, end_page, page_link
 
@@ -47,13 +48,11 @@ def welcome() -> None:
         machine.skeleton(height=90)
     end_page()
 
-    with animation.container():
-        show_animation()
-    with machine.container():
-        show_machine()
+    show_animation(animation)
+    show_machine(machine)
 
 
-def show_animation() -> None:
+def show_animation(place: DeltaGenerator) -> None:
     """A shipped model carries noise to a swiss roll."""
     from explorer.lab2d import Recipe, Settings, Source, points_of
     from explorer.ui.models2d import run_of
@@ -65,12 +64,13 @@ def show_animation() -> None:
     view = run.view
     target = points_of(settings.recipe.source)[1][:1200].numpy()
     scene = Scene("Noise becomes a swiss roll", view.x, view.t, view.x0, target=target, mesh=view.mesh)
-    player([scene], key="home_player", extent=EXTENT, height=430)
     weights = sum(parameter.numel() for parameter in denoiser.parameters())
-    st.caption(
-        f"A network of {weights:,} weights moved {settings.n:,} points, and a mesh, in {view.seconds:.2f} s. "
-        f"Distance to fresh data {run.distance:.3f}; a perfect model would reach {run.floor:.3f}."
-    )
+    with place.container():
+        player([scene], key="home_player", extent=EXTENT, height=430)
+        st.caption(
+            f"A network of {weights:,} weights moved {settings.n:,} points, and a mesh, in {view.seconds:.2f} s. "
+            f"Distance to fresh data {run.distance:.3f}; a perfect model would reach {run.floor:.3f}."
+        )
 
 
 @st.cache_resource(show_spinner=False)
@@ -81,26 +81,27 @@ def machine_measured() -> "Machine":
     return measure()
 
 
-def show_machine() -> None:
+def show_machine(place: DeltaGenerator) -> None:
     """What it has, and how fast it is."""
     machine = machine_measured()
-    with st.container(horizontal=True):
-        st.metric("Cores", machine.cores, width="content")
-        if machine.memory:
-            st.metric("Memory", f"{machine.memory / 2**30:.0f} GiB", width="content")
-        st.metric(
-            "Matrix product",
-            f"{machine.flops / 1e9:.0f} GFLOP/s",
-            width="content",
-            help="One thread, float32.",
-        )
-        st.metric(
-            "2D training",
-            f"{machine.training_steps:,.0f} steps/s",
-            width="content",
-            help="The Geometry lab's network, batch 512.",
-        )
-    st.caption("The models of these modules run on the CPU; they need no more than this.")
+    with place.container():
+        with st.container(horizontal=True):
+            st.metric("Cores", machine.cores, width="content")
+            if machine.memory:
+                st.metric("Memory", f"{machine.memory / 2**30:.0f} GiB", width="content")
+            st.metric(
+                "Matrix product",
+                f"{machine.flops / 1e9:.0f} GFLOP/s",
+                width="content",
+                help="One thread, float32.",
+            )
+            st.metric(
+                "2D training",
+                f"{machine.training_steps:,.0f} steps/s",
+                width="content",
+                help="The Geometry lab's network, batch 512.",
+            )
+        st.caption("The models of these modules run on the CPU; they need no more than this.")
 
 
 sections = {

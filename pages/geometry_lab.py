@@ -233,8 +233,10 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
 if compare:
     stage = st.container()
     left, right = st.columns(2, gap="large")
+elif data_name == "drawing":
+    left, stage = st.columns(2, gap="large")  # the pad comes first on a phone
 else:
-    stage, left = st.columns([1, 1] if data_name == "drawing" else [2, 1], gap="large")
+    stage, left = st.columns([2, 1], gap="large")
 with left:
     chosen = choose_source(data_name)
     if isinstance(chosen, str):
@@ -275,21 +277,27 @@ def the_stage() -> None:
     if "geo_start" in st.session_state:
         clear = st.session_state.pop
         st.button("Clear the started particle", on_click=clear, args=("geo_start", None), icon=":material/close:")
-    for column, (_, run) in zip(st.columns(len(sides)), shown, strict=True):
+    for column, (scene, run) in zip(st.columns(len(sides)), shown, strict=True):
         with column:
+            if compare:
+                st.caption(scene.title)
             numbers(run)
     trained = models2d.shelf().get(sides[0].recipe)
     if trained is not None and len(trained.curve):
-        from explorer.charts import training_chart
+        from explorer.charts import distance_chart, loss_chart
 
         history = [about for about, _ in trained.snapshots.values() if about["distance"] is not None]
-        chart = training_chart(trained.curve, history, shown[0][1].floor, st.context.theme.type == "dark")
-        st.vega_lite_chart(chart, alt="Loss, and distance to fresh data with its floor, against the training step.")
+        dark = st.context.theme.type == "dark"
+        st.vega_lite_chart(loss_chart(trained.curve, dark), alt="The loss, smoothed, against the training step.")
+        st.vega_lite_chart(
+            distance_chart(history, shown[0][1].floor, dark),
+            alt="The distance to fresh data, above its floor, against the training step.",
+        )
     with st.expander("Take it away", icon=":material/download:"):
         with st.container(horizontal=True):
             for side, (_, run), moment, name in zip(sides, shown, moments, names, strict=False):
                 take_away(side, run, moment, name)
-        st.caption("The player's own menu saves the picture as PNG, and the animation as GIF or WebM.")
+        st.caption("The player itself saves the picture as PNG, and the animation as GIF or WebM.")
 
 
 ready = not isinstance(chosen, str)

@@ -1,0 +1,58 @@
+"""The welcome page in a real browser: what a newcomer sees first, on a projector and on a phone."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
+
+@pytest.fixture
+def home(browser_page: Page, serve: Callable[..., str]) -> Page:
+    browser_page.goto(serve("Home.py"))
+    expect(browser_page.locator(".player")).to_have_attribute("data-position", re.compile(r"\d"), timeout=90_000)
+    expect(browser_page.get_by_test_id("stMetric").filter(has_text="2D training")).to_be_visible(timeout=90_000)
+    return browser_page
+
+
+def test_something_moves_above_the_fold(home: Page) -> None:
+    root = home.locator(".player")
+    canvas = root.locator("canvas").bounding_box()
+    assert canvas
+    assert canvas["y"] + canvas["height"] <= 800
+    expect(root).to_have_attribute("data-playing", "true")
+    expect(root).not_to_have_attribute("data-position", root.get_attribute("data-position") or "")
+    expect(home.get_by_role("heading", name="This machine")).to_be_visible()
+    expect(home.get_by_role("alert")).to_have_count(0)
+
+
+def test_the_sidebar_has_its_width_from_the_first_paint(home: Page) -> None:
+    for _ in range(3):
+        home.reload()
+        expect(home.get_by_test_id("stSidebarNav")).to_be_visible(timeout=90_000)
+        again = home.get_by_test_id("stSidebar").bounding_box()
+        assert again
+        assert again["width"] == 230
+
+
+def test_its_links_open_the_modules(home: Page) -> None:
+    for name, address in (("Geometry lab", "geometry_lab"), ("Core concepts: the diffusion dance", "core_concepts")):
+        home.get_by_test_id("stMain").get_by_role("link", name=name).click()
+        expect(home).to_have_url(re.compile(address))
+        expect(home.get_by_role("heading", name=name, level=1)).to_be_visible(timeout=90_000)
+        home.go_back()
+        expect(home.get_by_role("heading", name="Diffusion models", level=1)).to_be_visible(timeout=90_000)
+
+
+@pytest.mark.parametrize(
+    "browser_page", [PHONE, PHONE | {"color_scheme": "dark"}], indirect=True, ids=["light", "dark"]
+)
+def test_a_phone_shows_it_without_sideways_scrolling(home: Page) -> None:
+    script = """() => Math.max(...[document.documentElement, document.querySelector("[data-testid=stMain]")]
+        .map(element => element.scrollWidth - element.clientWidth))"""
+    assert home.evaluate(script) == 0
+    canvas = home.locator(".player canvas").bounding_box()
+    assert canvas
+    assert canvas["y"] + canvas["height"] < 844

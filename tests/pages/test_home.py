@@ -1,0 +1,84 @@
+"""The welcome page, and the frame that all pages share."""
+
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).parents[2]
+Opened = Callable[..., AppTest]
+Sent = Callable[[AppTest, str], tuple[dict[str, Any], dict[str, np.ndarray]]]
+
+
+@pytest.fixture(scope="module")
+def home(open_page: Opened) -> AppTest:
+    return open_page("Home.py")
+
+
+def test_it_shows_the_course_a_moving_model_and_this_machine(home: AppTest, sent: Sent) -> None:
+    assert home.title[0].value == "Diffusion models, computed while you watch"
+    meta, arrays = sent(home, "player")
+    assert meta["autoplay"]
+    assert arrays["0.x"].shape[1:] == (1500, 2)
+    assert np.abs(arrays["0.x"][-1].astype(float) - arrays["0.x"][0]).max() > 0
+    measured = {metric.label: metric.value for metric in home.metric}
+    assert int(measured["Cores"]) >= 1
+    assert float(measured["Matrix product"].split()[0]) > 0
+    assert float(measured["2D training"].split()[0].replace(",", "")) > 0
+    assert not home.get("skeleton")
+
+
+def test_the_numbers_under_the_animation_are_of_the_shipped_model(home: AppTest) -> None:
+    import explorer as ex
+
+    caption = next(element.value for element in home.caption if "weights moved" in element.value)
+    denoiser = ex.load_pretrained("toy2d-swiss_roll-flow-velocity")
+    assert f"{sum(parameter.numel() for parameter in denoiser.parameters()):,} weights" in caption
+    distance = ex.sliced_wasserstein(
+        ex.sample(denoiser, 1500, "heun", steps=20, keep="last").samples, ex.toy2d("swiss_roll", 2000, 1)
+    )
+    assert f"Distance to fresh data {distance:.3f}" in caption
+
+
+def test_every_module_that_is_listed_exists_and_opens(home: AppTest, open_page: Opened) -> None:
+    links = [link.proto.page for link in home.get("page_link")]
+    assert sorted(links) == sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
+    for path in (ROOT / "pages").glob("*.py"):
+        assert open_page(f"pages/{path.name}").title
+
+
+@pytest.mark.parametrize(
+    ("script", "skeletons"), [("Home.py", 2), ("pages/geometry_lab.py", 0), ("pages/core_concepts.py", 0)]
+)
+def test_torch_is_not_imported_before_the_first_paint(script: str, skeletons: int) -> None:
+    """The page is stopped when it asks for torch; by then its title (and its place-holders) are on the screen."""
+    program = f"""
+        import sys
+        import streamlit as st
+        from streamlit.testing.v1 import AppTest
+
+        class Guard:
+            def find_spec(self, name, path=None, target=None):
+                if name == "torch":
+                    st.stop()
+
+        sys.meta_path.insert(0, Guard())
+        app = AppTest.from_file({str(ROOT / script)!r}, default_timeout=60).run()
+        print("torch" in sys.modules, len(app.title), len(app.metric), len(app.get("skeleton")))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, cwd=ROOT, timeout=120
+    )
+    assert done.stdout == f"False 1 0 {skeletons}\n", done.stdout + done.stderr
+
+
+def test_the_library_loads_without_torch_and_without_streamlit() -> None:
+    program = "import sys, explorer, explorer.jobs, explorer.palette; print({'torch', 'streamlit'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert done.stdout == "set()\n", done.stderr
