@@ -2,7 +2,7 @@
 
 import hashlib
 import statistics
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -83,9 +83,8 @@ class Recipe:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values that are equal for equal recipes; what the person gave is left to its digest."""
-        source = asdict(self.source)
-        del source["given"]
-        return {**asdict(self), "source": source}
+        source = {"name": self.source.name, "text": self.source.text, "digest": self.source.digest}
+        return {"source": source, "schedule": self.schedule, "prediction": self.prediction}
 
     def exact(self, examples: int) -> Denoiser:
         """The denoiser that recalls the first `examples` training points."""

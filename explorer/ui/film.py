@@ -14,7 +14,6 @@ from explorer.ui.buffer import pack
 from explorer.ui.components import component
 
 GREY_LIMIT = 1.5
-_PALETTE = {"light": palette.LIGHT, "dark": palette.DARK}
 
 _noising = component("noising", "buffer", "mount", "pixels", "theme", "transport")
 _film = component("film", "buffer", "mount", "pixels", "theme", "transport")
@@ -40,7 +39,7 @@ def noising(
     }
     noise = np.random.default_rng(seed).standard_normal(image.shape)
     arrays = {"image": image, "noise": noise, **tables}
-    meta = {"schedules": list(schedules), "schedule": schedule, "autoplay": autoplay, "palette": _PALETTE}
+    meta = {"schedules": list(schedules), "schedule": schedule, "autoplay": autoplay, "palette": palette.THEMES}
     _noising(key=key, data=pack(meta, **{name: array.astype(np.float32) for name, array in arrays.items()}))
 
 
@@ -67,7 +66,7 @@ def film(
     An image that is selected is enlarged in every strip. `label` says what plays, for screen readers.
     """
     titles = [{"title": s.title, "role": s.role, "captions": s.captions and list(s.captions)} for s in strips]
-    meta = {"strips": titles, "fps": fps, "autoplay": autoplay, "label": label, "palette": _PALETTE}
+    meta = {"strips": titles, "fps": fps, "autoplay": autoplay, "label": label, "palette": palette.THEMES}
     frames = {f"strip {index}": to_grey(strip.frames) for index, strip in enumerate(strips)}
     _film(key=key, data=pack(meta, **frames))
 

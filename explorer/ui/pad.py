@@ -42,8 +42,7 @@ def _draw(key: str, initial: str, **options: Any) -> str:
     if isinstance(sent, str) and len(sent) <= _LONGEST:
         st.session_state[kept] = sent
     drawing = st.session_state.get(kept, initial)
-    colours = {"light": palette.LIGHT, "dark": palette.DARK}
-    data = {**options, "drawing": drawing, "drawn": kept in st.session_state, "palette": colours}
+    data = {**options, "drawing": drawing, "drawn": kept in st.session_state, "palette": palette.THEMES}
     _pad(key=key, data=data, on_drawing_change=lambda: None)
     return drawing
 

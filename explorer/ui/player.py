@@ -112,7 +112,7 @@ def player(
         "fps": fps or max(frames - 1, 1) / _SECONDS,
         "side": height or (520 if len(scenes) == 1 else 440),
         "startable": on_start is not None,
-        "palette": {"light": palette.LIGHT, "dark": palette.DARK},
+        "palette": palette.THEMES,
         "scenes": [{"title": scene.title, "caption": scene.caption, "role": scene.role} for scene in scenes],
     }
     arrays = {

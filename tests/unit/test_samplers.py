@@ -1,9 +1,7 @@
 """The samplers are the papers': the same numbers as diffusers, the right distribution, on every schedule."""
 
 import math
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -30,6 +28,7 @@ from explorer.samplers import (
     sampler_names,
 )
 from explorer.schedules import Schedule, make_schedule, schedule_from_betas, schedule_names
+from tests.unit.noisy_threads import others_drawing_random_numbers
 
 BETAS = {"linear": "linear", "cosine": "squaredcos_cap_v2"}
 every_sampler = pytest.mark.parametrize("sampler", sampler_names())
@@ -418,27 +417,6 @@ def test_bad_times_are_refused(times: Any) -> None:
 def test_bad_input_is_refused_with_a_sentence(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         sample(make_denoiser_2d(), **{"n": 4, **options})
-
-
-@contextmanager
-def others_drawing_random_numbers() -> Iterator[None]:
-    """Two threads that reseed the global generator and draw from it, over and over."""
-    done = threading.Event()
-
-    def draw(seed: int) -> None:
-        while not done.is_set():
-            torch.manual_seed(seed)
-            torch.rand(100)
-
-    threads = [threading.Thread(target=draw, args=(seed,)) for seed in (1, 2)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        for thread in threads:
-            thread.join()
 
 
 def test_one_seed_gives_one_result_while_others_draw() -> None:

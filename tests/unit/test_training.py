@@ -2,9 +2,6 @@
 
 import copy
 import math
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from statistics import median
 from typing import Any
 
@@ -21,6 +18,7 @@ from explorer.networks.mlp import make_denoiser_2d
 from explorer.samplers import sample
 from explorer.schedules import make_schedule, schedule_names
 from explorer.training import Diverged, TrainConfig, TrainEvent, TrainState, load_weights, train
+from tests.unit.noisy_threads import others_drawing_random_numbers
 
 POINTS = toy2d("swiss_roll", n=2000, seed=0)
 
@@ -223,27 +221,6 @@ def test_progress_follows_the_nearer_limit() -> None:
     assert config.progress(0, 11) == 1
     assert TrainConfig(max_seconds=10).progress(10**9, 5) == 0.5
     assert TrainConfig(steps=4).progress(1, 1e9) == 0.25
-
-
-@contextmanager
-def others_drawing_random_numbers() -> Iterator[None]:
-    """Two threads that reseed the global generator and draw from it, over and over."""
-    done = threading.Event()
-
-    def draw(seed: int) -> None:
-        while not done.is_set():
-            torch.manual_seed(seed)
-            torch.rand(100)
-
-    threads = [threading.Thread(target=draw, args=(seed,)) for seed in (1, 2)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        for thread in threads:
-            thread.join()
 
 
 def test_one_seed_gives_one_result_while_others_draw() -> None:
