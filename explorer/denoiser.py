@@ -88,21 +88,24 @@ class Denoiser(nn.Module):
         norm = torch.hypot(p, q)
         return p / norm, q / norm
 
-    def network_output(self, x_t: Tensor, alpha: Tensor, sigma: Tensor, condition: Any = None) -> Tensor:
+    def network_output(
+        self, x_t: Tensor, alpha: Tensor, sigma: Tensor, condition: Any = None, **options: Any
+    ) -> Tensor:
         """The raw network on x_t scaled to unit variance and the log-SNR; (n, *shape)."""
         log_snr = (2 * torch.log(alpha / sigma)).reshape(-1).to(x_t)
-        return self.network(x_t / expand(torch.hypot(alpha, sigma), x_t).to(x_t), log_snr, condition)
+        return self.network(x_t / expand(torch.hypot(alpha, sigma), x_t).to(x_t), log_snr, condition, **options)
 
-    def predict(self, x_t: Tensor, t: Tensor | float, condition: Any = None) -> Estimate:
+    def predict(self, x_t: Tensor, t: Tensor | float, condition: Any = None, **options: Any) -> Estimate:
         """What the model believes about x_t, (n, *shape), at time t in [t_min, t_max], a scalar or (n,).
 
-        `condition` is None, or what the network takes: class numbers (n,), or n prompts.
+        `condition` is None, or what the network takes: class numbers (n,), or n prompts. `options` go to the
+        network: the `scales` and `record` of a U-Net.
         """
         t = torch.as_tensor(t, dtype=torch.float64, device=x_t.device)
         alpha, sigma = self.schedule.alpha(t), self.schedule.sigma(t)
         p, q = self.target_mix(t, alpha, sigma)
         determinant = alpha * q - sigma * p
-        output = self.network_output(x_t, alpha, sigma, condition)
+        output = self.network_output(x_t, alpha, sigma, condition, **options)
 
         def solve(of_x: Tensor, of_output: Tensor) -> Tensor:
             return expand(of_x / determinant, x_t).to(x_t) * x_t + expand(of_output / determinant, x_t).to(x_t) * output

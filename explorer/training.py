@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from explorer.data.images import ImageDataset
 from explorer.denoiser import Denoiser, expand
 
 VALUES_DRAWN_AT_ONCE = 2**17
@@ -92,11 +93,19 @@ class TrainEvent:
         return TrainState(self.step, self.seconds, *(vector.clone() for vector in vectors))
 
 
+def weights_of(denoiser: Denoiser) -> Tensor:
+    """A copy of the denoiser's parameters as one vector, (parameters,), in the order of their memory."""
+    return torch.cat([parameter.detach().as_strided((parameter.numel(),), (1,)) for parameter in denoiser.parameters()])
+
+
 def load_weights(denoiser: Denoiser, vector: Tensor) -> None:
-    """Let the denoiser's parameters be views of a vector of weights, as in `TrainState`."""
+    """Let the denoiser's parameters be views of a vector of weights, as in `TrainState`.
+
+    Each keeps its memory layout, so the vector must come from a denoiser that was made alike.
+    """
     offset = 0
     for parameter in denoiser.parameters():
-        parameter.data = vector[offset : offset + parameter.numel()].view_as(parameter)
+        parameter.data = vector.as_strided(parameter.shape, parameter.stride(), vector.storage_offset() + offset)
         parameter.grad = None
         offset += parameter.numel()
 
@@ -107,12 +116,12 @@ def _flatten(denoiser: Denoiser) -> tuple[Tensor, Tensor]:
     parameters = list(denoiser.parameters())
     if not parameters or not all(parameter.requires_grad for parameter in parameters):
         raise ValueError("this denoiser has no weights to train, or they are frozen: copy it and unfreeze the copy")
-    weights = torch.cat([parameter.detach().flatten() for parameter in parameters])
+    weights = weights_of(denoiser)
     gradient = torch.zeros_like(weights)
     load_weights(denoiser, weights)
     offset = 0
     for parameter in parameters:
-        parameter.grad = gradient[offset : offset + parameter.numel()].view_as(parameter)
+        parameter.grad = gradient.as_strided(parameter.shape, parameter.stride(), offset)
         offset += parameter.numel()
     return weights, gradient
 
@@ -161,11 +170,13 @@ def _batches(
 def train(denoiser: Denoiser, data: Any, config: TrainConfig, state: TrainState | None = None) -> Iterator[TrainEvent]:
     """Train the denoiser in place by denoising score matching, yielding an event a step (Ho et al. 2020).
 
-    `data` is a tensor (m, *shape) or a pair (tensor, condition (m,)). Give a `state` back to resume: a run
+    `data` is a tensor (m, *shape), a pair (tensor, condition (m,)) or an `ImageDataset`. Give a `state` back to resume: a run
     bounded by steps then ends with the numbers of one that was never interrupted. While it runs the denoiser
     holds the raw weights; when it ends or is closed, the averaged ones. Adam (Kingma and Ba 2015), by hand on
     one vector. Raises ValueError for data of another shape, `Diverged` at the first loss that is not finite.
     """
+    if isinstance(data, ImageDataset):
+        data = data.images, data.labels
     values, condition = data if isinstance(data, tuple) else (data, None)
     _check(denoiser, values, condition)
     weights, gradient = _flatten(denoiser)

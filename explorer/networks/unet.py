@@ -1,24 +1,27 @@
 """A small U-Net for images, to be read from top to bottom.
 
-    image -> stem -> encoder 1 -> encoder 2 -> ... -> middle -> ... -> decoder 2 -> decoder 1 -> head -> image
-                         |            |                            |            |
-                         |            +---------- skip 2 ----------+            |
-                         +----------------------- skip 1 -----------------------+
+    image -> stem -> encoder 1 -> down 1 -> encoder 2 -> middle -> decoder 2 -> up 1 -> decoder 1 -> head -> image
+                         |                      |                     |                     |
+                         |                      +------- skip 2 ------+                     |
+                         +----------------------------- skip 1 -----------------------------+
 
-Every level halves the resolution; what an encoder saw is handed across to the decoder of its level
+Every level down halves the resolution; what an encoder saw is handed across to the decoder of its level
 (Ronneberger et al. 2015). The time, and a class if there is one, enter each block by scaling and
 shifting its normalised features (Dhariwal and Nichol 2021). The stem folds pixels into channels, so that
 resolution costs little (Shi et al. 2016 use the inverse, pixel shuffle).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from explorer.networks.blocks import Drawn, FourierFeatures
+from explorer.denoiser import Denoiser
+from explorer.networks.blocks import Drawn, FourierFeatures, build
+from explorer.schedules import make_schedule
 
 GROUPS = 8
 
@@ -73,21 +76,43 @@ class Stage(nn.Module):
 
 
 class Attention(nn.Module):
-    """Every place looks at every other (Vaswani et al. 2017), added to x; (n, width, h, w) to the same."""
+    """Every place looks at every other (Vaswani et al. 2017), added to x; (n, width, h, w) to the same.
 
-    def __init__(self, width: int, heads: int = 4):
+    With `context` every place looks at a sequence of vectors of that width instead: cross-attention
+    (Rombach et al. 2022).
+    """
+
+    def __init__(self, width: int, context: int | None = None, heads: int = 4):
         super().__init__()
         self.heads = heads
         self.norm = nn.GroupNorm(GROUPS, width)
-        self.query_key_value = nn.Conv2d(width, 3 * width, 1)
-        self.out = nn.Conv2d(width, width, 1)
+        self.query = nn.Linear(width, width)
+        self.key_value = nn.Linear(context or width, 2 * width)
+        self.out = nn.Linear(width, width)
 
-    def forward(self, x: Tensor, scale: float = 1.0) -> Tensor:
+    def forward(self, x: Tensor, scale: float = 1.0, tokens: Tensor | None = None) -> Tensor:
+        """`tokens` (n, k, context) are what to look at; None for x itself. `scale` multiplies what is added."""
         n, width, height, columns = x.shape
-        mixed = self.query_key_value(self.norm(x)).reshape(n, 3, self.heads, width // self.heads, -1)
-        query, key, value = mixed.transpose(-1, -2).unbind(1)
-        seen = functional.scaled_dot_product_attention(query, key, value)
-        return x + scale * self.out(seen.transpose(-1, -2).reshape(n, width, height, columns))
+        places = self.norm(x).flatten(2).transpose(1, 2)
+        key, value = self.key_value(places if tokens is None else tokens).chunk(2, dim=-1)
+
+        def by_head(values: Tensor) -> Tensor:
+            return values.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+        seen = functional.scaled_dot_product_attention(by_head(self.query(places)), by_head(key), by_head(value))
+        mixed = self.out(seen.transpose(1, 2).flatten(2))
+        return x + scale * mixed.transpose(1, 2).unflatten(-1, (height, columns))
+
+
+class NoTokens(Drawn):
+    """What cross-attention looks at when there is no condition: one learned vector, (1, 1, width)."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.vector = nn.Parameter(torch.empty(1, 1, width))
+
+    def draw(self, generator: torch.Generator) -> None:
+        nn.init.normal_(self.vector, generator=generator)
 
 
 class UNet(nn.Module):
@@ -95,36 +120,48 @@ class UNet(nn.Module):
 
     `widths` are the channels of each level, multiples of 8; `depth` the residual blocks at each level on each
     side; `patch` the side of the squares of pixels that the stem folds into channels, which must divide height
-    and width. With `classes`, the condition is class numbers (n,) or None.
+    and width; `attention` adds self-attention at the lowest resolution. With `classes` the condition is class
+    numbers (n,) or None; with `context` it is token vectors (n, k, context) or None, seen by cross-attention.
+    Raises ValueError for both.
     """
 
     def __init__(
         self,
         channels: int = 1,
-        widths: tuple[int, ...] = (32, 64),
+        widths: Sequence[int] = (32, 64),
         depth: int = 1,
         patch: int = 2,
         classes: int | None = None,
         attention: bool = False,
+        context: int | None = None,
     ):
         super().__init__()
+        if classes and context:
+            raise ValueError("a U-Net is conditioned on classes or on a context, not on both")
+        self.size = {
+            "channels": channels,
+            "widths": list(widths),
+            "depth": depth,
+            "patch": patch,
+            "classes": classes,
+            "attention": attention,
+            "context": context,
+        }
         self.patch = patch
         embedding = 4 * widths[0]
         self.noise_level = FourierFeatures(1, 16, scale=0.3)
         self.time = nn.Sequential(nn.Linear(33, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
         self.label = ClassEmbedding(classes, embedding) if classes else None
+        self.no_tokens = NoTokens(context) if context else None
 
         self.stem = nn.Conv2d(channels * patch**2, widths[0], 3, padding=1)
-        self.encoders, self.downs = nn.ModuleList(), nn.ModuleList()
-        self.decoders, self.ups = nn.ModuleList(), nn.ModuleList()
-        for level, width in enumerate(widths):
-            deeper = widths[min(level + 1, len(widths) - 1)]
-            self.encoders.append(Stage(width, width, embedding, depth))
-            self.downs.append(nn.Conv2d(width, deeper, 3, stride=2, padding=1))
-            self.ups.append(nn.Conv2d(deeper, width, 3, padding=1))
-            self.decoders.append(Stage(2 * width, width, embedding, depth))
+        self.encoders = nn.ModuleList(Stage(width, width, embedding, depth) for width in widths)
+        self.downs = nn.ModuleList(nn.Conv2d(*pair, 3, stride=2, padding=1) for pair in pairwise(widths))
         self.middle = nn.ModuleList(ResidualBlock(widths[-1], widths[-1], embedding) for _ in range(2))
         self.attention = Attention(widths[-1]) if attention else None
+        self.cross_attention = Attention(widths[-1], context) if context else None
+        self.decoders = nn.ModuleList(Stage(2 * width, width, embedding, depth) for width in widths)
+        self.ups = nn.ModuleList(nn.Conv2d(deeper, width, 3, padding=1) for width, deeper in pairwise(widths))
         self.head_norm = nn.GroupNorm(GROUPS, widths[0])
         self.head = nn.Conv2d(widths[0], channels * patch**2, 3, padding=1)
 
@@ -132,12 +169,12 @@ class UNet(nn.Module):
         self,
         x: Tensor,
         log_snr: Tensor,
-        condition: Any = None,
+        condition: Tensor | None = None,
         scales: Mapping[str, float] | None = None,
         record: dict[str, Tensor] | None = None,
     ) -> Tensor:
-        """`scales` multiplies what passes "skip 1", "skip 2", ... and "attention": 0 cuts it. `record`, a
-        dictionary, receives the activations of each part by name."""
+        """`scales` multiplies what passes "skip 1", "skip 2", ..., "attention" and "cross-attention": 0 cuts
+        it. `record`, a dictionary, receives the activations of each part by name, and "embedding"."""
         scales = scales or {}
 
         def note(name: str, h: Tensor) -> Tensor:
@@ -149,23 +186,50 @@ class UNet(nn.Module):
         e = self.time(torch.cat([self.noise_level(log_snr), log_snr / 4], 1))
         if self.label is not None:
             e = e + self.label(condition)
-        e = functional.silu(e)
+        e = functional.silu(note("embedding", e))
 
         h = note("stem", self.stem(functional.pixel_unshuffle(x, self.patch)))
         skips = []
-        for level, (encoder, down) in enumerate(zip(self.encoders, self.downs, strict=True), start=1):
+        for level, encoder in enumerate(self.encoders, start=1):
             h = note(f"encoder {level}", encoder(h, e))
             skips.append(h)
-            h = note(f"down {level}", down(h))
+            if level < len(self.encoders):
+                h = note(f"down {level}", self.downs[level - 1](h))
+
         h = self.middle[0](h, e)
         if self.attention is not None:
             h = self.attention(h, scales.get("attention", 1.0))
+        if self.cross_attention is not None:
+            tokens = self.no_tokens.vector.expand(len(x), -1, -1) if condition is None else condition
+            h = self.cross_attention(h, scales.get("cross-attention", 1.0), tokens)
         h = note("middle", self.middle[1](h, e))
+
         for level in range(len(skips), 0, -1):
-            skip = skips.pop()
-            h = functional.interpolate(h, size=skip.shape[-2:], mode="nearest")
-            h = note(f"up {level}", self.ups[level - 1](h))
+            skip = skips[level - 1]
+            if level < len(skips):
+                h = functional.interpolate(h, size=skip.shape[-2:], mode="nearest")
+                h = note(f"up {level}", self.ups[level - 1](h))
             h = torch.cat([h, scales.get(f"skip {level}", 1.0) * skip], 1)
             h = note(f"decoder {level}", self.decoders[level - 1](h, e))
         out = self.head(functional.silu(self.head_norm(h)))
         return note("head", functional.pixel_shuffle(out, self.patch))
+
+
+def make_image_denoiser(
+    shape: tuple[int, int, int],
+    classes: int | None = None,
+    seed: int = 0,
+    schedule: str = "cosine",
+    prediction: str = "v",
+    **size: Any,
+) -> Denoiser:
+    """An untrained U-Net for images of `shape` (channels, height, width); `size` is what `UNet` takes.
+
+    Its convolutions hold their weights channels-last, which CPUs compute a quarter faster. Raises ValueError
+    for an image that the stem's patches do not tile.
+    """
+    network = build(lambda: UNet(shape[0], classes=classes, **size), seed)
+    if shape[1] % network.patch or shape[2] % network.patch:
+        raise ValueError(f"patches of {network.patch} pixels do not tile images of {shape[1]} x {shape[2]}")
+    network = network.to(memory_format=torch.channels_last)
+    return Denoiser(network, make_schedule(schedule), prediction, shape)

@@ -67,13 +67,12 @@ def test_activations_are_recorded_by_name() -> None:
     out = small()(X, LOG_SNR, record=record)
     shapes = {name: tuple(h.shape[1:]) for name, h in record.items()}
     assert shapes == {
+        "embedding": (32,),
         "stem": (8, 4, 4),
         "encoder 1": (8, 4, 4),
         "down 1": (16, 2, 2),
         "encoder 2": (16, 2, 2),
-        "down 2": (16, 1, 1),
-        "middle": (16, 1, 1),
-        "up 2": (16, 2, 2),
+        "middle": (16, 2, 2),
         "decoder 2": (16, 2, 2),
         "up 1": (8, 4, 4),
         "decoder 1": (8, 4, 4),
