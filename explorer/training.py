@@ -170,10 +170,10 @@ def _batches(
 def train(denoiser: Denoiser, data: Any, config: TrainConfig, state: TrainState | None = None) -> Iterator[TrainEvent]:
     """Train the denoiser in place by denoising score matching, yielding an event a step (Ho et al. 2020).
 
-    `data` is a tensor (m, *shape), a pair (tensor, condition (m,)) or an `ImageDataset`. Give a `state` back to resume: a run
-    bounded by steps then ends with the numbers of one that was never interrupted. While it runs the denoiser
-    holds the raw weights; when it ends or is closed, the averaged ones. Adam (Kingma and Ba 2015), by hand on
-    one vector. Raises ValueError for data of another shape, `Diverged` at the first loss that is not finite.
+    `data` is a tensor (m, *shape), a pair (tensor, condition (m,)) or an `ImageDataset`. Give a `state` back to
+    resume: a run bounded by steps then ends with the numbers of one that was never interrupted. While it runs
+    the denoiser holds the raw weights; when it ends or is closed, the averaged ones. Adam (Kingma and Ba 2015),
+    by hand on one vector. Raises ValueError for data of another shape, `Diverged` at the first loss that is not finite.
     """
     if isinstance(data, ImageDataset):
         data = data.images, data.labels

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from explorer.denoiser import Denoiser
     from explorer.training import TrainState
 
-TASKS = {"train_2d": "explorer.jobs.tasks:train_2d"}
+TASKS = {
+    "train_2d": "explorer.jobs.tasks:train_2d",
+    "train_images": "explorer.jobs.train_images:train_images",
+    "measure_quality": "explorer.jobs.measure_quality:measure_quality",
+    "download": "explorer.jobs.download:download",
+}
 
 Arrays = dict[str, np.ndarray]
 SNAPSHOTS = (0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)

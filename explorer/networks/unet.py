@@ -92,7 +92,6 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, scale: float = 1.0, tokens: Tensor | None = None) -> Tensor:
         """`tokens` (n, k, context) are what to look at; None for x itself. `scale` multiplies what is added."""
-        n, width, height, columns = x.shape
         places = self.norm(x).flatten(2).transpose(1, 2)
         key, value = self.key_value(places if tokens is None else tokens).chunk(2, dim=-1)
 
@@ -101,7 +100,7 @@ class Attention(nn.Module):
 
         seen = functional.scaled_dot_product_attention(by_head(self.query(places)), by_head(key), by_head(value))
         mixed = self.out(seen.transpose(1, 2).flatten(2))
-        return x + scale * mixed.transpose(1, 2).unflatten(-1, (height, columns))
+        return x + scale * mixed.transpose(1, 2).unflatten(-1, x.shape[-2:])
 
 
 class NoTokens(Drawn):
@@ -199,7 +198,7 @@ class UNet(nn.Module):
         h = self.middle[0](h, e)
         if self.attention is not None:
             h = self.attention(h, scales.get("attention", 1.0))
-        if self.cross_attention is not None:
+        if self.cross_attention is not None and self.no_tokens is not None:
             tokens = self.no_tokens.vector.expand(len(x), -1, -1) if condition is None else condition
             h = self.cross_attention(h, scales.get("cross-attention", 1.0), tokens)
         h = note("middle", self.middle[1](h, e))
