@@ -23,6 +23,23 @@ MODULES = {
             "Train a model on a shape that you choose or draw, and watch how it carries noise there.",
         ),
     },
+    "Images": {
+        "pages/unet.py": (
+            "The engine: U-Net",
+            ":material/account_tree:",
+            "Open a network, see what each block makes of a noisy digit, and cut its skip connections.",
+        ),
+        "pages/training_lab.py": (
+            "Training lab",
+            ":material/model_training:",
+            "Train your own on digits, MNIST or your images, and watch noise turn into samples.",
+        ),
+        "pages/sampling_showdown.py": (
+            "Sampling showdown",
+            ":material/compare:",
+            "DDPM against DDIM and the modern solvers: steps, seconds, quality, diversity.",
+        ),
+    },
 }
 
 

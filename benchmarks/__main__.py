@@ -7,6 +7,7 @@ import platform
 NAMES = {
     "quality": "time_to_quality",
     "throughput": "throughput",
+    "images": "images",
     "app": "app",
 }
 

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from explorer.data.toy2d import toy2d, toy2d_names
     from explorer.denoiser import Denoiser, Estimate, ideal_denoiser
-    from explorer.metrics import sliced_wasserstein
+    from explorer.metrics import frechet_distance, sliced_wasserstein
     from explorer.networks.mlp import make_denoiser_2d
+    from explorer.networks.unet import make_image_denoiser
     from explorer.samplers import Step, Trajectory, sample, sample_steps, sampler_names
     from explorer.schedules import Schedule, make_schedule, schedule_from_betas, schedule_names
     from explorer.training import Diverged, TrainConfig, TrainEvent, TrainState, train
@@ -30,8 +31,10 @@ _HOME = {
     "Denoiser": "denoiser",
     "Estimate": "denoiser",
     "ideal_denoiser": "denoiser",
+    "frechet_distance": "metrics",
     "sliced_wasserstein": "metrics",
     "make_denoiser_2d": "networks.mlp",
+    "make_image_denoiser": "networks.unet",
     "Step": "samplers",
     "Trajectory": "samplers",
     "sample": "samplers",

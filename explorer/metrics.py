@@ -25,3 +25,50 @@ def sliced_wasserstein(a: Tensor, b: Tensor, projections: int = 300, seed: int =
         return ordered if len(points) == n else ordered[:, (quantile * len(points)).long()]
 
     return float((quantiles(a) - quantiles(b)).square().mean().sqrt())
+
+
+def frechet_distance(a: Tensor, b: Tensor) -> float:
+    """Frechet distance between two sets of features, (n, d) and (m, d), each taken for a Gaussian.
+
+    (Heusel et al. 2017, where the features are Inception's and the distance is called FID.) Raises ValueError
+    for fewer than two samples on a side.
+    """
+    return frechet_to(a, *moments(b))
+
+
+def moments(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean (d,) and covariance (d, d) of features (n, d), in float64. Raises ValueError for fewer than two."""
+    if len(features) < 2:
+        raise ValueError("a covariance needs at least two samples")
+    features = features.double()
+    return features.mean(0), features.T.cov()
+
+
+def frechet_to(features: Tensor, mean: Tensor, covariance: Tensor) -> float:
+    """Frechet distance of features, (n, d), to the Gaussian of a mean (d,) and a covariance (d, d).
+
+    |m_a - m_b|^2 + tr(A + B - 2 (A^1/2 B A^1/2)^1/2), by the eigenvalues of a symmetric matrix.
+    """
+    mean_a, a = moments(features)
+    mean_b, b = mean.double(), covariance.double()
+    values, vectors = torch.linalg.eigh(a)
+    root = vectors * values.clamp(min=0).sqrt() @ vectors.T
+    overlap = torch.linalg.eigvalsh(root @ b @ root).clamp(min=0).sqrt().sum()
+    return max(0.0, float((mean_a - mean_b).square().sum() + a.trace() + b.trace() - 2 * overlap))
+
+
+def mean_pairwise_distance(features: Tensor) -> float:
+    """Mean distance between two different rows of (n, d), n at least 2: how diverse samples are."""
+    if len(features) < 2:
+        raise ValueError("a distance between samples needs at least two")
+    return float(torch.pdist(features).mean())
+
+
+def nearest(images: Tensor, data: Tensor) -> tuple[Tensor, Tensor]:
+    """The row of `data` (m, *shape) closest to each of `images` (n, *shape): index (n,) and distance (n,).
+
+    The distance is the root of the mean squared difference of the values.
+    """
+    distances = torch.cdist(images.flatten(1), data.flatten(1), compute_mode="donot_use_mm_for_euclid_dist")
+    closest = distances.min(1)
+    return closest.indices, closest.values / data[0].numel() ** 0.5

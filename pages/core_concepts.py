@@ -119,6 +119,20 @@ def recall(name: str, sampler: str, steps: int, seed: int) -> "DigitWalk":
     return digit_walk(ex.ideal_denoiser(scans, ex.make_schedule(name)), IMAGES, sampler, steps, seed)
 
 
+@st.cache_data(max_entries=16, show_spinner=False)
+def generate(name: str, sampler: str, steps: int, seed: int) -> "DigitWalk":
+    """Walks from the same noise under the shipped network.
+
+    It was trained on one schedule and walks on any: it predicts v from the log-SNR and from an image of unit
+    variance, which are the same on all.
+    """
+    from explorer.digit_walks import digit_walk
+
+    shipped = ex.load_pretrained("digits-8")
+    denoiser = ex.Denoiser(shipped.network, ex.make_schedule(name), shipped.prediction, shipped.shape)
+    return digit_walk(denoiser, IMAGES, sampler, steps, seed)
+
+
 @st.fragment
 def forward() -> None:
     """From an image to noise, on one schedule with a clock, then on all of them."""
@@ -208,34 +222,44 @@ def reverse() -> None:
         name = choice("Schedule", SCHEDULE_LABELS, "cosine", key="core_reverse_schedule", width=130)
         seed = st.slider("Start seed", 0, 99, key="core_start", width=160, bind="query-params")
 
-    walk = recall(name, sampler, steps, seed)
-    *distances, final = walk.distance
-    at = [f"t = {t:.3f}" for t in walk.t]
-    walked = [f"step {step} of {steps}, {time}" for step, time in enumerate(at)]
-    guessed = [f"from x at {time}" for time in at[:-1]]
-    found = [f"{distance.mean():.3f} away" for distance in distances]
-    film(
-        [
-            Strip("The walk, x at time t", walk.x, walked, role="noise"),
-            Strip("Guess of the clean image", walk.guess, guessed, role="exact"),
+    walks = {"exact": recall(name, sampler, steps, seed), "model": generate(name, sampler, steps, seed)}
+    strips = []
+    for role, walk in walks.items():
+        who = "Exact" if role == "exact" else "Learned"
+        at = [f"t = {t:.3f}" for t in walk.t]
+        walked = [f"step {step} of {steps}, {time}" for step, time in enumerate(at)]
+        guessed = [f"from x at {time}" for time in at[:-1]]
+        found = [f"{distance.mean():.3f} away" for distance in walk.distance[:-1]]
+        strips += [
+            Strip(f"{who}: the walk, x at time t", walk.x, walked, role="noise"),
+            Strip(f"{who}: guess of the clean image", walk.guess, guessed, role=role),
             Strip("Nearest real scan", walk.nearest, found, role="data"),
-        ],
+        ]
+    film(
+        strips,
         key="core_film",
         fps=max(1.0, steps / 5),
-        label="nine walks from noise to digits",
+        label="nine walks from noise to digits, by the exact denoiser and by a network",
+        columns=3,
     )
+    for role, walk in walks.items():
+        st.markdown(f"**{'Exact' if role == 'exact' else 'Learned'}:** {outcome(walk)}")
+
+
+def outcome(walk: "DigitWalk") -> str:
+    """How many of the images are scans, and how far away the others are."""
+    final = walk.distance[-1]
     same = int((final < RECALLED).sum())
     scale = "(root mean square over the pixels, which run from \N{MINUS SIGN}1 to 1)"
     if same == IMAGES:
-        st.markdown(
-            f"**All {IMAGES} images are training scans**, of {', '.join(map(str, walk.label))}. The distance "
+        return (
+            f"all {IMAGES} images are training scans, of {', '.join(map(str, walk.label))}. The distance "
             f"to the nearest scan is {final.max():.3f} {scale}."
         )
-    else:
-        st.markdown(
-            f"**{same} of {IMAGES} images are training scans.** The others are still averages of several, up "
-            f"to {final.max():.3f} away from the nearest scan {scale}: take more steps."
-        )
+    return (
+        f"{same} of {IMAGES} images are training scans. The others are {final.min():.3f} to {final.max():.3f} "
+        f"away from the nearest scan {scale}."
+    )
 
 
 st.header("Forward: from data to noise", anchor=False)
@@ -252,7 +276,8 @@ st.markdown(
     "Going back needs one thing: for a noisy image, the best guess of the clean one. For a finite set of "
     "images this guess has a closed form, the average of them all, each weighted by how well it explains "
     "what is seen. **Such a denoiser is exact, so it can only recall**: it knows these 1,797 scans and "
-    "nothing else. The next modules train networks that generalise."
+    "nothing else. A network that was trained on four fifths of them walks beside it, from the same noise. It "
+    "cannot store them all, and so **generalises**: the scan nearest to each of its images is another one."
 )
 reverse()
 what_to_notice(

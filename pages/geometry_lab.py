@@ -119,7 +119,7 @@ def load_weights(source: Source) -> None:
     if (upload := st.session_state["geo_weights"]) is None:
         return
     try:
-        denoiser, about = from_bytes(upload.getvalue())
+        denoiser, about = from_bytes(upload.getvalue(), "MLP")
     except ValueError as error:
         st.session_state["geo_weights_problem"] = sentence(error)
         return

@@ -79,6 +79,7 @@ function createFilm({ parentElement, data: bytes }) {
     meta = content.meta;
     strips = meta.strips.map((strip, index) => createStrip(strip, content.arrays[`strip ${index}`], enlarge));
     find(".film-strips").replaceChildren(...strips.map(({ section }) => section));
+    find(".film-strips").style.setProperty("--strips", meta.columns);
     shown = null;
     if (chosen >= Math.min(...strips.map(({ count }) => count))) chosen = null;
     for (const strip of strips) strip.enlarge(chosen, false);

@@ -206,8 +206,8 @@ class UNet(nn.Module):
         for level in range(len(skips), 0, -1):
             skip = skips[level - 1]
             if level < len(skips):
-                h = functional.interpolate(h, size=skip.shape[-2:], mode="nearest")
-                h = note(f"up {level}", self.ups[level - 1](h))
+                h = functional.interpolate(self.ups[level - 1](h), size=skip.shape[-2:], mode="nearest")
+                note(f"up {level}", h)
             h = torch.cat([h, scales.get(f"skip {level}", 1.0) * skip], 1)
             h = note(f"decoder {level}", self.decoders[level - 1](h, e))
         out = self.head(functional.silu(self.head_norm(h)))

@@ -60,13 +60,22 @@ def film(
     fps: float = 12,
     autoplay: bool = True,
     label: str = "images from noise to data",
+    columns: int | None = None,
 ) -> None:
     """Plays one or more strips on one clock; a shorter strip rests on its last frame.
 
-    An image that is selected is enlarged in every strip. `label` says what plays, for screen readers.
+    An image that is selected is enlarged in every strip. `columns` is the most strips beside each other, all
+    where it is None. `label` says what plays, for screen readers.
     """
     titles = [{"title": s.title, "role": s.role, "captions": s.captions and list(s.captions)} for s in strips]
-    meta = {"strips": titles, "fps": fps, "autoplay": autoplay, "label": label, "palette": palette.THEMES}
+    meta = {
+        "strips": titles,
+        "fps": fps,
+        "autoplay": autoplay,
+        "label": label,
+        "columns": columns or len(strips),
+        "palette": palette.THEMES,
+    }
     frames = {f"strip {index}": to_grey(strip.frames) for index, strip in enumerate(strips)}
     _film(key=key, data=pack(meta, **frames))
 

@@ -59,7 +59,7 @@ def test_it_moves_by_itself_and_scrubs_without_the_server(browser_page: Page, se
 def test_the_walk_ends_on_the_scan_beside_it(browser_page: Page, serve: Serve) -> None:
     _, film = opened(browser_page, serve(PAGE))
     strips = film.locator(".film-strip")
-    expect(strips).to_have_count(3)
+    expect(strips).to_have_count(6)
     expect(film).to_have_attribute("data-frame", "50")
     ends, scans = (
         [pixels(canvas) for canvas in strips.nth(index).locator("button:not(.film-large) canvas").all()]

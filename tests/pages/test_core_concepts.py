@@ -140,9 +140,26 @@ def test_every_sampler_runs(open_page: Open, sent: Sent) -> None:
         app.selectbox(key="core_sampler").select(name).run()
         assert not app.exception
         meta, arrays = sent(app, "film")
-        assert [strip["title"] for strip in meta["strips"]][1] == "Guess of the clean image"
-        assert arrays["strip 0"].shape == (6, 9, 8, 8)
-        assert arrays["strip 1"].shape == arrays["strip 2"].shape == (5, 9, 8, 8)
+        titles = [strip["title"] for strip in meta["strips"]]
+        assert titles[1] == "Exact: guess of the clean image"
+        assert titles[4] == "Learned: guess of the clean image"
+        for walk in (0, 3):
+            assert arrays[f"strip {walk}"].shape == (6, 9, 8, 8)
+            assert arrays[f"strip {walk + 1}"].shape == arrays[f"strip {walk + 2}"].shape == (5, 9, 8, 8)
+        np.testing.assert_array_equal(arrays["strip 0"][0], arrays["strip 3"][0])
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "flow", "linear", "edm"])
+def test_the_exact_walk_recalls_and_the_learned_one_does_not(open_page: Open, sent: Sent, schedule: str) -> None:
+    """On every schedule, though the network was trained on one: its images stay near scans and are none."""
+    arrays = sent(open_page(PAGE, core_reverse_schedule=schedule.capitalize() if schedule != "edm" else "EDM"), "film")[
+        1
+    ]
+    for walk, least, most in ((0, 0, 2), (3, 5, 70)):  # grey levels of 255, which stand for a range of 3
+        ends = arrays[f"strip {walk}"][-1].astype(float)
+        nearest = arrays[f"strip {walk + 2}"][-1].astype(float)
+        distance = np.sqrt(np.square(ends - nearest).mean((1, 2)))
+        assert least <= np.median(distance) <= most
 
 
 def test_the_snippet_runs(open_page: Open) -> None:

@@ -1,4 +1,4 @@
-"""The sliced Wasserstein distance where it can be computed by hand."""
+"""Distances where they can be computed by hand."""
 
 import math
 
@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from explorer.metrics import sliced_wasserstein
+from explorer.metrics import (
+    frechet_distance,
+    frechet_to,
+    mean_pairwise_distance,
+    moments,
+    nearest,
+    sliced_wasserstein,
+)
 
 MANY = 20_000
 
@@ -95,3 +102,47 @@ def test_float64_is_welcome() -> None:
 def test_an_empty_set_has_no_distance(m: int, n: int) -> None:
     with pytest.raises(ValueError, match="at least one sample"):
         sliced_wasserstein(torch.zeros(m, 2), torch.zeros(n, 2))
+
+
+def test_the_frechet_distance_of_gaussians_that_commute_has_a_closed_form() -> None:
+    """Diagonal covariances: the squared gaps of the means and of the standard deviations."""
+    features = normal(500, 6).double()
+    features = torch.linalg.qr(features - features.mean(0))[0] * math.sqrt(499)  # covariance exactly I
+    scale, shift = torch.linspace(0.5, 3, 6).double(), torch.arange(6.0).double()
+    expected = float(shift.square().sum() + (scale - 1).square().sum())
+    assert frechet_distance(features * scale + shift, features) == pytest.approx(expected, rel=1e-9)
+    assert frechet_to(features, shift, (scale**2).diag()) == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_frechet_distance_of_any_two_gaussians() -> None:
+    """Against the square root of the matrix that is not symmetric, tr (AB)^1/2."""
+    a, b = (normal(300, 5, seed=seed) @ normal(5, 5, seed=10 + seed) + seed for seed in (0, 1))
+    (mean_a, cov_a), (mean_b, cov_b) = moments(a), moments(b)
+    overlap = torch.linalg.eigvals(cov_a @ cov_b).real.sqrt().sum()
+    expected = (mean_a - mean_b).square().sum() + cov_a.trace() + cov_b.trace() - 2 * overlap
+    assert frechet_distance(a, b) == pytest.approx(float(expected), rel=1e-6)
+    assert frechet_distance(a, b) == pytest.approx(frechet_distance(b, a), rel=1e-6)
+
+
+def test_the_frechet_distance_to_oneself_is_zero_even_on_a_line() -> None:
+    line = normal(50, 1) @ normal(1, 8, seed=1)
+    assert frechet_distance(line, line) == pytest.approx(0, abs=1e-4)
+
+
+def test_the_frechet_distance_needs_two_samples() -> None:
+    with pytest.raises(ValueError, match="at least two"):
+        frechet_distance(normal(1, 4), normal(10, 4))
+
+
+def test_diversity_is_the_mean_distance_of_pairs() -> None:
+    assert mean_pairwise_distance(torch.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 0.0]])) == pytest.approx(10 / 3)
+    assert mean_pairwise_distance(torch.ones(4, 3)) == 0
+    with pytest.raises(ValueError, match="at least two"):
+        mean_pairwise_distance(torch.ones(1, 3))
+
+
+def test_the_nearest_image_is_found_with_its_distance_a_pixel() -> None:
+    data = normal(20, 1, 4, 4)
+    index, distance = nearest(data[[7, 3]] + 0.01, data)
+    assert index.tolist() == [7, 3]
+    torch.testing.assert_close(distance, torch.tensor([0.01, 0.01]))

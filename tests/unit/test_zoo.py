@@ -17,11 +17,14 @@ from safetensors.torch import load, save
 
 import explorer as ex
 from explorer import zoo
+from explorer.data.images import is_available, load_dataset
 from explorer.denoiser import PREDICTIONS
+from explorer.metrics import frechet_to
 from explorer.schedules import schedule_names
 from explorer.zoo import from_bytes, load_pretrained, model_card, to_bytes
 
-NAMES = ex.pretrained_names()
+NAMES = [name for name in ex.pretrained_names() if name.startswith("toy2d-")]
+IMAGES = ["digits-8", "mnist-28"]
 MOST_BYTES = 40 * 2**20
 
 
@@ -91,6 +94,75 @@ def test_a_shipped_model_reaches_the_distance_on_its_card(name: str) -> None:
     assert statistics.median(reached) <= 1.5 * model_card(name)["metrics"]["sliced_wasserstein"]
 
 
+@pytest.mark.parametrize("name", IMAGES)
+def test_a_shipped_image_model_is_what_its_card_says(name: str) -> None:
+    denoiser, card = load_pretrained(name), model_card(name)
+    assert not any(parameter.requires_grad for parameter in denoiser.parameters())
+    assert card["architecture"] == {
+        "network": "UNet",
+        **denoiser.network.size,
+        "schedule": denoiser.schedule.name,
+        "prediction": denoiser.prediction,
+    }
+    assert card["parameters"] == sum(parameter.numel() for parameter in denoiser.parameters())
+    assert f"scripts/train_zoo.py {name}" in card["command"]
+    assert card["terms"].endswith(("CC BY 4.0", "CC BY-SA 3.0"))
+    assert card["training"]["seconds"] > 0
+
+
+@pytest.mark.parametrize(("name", "ratio"), [("digits-8", 2.0), ("mnist-28", 1.5)])
+def test_the_quality_that_the_course_promises_is_on_the_card(name: str, ratio: float) -> None:
+    metrics, judge = model_card(name)["metrics"], model_card(f"classifier-{name}")["metrics"]
+    assert metrics["samples"] == 2000
+    assert metrics["class_accuracy"] >= 0.97
+    assert metrics["frechet"] <= ratio * metrics["frechet_floor"]
+    assert metrics["nearest_is_training"] <= 0.6
+    assert judge["held_out_accuracy"] >= 0.98
+    assert judge["frechet_floor"] == pytest.approx(zoo.load_classifier(name).floor, abs=1e-3)
+    assert metrics["frechet_floor"] == pytest.approx(judge["frechet_floor"], abs=1e-3)
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_samples_are_of_the_class_asked_for_and_as_far_from_real_ones_as_the_card_says(name: str) -> None:
+    classifier, metrics = zoo.load_classifier(name), model_card(name)["metrics"]
+    labels = torch.arange(200) % 10
+    walk = ex.sample(load_pretrained(name), 200, "heun", 20, seed=77, condition=labels, guidance_scale=1.5, keep="last")
+    assert (classifier(walk.samples).argmax(1) == labels).float().mean() >= metrics["class_accuracy"] - 0.04
+    mean, spread = classifier.reference_mean, classifier.reference_covariance.diag().sqrt()
+    gap = (classifier.features(walk.samples).mean(0) - mean) / spread
+    assert gap.square().mean().sqrt() < 0.5
+
+
+def test_a_network_that_predicts_v_walks_on_any_schedule() -> None:
+    """It sees the log-SNR and an image of unit variance, which are the same on all."""
+    shipped = load_pretrained("digits-8")
+    labels = torch.arange(50) % 10
+    for schedule in schedule_names():
+        denoiser = ex.Denoiser(shipped.network, ex.make_schedule(schedule), shipped.prediction, shipped.shape)
+        samples = ex.sample(denoiser, 50, "heun", 20, condition=labels, guidance_scale=1.5, keep="last").samples
+        assert (zoo.load_classifier("digits-8")(samples).argmax(1) == labels).float().mean() > 0.85
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_the_judge_of_a_data_set_knows_real_images(name: str) -> None:
+    if not is_available(name):
+        pytest.skip(f"{name} is not on this machine")
+    _, held_out = load_dataset(name).split()
+    classifier = zoo.load_classifier(name)
+    right = (classifier(held_out.images).argmax(1) == held_out.labels).float().mean().item()
+    assert right == pytest.approx(model_card(f"classifier-{name}")["metrics"]["held_out_accuracy"], abs=2e-3)
+    assert frechet_to(
+        classifier.features(held_out.images), classifier.reference_mean, classifier.reference_covariance
+    ) == pytest.approx(0, abs=1e-2)
+
+
+def test_there_is_no_judge_for_everything() -> None:
+    for name in ("fashion-28", "../mnist-28", ""):
+        with pytest.raises(ValueError, match="no classifier"):
+            zoo.load_classifier(name)
+    assert not any(name.startswith("classifier") for name in ex.pretrained_names())
+
+
 def test_a_shipped_model_cannot_be_trained_by_mistake() -> None:
     with pytest.raises(ValueError, match="copy it"):
         next(ex.train(load_pretrained(NAMES[0]), ex.toy2d("moons", 100), ex.TrainConfig(steps=1)))
@@ -131,6 +203,60 @@ def test_what_is_saved_comes_back(
         assert torch.equal(weights(loaded)[name], tensor)
     runs = [ex.sample(denoiser, 20, "heun", steps=3).samples for denoiser in (saved, loaded)]
     assert torch.equal(*runs)
+
+
+@pytest.mark.parametrize(
+    "size",
+    [
+        {"classes": 3},
+        {"attention": True, "patch": 4},
+        {"widths": (8,), "depth": 2},
+        {"widths": (8, 8, 16), "context": 5},
+    ],
+)
+def test_a_u_net_that_is_saved_comes_back(size: dict[str, Any]) -> None:
+    saved = ex.make_image_denoiser((1, 8, 8), seed=3, **{"widths": (8, 16), **size})
+    loaded, about = from_bytes(to_bytes(saved, classes=["a", "b"]), "UNet")
+    assert (loaded.schedule.name, loaded.prediction, loaded.shape) == ("cosine", "v", (1, 8, 8))
+    assert about["classes"] == ["a", "b"]
+    x = torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(loaded.predict(x, 0.5).x0, saved.predict(x, 0.5).x0, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("shape", [1, 8, 9]),
+        ("shape", [3, 8, 8]),
+        ("shape", [1, 80, 80]),
+        ("shape", [1, 8]),
+        ("shape", 8),
+        ("shape", [2]),
+        ("network", "MLP"),
+        ("network", "Transformer"),
+        ("network", ["UNet"]),
+        ("size", {"channels": 1, "widths": [8, 12]}),
+        ("size", {"channels": 1, "widths": []}),
+        ("size", {"channels": 1, "widths": [8] * 9}),
+        ("size", {"channels": 1, "widths": "88"}),
+        ("size", {"channels": 1, "widths": [512, 512, 512, 512], "depth": 4}),
+        ("size", {"channels": 1, "classes": 5, "context": 5}),
+        ("size", {"channels": 1, "patch": 0}),
+        ("size", {"channels": 1, "attention": 1}),
+    ],
+)
+def test_a_header_that_lies_about_a_u_net_is_refused(field: str, value: Any) -> None:
+    content = to_bytes(ex.make_image_denoiser((1, 8, 8), widths=(8, 16)))
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    about = json.loads(header["__metadata__"]["explorer"])
+    refused(file_of(about | {field: value}, load(content)))
+
+
+def test_a_model_of_the_other_kind_is_refused_with_where_it_belongs() -> None:
+    with pytest.raises(ValueError, match="Geometry lab"):
+        from_bytes(GOOD, "UNet")
+    with pytest.raises(ValueError, match="Training lab"):
+        from_bytes(to_bytes(ex.make_image_denoiser((1, 8, 8), widths=(8,))), "MLP")
 
 
 def refused(content: bytes) -> str:

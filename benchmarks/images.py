@@ -1,0 +1,138 @@
+"""How fast do image models train and sample, and how good are they after how long, beside diffusers?
+
+The Frechet distance is that of 1,000 samples, 50 steps of DDIM without guidance, to held-out images, in the
+features of the shipped classifier.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import torch
+from torch import Tensor
+
+import explorer as ex
+from benchmarks.peers.diffusers_unet import DiffusersUNet, like, pipeline_loop
+from benchmarks.tables import table
+from benchmarks.throughput import best_of
+from explorer.data.images import ImageDataset, is_available, load_dataset
+from explorer.metrics import frechet_to
+from explorer.zoo import load_classifier
+
+SAMPLES, SAMPLED_AT_ONCE, DDIM_STEPS = 1000, 250, 50
+EPOCHS = 100
+WIDTHS = {"digits-8": (24, 48), "mnist-28": (16, 32, 64)}
+Sampler = Callable[[Tensor], Tensor]
+
+
+def judged(name: str, sample: Sampler) -> tuple[float, float]:
+    """Frechet distance to held-out images, and the share of samples of the class asked for."""
+    classifier = load_classifier(name)
+    labels = torch.arange(SAMPLES) % 10
+    samples = torch.cat([sample(part) for part in labels.split(SAMPLED_AT_ONCE)]).clamp(-1, 1)
+    distance = frechet_to(classifier.features(samples), classifier.reference_mean, classifier.reference_covariance)
+    return distance, float((classifier(samples).argmax(1) == labels).float().mean())
+
+
+def denoiser_of(data: ImageDataset) -> ex.Denoiser:
+    return ex.make_image_denoiser(data.shape, classes=10, seed=0, widths=WIDTHS[data.name])
+
+
+def sampler_of(denoiser: ex.Denoiser) -> Sampler:
+    def sample(labels: Tensor) -> Tensor:
+        with torch.no_grad():
+            return ex.sample(denoiser, len(labels), "ddim", DDIM_STEPS, condition=labels, keep="last").samples
+
+    return sample
+
+
+def training(name: str, seconds: tuple[float, ...]) -> str:
+    """Images a second and quality after the same wall clock, same data and about as many parameters."""
+    learned, _ = load_dataset(name).split()
+    parameters = sum(parameter.numel() for parameter in denoiser_of(learned).parameters())
+    assert learned.labels is not None
+    peer = DiffusersUNet(learned.images, learned.labels, seed=0, parameters=parameters)
+    peer_parameters = sum(parameter.numel() for parameter in peer.network.parameters())
+    rows: list[list[object]] = []
+    spent, steps = 0.0, 0
+    for limit in seconds:
+        denoiser = denoiser_of(learned)
+        config = ex.TrainConfig(max_seconds=limit, batch_size=128, learning_rate=4e-3, ema_decay=0.998)
+        *_, event = ex.train(denoiser, learned, config)
+        speed = 128 * event.step / event.seconds
+        distance, accuracy = judged(name, sampler_of(denoiser))
+        rows.append([f"this project, {limit:g} s", parameters, f"{speed:,.0f}", distance, f"{accuracy:.0%}"])
+
+        more, took = peer.train(limit - spent)
+        spent, steps = spent + took, steps + more
+        peer_speed = 16 * steps / spent
+        theirs, accuracy = judged(name, partial(peer.sample, steps=DDIM_STEPS))
+        rows.append([f"diffusers, {limit:g} s", peer_parameters, f"{peer_speed:,.0f}", theirs, f"{accuracy:.0%}"])
+        rows.append([f"ratio, {limit:g} s", "", f"{speed / peer_speed:.1f}", distance / theirs, ""])
+    floor = load_classifier(name).floor
+    header = ["", "parameters", "images/s", f"Frechet distance (floor {floor:.2g})", "of the class asked for"]
+    return table(f"Training on {name}", header, rows)
+
+
+def epochs(name: str = "digits-8") -> str:
+    """The lecture's preset, without the page: as many images as 100 epochs over all 1,797 scans."""
+    learned, _ = load_dataset(name).split()
+    denoiser, start = denoiser_of(learned), time.perf_counter()
+    config = ex.TrainConfig(steps=EPOCHS * 1797 // 128, batch_size=128, learning_rate=4e-3, ema_decay=0.99)
+    for _ in ex.train(denoiser, learned, config):
+        pass
+    seconds = time.perf_counter() - start
+    distance, accuracy = judged(name, sampler_of(denoiser))
+    rows = [["this project", seconds, f"{EPOCHS * 1797 / seconds:,.0f}", distance, f"{accuracy:.0%}"]]
+    header = ["", "seconds", "images/s", "Frechet distance", "of the class asked for"]
+    return table("180,000 images of the digits, one training (budget 60 s)", header, rows)
+
+
+def sampling(repeats: int) -> str:
+    """16 digits of 28 x 28 in 20 steps of DDIM: our loop and the pipeline's, each with either network."""
+    from diffusers import DDIMScheduler
+
+    denoiser = ex.load_pretrained("mnist-28")
+    labels = torch.arange(16) % 10
+    start = torch.randn(16, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    scheduler = DDIMScheduler()
+    parameters = sum(parameter.numel() for parameter in denoiser.parameters())
+    theirs = like(28, parameters).requires_grad_(False).eval()
+    seconds = {
+        "this project": best_of(lambda: ex.sample(denoiser, 16, "ddim", 20, condition=labels, keep="last"), repeats),
+        "our network, diffusers' pipeline loop": best_of(
+            lambda: pipeline_loop(Adapter(denoiser, scheduler), scheduler, start, labels, 20), repeats
+        ),
+        "diffusers' network of this size and loop": best_of(
+            lambda: pipeline_loop(theirs, scheduler, start, labels, 20), repeats
+        ),
+    }
+    ours = seconds["this project"]
+    rows = [[name, f"{1000 * value:.0f}", f"{value / ours:.2f}"] for name, value in seconds.items()]
+    title = f"16 digits, 28 x 28, 20 steps of DDIM, {torch.get_num_threads()} thread(s) (budget 150 ms)"
+    return table(title, ["", "milliseconds", "ratio"], rows)
+
+
+class Adapter(torch.nn.Module):
+    """Our denoiser as diffusers' schedulers call a network: timestep in, epsilon out."""
+
+    def __init__(self, denoiser: ex.Denoiser, scheduler: object):
+        super().__init__()
+        schedule = ex.schedule_from_betas(scheduler.betas)  # type: ignore[attr-defined]
+        self.denoiser = ex.Denoiser(denoiser.network, schedule, denoiser.prediction, denoiser.shape)
+
+    def forward(self, x: Tensor, timestep: Tensor, labels: Tensor) -> "Adapter":
+        self.sample = self.denoiser.predict(x, (int(timestep) + 1) / 1000, labels).epsilon
+        return self
+
+
+def run(quick: bool, seeds: int) -> Iterator[str]:
+    """Sampling, the preset, and training beside diffusers; MNIST where it is on this machine."""
+    try:
+        yield sampling(3 if quick else 10)
+        for name in ["digits-8"] + ["mnist-28"] * is_available("mnist-28"):
+            yield training(name, (5.0,) if quick else (60.0, 240.0))
+    except ImportError as error:
+        yield f"Beside diffusers: left out, {error}\n"
+    if not quick:
+        yield epochs()
