@@ -41,7 +41,7 @@ DATA = {
 GENERATORS: dict[str, tuple[dict[str, Any], ex.TrainConfig]] = {
     "digits-8": (
         {"widths": (24, 48)},
-        ex.TrainConfig(steps=3000, batch_size=128, learning_rate=4e-3, ema_decay=0.999),
+        ex.TrainConfig(steps=2000, batch_size=128, learning_rate=4e-3, ema_decay=0.999),
     ),
     "mnist-28": (
         {"widths": (16, 32, 64)},

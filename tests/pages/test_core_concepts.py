@@ -66,7 +66,7 @@ def test_it_opens_with_everything_to_see(open_page: Open, sent: Sent) -> None:
     assert arrays["schedule edm"].shape == (4, 121)
     assert np.isfinite(arrays["schedule edm"]).all()
     assert app.html[0].value.count("<img") == 4
-    assert any("All 9 images are training scans" in part.value for part in app.markdown)
+    assert any("all 9 images are training scans" in part.value for part in app.markdown)
 
 
 def test_digit_and_scan_choose_the_image(open_page: Open, image_of: Callable[[AppTest], np.ndarray]) -> None:
