@@ -116,9 +116,12 @@ def from_bytes(content: bytes, kind: str | None = None) -> tuple[Denoiser, dict[
 def _shape_fits(name: str, size: Mapping[str, Any], shape: Any) -> bool:
     if name == "MLP":
         return shape == [2]
-    sides = len(shape) == 3 and all(type(side) is int and 1 <= side <= LONGEST_SIDE for side in shape)
-    patch = size.get("patch", 2)
-    return sides and shape[0] == size.get("channels", 1) and shape[1] % patch == shape[2] % patch == 0
+    if len(shape) != 3 or not all(type(side) is int and 1 <= side <= LONGEST_SIDE for side in shape):
+        return False
+    channels, height, width = shape
+    patch, halved = size.get("patch", 2), 2 ** (len(size.get("widths", (32, 64))) - 1)
+    tiled = height % patch == width % patch == 0
+    return channels == size.get("channels", 1) and tiled and min(height, width) > patch * halved
 
 
 def _read(content: bytes) -> tuple[dict[str, torch.Tensor], Any]:

@@ -229,6 +229,7 @@ def test_a_u_net_that_is_saved_comes_back(size: dict[str, Any]) -> None:
         ("shape", [1, 8, 9]),
         ("shape", [3, 8, 8]),
         ("shape", [1, 80, 80]),
+        ("shape", [1, 4, 4]),
         ("shape", [1, 8]),
         ("shape", 8),
         ("shape", [2]),

@@ -1,0 +1,339 @@
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from explorer.ui.layout import (
+    Question,
+    begin_page,
+    check_yourself,
+    end_page,
+    mathematics,
+    page_link,
+    the_code,
+    what_to_notice,
+)
+
+if TYPE_CHECKING:
+    from explorer.denoiser import Denoiser
+    from explorer.networks.structure import Part
+
+LEVELS = np.linspace(6, -6, 25)  # log-SNR, from image to noise
+ON_SHEET = slice(None, None, 6)
+EMBEDDED = np.linspace(9, -9, 37)
+ROWS = 64  # of the embedding, that are drawn
+SCANS = 20  # of each class
+SAMPLES, STEPS = 16, 12
+SOURCES = {"real": "Real image", "model": "The model's own", "drawing": "Your drawing"}
+
+begin_page(
+    "The engine: U-Net",
+    "Look inside the network that does the denoising: what each part computes on a noisy digit, and what is lost "
+    "when a connection is cut.",
+)
+
+import torch  # noqa: E402  (the title is on the screen by now)
+
+import explorer as ex  # noqa: E402
+from explorer.networks.structure import structure  # noqa: E402
+from explorer.ui.controls import choice  # noqa: E402
+from explorer.ui.datasets import find_dataset  # noqa: E402
+from explorer.ui.diagram import diagram  # noqa: E402
+from explorer.ui.film import Strip, film  # noqa: E402
+from explorer.ui.models_images import ImageModel, choose_model  # noqa: E402
+from explorer.ui.pad import draw_image  # noqa: E402
+from explorer.ui.sheet import Row, sheet  # noqa: E402
+from explorer.unet_lab import Moments, cut, fingerprint, observe, time_embedding  # noqa: E402
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def parts_of(weights: str, _denoiser: "Denoiser") -> "list[Part]":
+    """The parts of the network with these weights."""
+    return structure(_denoiser.network, _denoiser.shape)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def drawn_from(weights: str, _denoiser: "Denoiser", label: int | None, seed: int) -> np.ndarray:
+    """An image that the model makes, (channels, h, w)."""
+    condition = None if label is None else torch.tensor([label])
+    walk = ex.sample(_denoiser, 1, "heun", STEPS, seed, condition=condition, keep="last")
+    return walk.samples[0].clamp(-1, 1).numpy()
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def walked(weights: str, _denoiser: "Denoiser", classes: int, scales: tuple[tuple[str, float], ...]) -> np.ndarray:
+    """Walks from noise under the network that is cut so: (steps + 1, n, h, w), the last frame the samples."""
+    condition = torch.arange(SAMPLES) % classes if classes else None
+    network = cut(_denoiser, dict(scales)) if scales else _denoiser
+    walk = ex.sample(network, SAMPLES, "dpmpp_2m", STEPS, condition=condition)
+    return grey(torch.cat([walk.x0, walk.samples[None]]).numpy())
+
+
+def grey(images: np.ndarray) -> np.ndarray:
+    """Images (..., channels, h, w) as (..., h, w)."""
+    return images.mean(-3)
+
+
+def choose_image(model: ImageModel, weights: str) -> tuple[np.ndarray, str, str]:
+    """The clean image, (channels, h, w) in [-1, 1], and where it comes from, in a few words and in a sentence."""
+    shape = model.denoiser.shape
+    dataset = find_dataset(model.dataset)
+    if dataset is not None and dataset.shape != shape:
+        dataset = None
+    source = choice("Image", SOURCES, "real", key="unet_source", width=150)
+    label = choose_class("Class", model.classes or (dataset.classes if dataset else ()), "unet_class", 3)
+    number = st.slider("Which one", 1, SCANS, 1, key="unet_number", width=120, bind="query-params")
+    if source == "drawing":
+        with st.popover("Open the pad", icon=":material/draw:"):
+            drawing = draw_image(key=f"unet_pad_{shape[1]}", size=shape[1])
+        if drawing is not None:
+            return np.broadcast_to(drawing, shape).copy(), "drawn", "The clean image is your drawing."
+    elif source == "real" and dataset:
+        _, held_out = dataset.split()
+        images = held_out.images if held_out.labels is None else held_out.images[held_out.labels == label]
+        return images[(number - 1) % len(images)].numpy(), "real, unseen", "No training has seen the clean image."
+    made = drawn_from(weights, model.denoiser, label if model.classes else None, number)
+    why = {
+        "real": "The images that this model learned from are not on this machine, so the clean image is one that it "
+        "made itself. The Training lab can download them.",
+        "model": "The clean image is one that this model made from noise.",
+        "drawing": "Until you draw on the pad, the clean image is one that this model made from noise.",
+    }
+    return made, "made by it", why[source]
+
+
+def choose_class(title: str, names: Sequence[str], key: str, default: int, width: int = 90) -> int | None:
+    """A number into `names`, from a select box; None where there are none."""
+    if not names:
+        return None
+    return st.selectbox(
+        title,
+        range(len(names)),
+        min(default, len(names) - 1),
+        format_func=names.__getitem__,
+        key=key,
+        width=width,
+        bind="query-params",
+    )
+
+
+def set_whole(names: list[str]) -> None:
+    for name in names:
+        st.session_state[slider_key(name)] = 1.0
+
+
+def slider_key(name: str) -> str:
+    return f"unet_{name.replace(' ', '_')}"
+
+
+def signed(value: float) -> str:
+    return f"{value:+.3f}".replace("-", "\N{MINUS SIGN}")
+
+
+@st.fragment
+def lab() -> None:
+    """The diagram on one noisy image, and what cutting its connections does."""
+    with st.container(horizontal=True):
+        with st.container(width=190):
+            model = choose_model("unet_model")
+        weights = fingerprint(model.denoiser)
+        parts = parts_of(weights, model.denoiser)
+        image, source, where_from = choose_image(model, weights)
+        told = choose_class("Class it is told", model.classes and ("nothing", *model.classes), "unet_told", 0, 120)
+        seed = st.slider("Noise seed", 0, 99, 0, key="unet_seed", width=120, bind="query-params")
+    drawing = st.container()
+    st.header("Cut a connection", anchor=False)
+    st.markdown("Each connection can be weakened or cut. The diagram above follows, and so does what is below.")
+    cuttable = [f"skip {part.level}" for part in parts if part.kind == "encoder"]
+    cuttable += [part.name for part in parts if part.kind.endswith("attention")]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        set_to = {
+            name: st.slider(name.capitalize(), 0.0, 1.0, 1.0, 0.1, key=slider_key(name), width=170, bind="query-params")
+            for name in cuttable
+        }
+        st.button("Whole again", on_click=set_whole, args=(cuttable,), icon=":material/healing:", key="unet_whole")
+    scales = {name: value for name, value in set_to.items() if value < 1}
+
+    label = told - 1 if told else None
+    whole = observe(model.denoiser, image, LEVELS, seed, label)
+    shown = observe(model.denoiser, image, LEVELS, seed, label, scales) if scales else whole
+    with drawing:
+        diagram(parts, shown, key="unet_diagram", source=source, whole=whole if scales else None, scales=scales)
+        st.caption(where_from)
+    tried = {name: {name: 0.0} for name in cuttable}
+    others = {
+        f"{name.capitalize()} cut": observe(model.denoiser, image, LEVELS[ON_SHEET], seed, label, one)
+        for name, one in tried.items()
+    }
+    if scales:
+        others = {"As you set it": observe(model.denoiser, image, LEVELS[ON_SHEET], seed, label, scales)} | others
+    table, walks = st.columns([3, 2], gap="large")
+    with table:
+        losses(whole, others)
+    embedding(model)
+    with walks:  # what takes longest comes last
+        samples(model, weights, scales)
+
+
+def losses(whole: Moments, others: dict[str, Moments]) -> None:
+    """The guesses of the whole network and of the cut ones, a row each, with their errors."""
+    heads = [f"log-SNR {level:.0f}".replace(" -", " \N{MINUS SIGN}") for level in whole.log_snr[ON_SHEET]]
+    error = whole.error[ON_SHEET]
+    rows = [
+        Row("The noisy image", grey(whole.x[ON_SHEET]), [""] * len(heads), "The noisy image at each level"),
+        Row("The whole network's guess", grey(whole.x0[ON_SHEET]), [f"{value:.3f}" for value in error], "Its guesses"),
+    ]
+    for title, moments in others.items():
+        captions = [f"{value:.3f} ({signed(value - good)})" for value, good in zip(moments.error, error, strict=True)]
+        rows.append(Row(title, grey(moments.x0), captions, f"Guesses: {title}"))
+    sheet(rows, heads)
+    st.caption(
+        "Under each guess its error: the root mean square over the pixels against the clean image. In brackets, what "
+        "the cut adds to it."
+    )
+
+
+def samples(model: ImageModel, weights: str, scales: dict[str, float]) -> None:
+    """Walks from noise by the whole and by the cut network, from the same noise."""
+    classes = len(model.classes)
+    shown = scales or {"skip 1": 0.0}
+    said = ", ".join(f"{name} {f'× {value:g}' if value else 'cut'}" for name, value in shown.items())
+    uncut = walked(weights, model.denoiser, classes, ())
+    changed = walked(weights, model.denoiser, classes, tuple(shown.items()))
+    st.markdown("**Samples from the same noise**")
+    film(
+        [Strip("Whole", uncut, role="exact"), Strip(said.capitalize(), changed)],
+        key="unet_film",
+        fps=4,
+        label="sixteen images from noise, by the whole and by the cut network",
+    )
+    if not scales:
+        st.caption("Nothing is cut on the sliders, so this shows what the first skip connection is worth.")
+
+
+@st.fragment
+def embedding(model: ImageModel) -> None:
+    """The noise level as the network sees it."""
+    from explorer.charts_unet import heat_chart, likeness_chart
+
+    st.header("How the noise level gets in", anchor=False)
+    st.markdown(
+        "One network serves all noise levels, so each is turned into a vector: waves of several lengths, then "
+        "two small layers. Every residual block scales and shifts its features by it."
+    )
+    now = st.slider("Noise level (log-SNR)", -9.0, 9.0, 0.0, 0.5, key="unet_level", width=320, bind="query-params")
+    features, vectors = time_embedding(model.denoiser, np.append(EMBEDDED, now))
+    order = vectors[:-1].argmax(0).argsort(kind="stable")
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    shown = order[np.linspace(0, len(order) - 1, min(ROWS, len(order))).round().astype(int)]
+    theme = "dark" if st.context.theme.type == "dark" else "light"
+    charts = [
+        (heat_chart(EMBEDDED, features[:-1].T, "Waves", now, theme), "The Fourier features against the log-SNR."),
+        (heat_chart(EMBEDDED, vectors[:-1, shown].T, "Embedding", now, theme), "The embedding against the log-SNR."),
+        (
+            likeness_chart(EMBEDDED, unit[:-1] @ unit[-1], now, theme),
+            "The likeness of embeddings to that of the level.",
+        ),
+    ]
+    for column, (chart, alt) in zip(st.columns(3), charts, strict=True):
+        with column:
+            st.vega_lite_chart(chart, alt=alt)
+    st.caption(
+        f"Blue is negative, orange positive. Of the embedding's {vectors.shape[1]} numbers "
+        f"{'all' if len(shown) == vectors.shape[1] else len(shown)} are drawn, sorted by where each is greatest. "
+        "The dashed line is the level of the slider."
+    )
+
+
+lab()
+what_to_notice(
+    "Down the left side the maps get smaller and there are more of them: less is known of where, more of what. On "
+    "the right the skip connections bring the where back.",
+    "Cut **Skip 1**: at moderate noise the guess stays covered with noise, at high noise hardly anything is lost. "
+    "There the answer is a rough shape, which the deep parts know by themselves.",
+    "Move the time: the **embedding** changes, and with it the same weights make other maps of the same image.",
+)
+mathematics(
+    (
+        "The network sees the noisy image at unit variance and the noise level, and predicts $v$; the **guess** and "
+        "its error follow:",
+        r"v_\theta(x_t, \lambda_t), \qquad \hat x_0 = \alpha_t x_t - \sigma_t v_\theta, \qquad "
+        r"\text{error} = \sqrt{\tfrac1d \lVert \hat x_0 - x_0 \rVert^2}",
+    ),
+    (
+        "A **residual block** adds to its input; the **embedding** $e$ scales and shifts its normalised features. "
+        "The norm takes mean and variance of the whole map, so through it every place feels every other a little, "
+        "beyond what *Sees* says of the convolutions:",
+        r"h \leftarrow h + \mathrm{conv}\Big(\mathrm{silu}\big((1 + s(e)) \odot "
+        r"\mathrm{norm}(\mathrm{conv}(\mathrm{silu}(\mathrm{norm}(h)))) + b(e)\big)\Big)",
+    ),
+    (
+        "A **skip connection** puts the encoder's maps beside those from below. The slider is $s$, from 1 to 0:",
+        r"h_{\text{decoder}} = f\big(\,[\,h_{\text{below}},\; s \cdot h_{\text{encoder}}\,]\,\big)",
+    ),
+    (
+        "**Attention**, in the middle: every place asks all others, and what it hears is added, times its slider $s$:",
+        r"h \leftarrow h + s \cdot W\,\mathrm{softmax}\Big(\tfrac{Q K^\top}{\sqrt{d}}\Big) V",
+    ),
+    (
+        "The **noise level** $\\lambda$, the log-SNR, enters as waves of fixed random frequencies $f_i$, through two "
+        "layers:",
+        r"e = W_2\,\mathrm{silu}\big(W_1\,[\cos f_i \lambda,\; \sin f_i \lambda,\; \lambda / 4]\big) "
+        r"\;(+\; \text{a vector for the class})",
+    ),
+)
+
+
+def show_code() -> None:
+    """The network in a notebook, and its source."""
+    from explorer.networks.unet import Attention, ResidualBlock, UNet
+
+    snippet = """
+import torch
+import explorer as ex
+from explorer.data.digits import digits
+from explorer.networks.structure import structure
+
+denoiser = ex.load_pretrained("digits-8")
+for part in structure(denoiser.network, denoiser.shape):
+    print(part.name, part.output_shape, part.parameters, part.multiply_adds, part.field)
+
+clean = digits()[0][4:5]  # held out: image i is when i % 5 == 4
+t = 0.5
+noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+x = denoiser.schedule.alpha(t).float() * clean + denoiser.schedule.sigma(t).float() * noise
+for scales in ({}, {"skip 1": 0.0}):
+    maps = {}
+    guess = denoiser.predict(x, t, scales=scales, record=maps).x0
+    print(scales, (guess - clean).square().mean().sqrt(), maps["decoder 1"].shape)"""
+    the_code(snippet.strip(), UNet, ResidualBlock, Attention)
+
+
+show_code()
+check_yourself(
+    "unet",
+    Question(
+        "Skip 1 is cut. At which noise level does the guess suffer most?",
+        ["Where there is little to moderate noise", "Where there is almost nothing but noise"],
+        "Where there is little to moderate noise",
+        "The numbers in brackets say it: fine detail comes over the first skip connection, and at high noise there "
+        "is no detail to bring.",
+    ),
+    Question(
+        "Where do most of the parameters lie?",
+        ["In the first encoder, which sees the image", "At the lowest resolution", "In the embedding"],
+        "At the lowest resolution",
+        "The parts there have the most channels, and weights grow with the product of the channels that enter and "
+        "leave. Point at the parts and compare their shares.",
+    ),
+    Question(
+        "How does one network know how much noise there is?",
+        ["It has a set of weights for each level", "The embedding scales and shifts its features", "It must guess"],
+        "The embedding scales and shifts its features",
+        "The dotted lines lead from the embedding into every residual block; the weights are the same at all levels.",
+    ),
+)
+st.markdown("Next, train such a network yourself:")
+page_link("pages/training_lab.py", "Training lab")
+end_page()
