@@ -119,9 +119,10 @@ def _shape_fits(name: str, size: Mapping[str, Any], shape: Any) -> bool:
     if len(shape) != 3 or not all(type(side) is int and 1 <= side <= LONGEST_SIDE for side in shape):
         return False
     channels, height, width = shape
-    patch, halved = size.get("patch", 2), 2 ** (len(size.get("widths", (32, 64))) - 1)
+    widths, patch = size.get("widths", [32, 64]), size.get("patch", 2)
     tiled = height % patch == width % patch == 0
-    return channels == size.get("channels", 1) and tiled and min(height, width) > patch * halved
+    one_value_a_group = widths[-1] == GROUPS and max(height, width) <= patch * 2 ** (len(widths) - 1)
+    return channels == size.get("channels", 1) and tiled and not one_value_a_group
 
 
 def _read(content: bytes) -> tuple[dict[str, torch.Tensor], Any]:
