@@ -25,7 +25,7 @@ MODULES = {
     },
     "Images": {
         "pages/unet.py": (
-            "The engine: U-Net",
+            "U-Net: the engine",
             ":material/account_tree:",
             "Open a network, see what each block makes of a noisy digit, and cut its skip connections.",
         ),

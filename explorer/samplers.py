@@ -168,14 +168,39 @@ def sampler_names() -> list[str]:
     return list(SAMPLERS)
 
 
+SPACINGS = {
+    "time": "Uniform in t",
+    "quadratic": "Quadratic",
+    "karras": "Karras",
+    "log_snr": "Uniform in log-SNR",
+}
+KARRAS_RHO = 7.0
+
+
 def sample_times(schedule: Schedule, steps: int, spacing: str = "time") -> Tensor:
-    """`steps` times from t_max to t_min, uniform in t or in log-SNR, then 0; (steps + 1,) float64."""
+    """`steps` times from t_max to t_min, then 0; (steps + 1,) float64.
+
+    Uniform in "time" or in "log_snr"; "quadratic", uniform in the root of t (Song, Meng and Ermon 2021,
+    appendix D.2); or "karras", uniform in the seventh root of sigma / alpha (Karras et al. 2022, eq. 5).
+    Raises ValueError for another spacing.
+    """
+    if spacing not in SPACINGS:
+        raise ValueError(f"no spacing is called {spacing!r}; choose one of {', '.join(SPACINGS)}")
     if spacing == "time":
         return schedule.times(steps)
-    ends = schedule.log_snr(torch.tensor([schedule.t_max, schedule.t_min], dtype=torch.float64))
-    levels = torch.linspace(float(ends[0]), float(ends[1]), steps, dtype=torch.float64)
-    inner = schedule.time_of_log_snr(levels).clamp(schedule.t_min, schedule.t_max)
-    return torch.cat([inner, torch.zeros(1)])
+    ends = torch.tensor([schedule.t_max, schedule.t_min], dtype=torch.float64)
+
+    def between(start: Tensor, end: Tensor) -> Tensor:
+        return torch.linspace(float(start), float(end), steps, dtype=torch.float64)
+
+    if spacing == "quadratic":
+        inner = between(*ends.sqrt()).square()
+    elif spacing == "log_snr":
+        inner = schedule.time_of_log_snr(between(*schedule.log_snr(ends)))
+    else:
+        roots = between(*torch.exp(-schedule.log_snr(ends) / (2 * KARRAS_RHO)))
+        inner = schedule.time_of_log_snr(-2 * KARRAS_RHO * roots.log())
+    return torch.cat([inner.clamp(schedule.t_min, schedule.t_max), torch.zeros(1)])
 
 
 @dataclass(frozen=True)

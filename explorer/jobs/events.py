@@ -17,7 +17,15 @@ MAX_MESSAGE_BYTES = 64 * 2**20
 END = "job:end"  # the kind of a worker's last message about a job; data: {"error": sentence or None}
 
 _PREFIX = struct.Struct("<II")
-_DTYPES = {"float32": "<f4", "float64": "<f8", "int64": "<i8", "int32": "<i4", "int16": "<i2", "uint8": "u1"}
+_DTYPES = {
+    "float16": "<f2",
+    "float32": "<f4",
+    "float64": "<f8",
+    "int64": "<i8",
+    "int32": "<i4",
+    "int16": "<i2",
+    "uint8": "u1",
+}
 
 
 class JobError(Exception):
@@ -43,7 +51,7 @@ class Event:
 
 
 def encode(event: Event) -> bytes:
-    """The message that carries `event`; arrays are float32, float64, int64, int32, int16 or uint8.
+    """The message that carries `event`; arrays are float16, 32 or 64, int16, 32 or 64, or uint8.
 
     Raises `TypeError` for another dtype or data that JSON cannot hold, `MessageError` above 64 MiB.
     """
