@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from explorer.data.toy2d import toy2d, toy2d_names
     from explorer.denoiser import Denoiser, Estimate, ideal_denoiser
+    from explorer.hardware.memory import Memory, estimate_memory
     from explorer.metrics import frechet_distance, sliced_wasserstein
     from explorer.networks.mlp import make_denoiser_2d
     from explorer.networks.unet import make_image_denoiser
@@ -31,6 +32,8 @@ _HOME = {
     "Denoiser": "denoiser",
     "Estimate": "denoiser",
     "ideal_denoiser": "denoiser",
+    "Memory": "hardware.memory",
+    "estimate_memory": "hardware.memory",
     "frechet_distance": "metrics",
     "sliced_wasserstein": "metrics",
     "make_denoiser_2d": "networks.mlp",

@@ -111,7 +111,7 @@ function createFilm({ parentElement, data: bytes }) {
     autoplay: meta.autoplay,
     root,
     onFrame: show,
-    format: (position) => `step ${Math.round(position)} / ${length() - 1}`,
+    format: (position) => `frame ${Math.round(position)} / ${length() - 1}`,
   });
   root.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || chosen === null) return;

@@ -34,13 +34,14 @@ def measure() -> Machine:
     *_, event = ex.train(ex.make_denoiser_2d(0), ex.toy2d("moons", 2000), ex.TrainConfig(max_seconds=0.25))
     return Machine(
         cores=available_cores(),
-        memory=_memory(),
+        memory=allowed_memory(),
         flops=max(rates),
         training_steps=event.step / event.seconds,
     )
 
 
-def _memory() -> int | None:
+def allowed_memory() -> int | None:
+    """Bytes that this process may have: what is installed, or less in a container; None where nothing tells."""
     try:
         installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
