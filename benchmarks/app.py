@@ -26,6 +26,9 @@ WITH_SLIDER = {
     "bare app, one slider": BARE,
     "core concepts": "pages/core_concepts.py",
     "geometry lab": LAB,
+    "U-Net": "pages/unet.py",
+    "training lab": "pages/training_lab.py",
+    "sampling showdown": "pages/sampling_showdown.py",
 }
 APP = '[data-testid="stApp"]'
 READY = f'{APP}[data-test-script-state="notRunning"] h1'
