@@ -57,7 +57,7 @@ def quality_chart(
 
     def by_sampler(values: Sequence[str]) -> dict[str, Any]:
         scale = {"domain": [labels[number] for number in present], "range": [values[number] for number in present]}
-        return {"field": "sampler", "scale": scale, "legend": {"title": None, "orient": "top", "columns": 3}}
+        return {"field": "sampler", "scale": scale, "legend": {"title": None, "orient": "top", "columns": 2}}
 
     fading = {"domain": ["before", "here"], "range": [0.3 if measured else 1.0, 1.0]}
     lines = {
