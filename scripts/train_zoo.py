@@ -28,6 +28,7 @@ from explorer.networks.classifier import Classifier
 from explorer.zoo import FOLDER, load_classifier, save_classifier, to_bytes
 
 JUDGED = 2000
+FEWER = (100, 200, 500, 1000)  # a Frechet distance depends on how many samples it is measured with
 DATA = {
     "digits-8": {
         "data": "1,797 scans of handwritten digits, 8 x 8; scan i is held out when i % 5 == 4",
@@ -133,8 +134,9 @@ def train_classifier(name: str, data: ImageDataset, width: int, steps: int = 150
     seconds = time.perf_counter() - started
     classifier.requires_grad_(False)
     mean, covariance = moments(classifier.features(held_out.images))
-    picked = torch.randperm(len(learned), generator=generator)[:JUDGED]
-    floor = frechet_to(classifier.features(learned.images[picked]), mean, covariance)
+    picked = torch.randperm(len(learned), generator=torch.Generator().manual_seed(1))[:JUDGED]
+    real = classifier.features(learned.images[picked])
+    floor = frechet_to(real, mean, covariance)
     classifier.reference_mean.copy_(mean)
     classifier.reference_covariance.copy_(covariance)
     classifier.reference_floor.fill_(floor)
@@ -152,6 +154,7 @@ def train_classifier(name: str, data: ImageDataset, width: int, steps: int = 150
                 "held_out_accuracy": round(right.float().mean().item(), 4),
                 "held_out_images": len(held_out),
                 "frechet_floor": round(floor, 4),
+                "frechet_real": {n: round(frechet_to(real[:n], mean, covariance), 4) for n in FEWER},
             },
         },
     )
