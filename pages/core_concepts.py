@@ -276,8 +276,8 @@ st.markdown(
     "Going back needs one thing: for a noisy image, the best guess of the clean one. For a finite set of "
     "images this guess has a closed form, the average of them all, each weighted by how well it explains "
     "what is seen. **Such a denoiser is exact, so it can only recall**: it knows these 1,797 scans and "
-    "nothing else. A network that was trained on four fifths of them walks beside it, from the same noise. It "
-    "cannot store them all, and so **generalises**: the scan nearest to each of its images is another one."
+    "nothing else. A network that was trained on four fifths of them walks beside it, from the same noise. It was "
+    "stopped before it could learn them by heart, and so **generalises**: its images are near scans, and are none."
 )
 reverse()
 what_to_notice(

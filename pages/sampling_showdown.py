@@ -36,7 +36,7 @@ from explorer.ui import work  # noqa: E402
 from explorer.ui.controls import SAMPLER_LABELS, choice  # noqa: E402
 from explorer.ui.datasets import find_dataset  # noqa: E402
 from explorer.ui.film import Strip, film  # noqa: E402
-from explorer.ui.models_images import ImageModel, choose_model  # noqa: E402
+from explorer.ui.models_images import SHIPPED, ImageModel, choose_model, shipped  # noqa: E402
 from explorer.ui.pad import draw_image  # noqa: E402
 from explorer.ui.sheet import Row, sheet  # noqa: E402
 
@@ -101,13 +101,14 @@ def identity(model: ImageModel) -> tuple[Any, ...]:
 
 
 def judge_of(model: ImageModel) -> "Classifier | None":
-    """The classifier of the data that a model was trained on, where there is one."""
+    """The classifier of the data that a model was trained on, where there is one and the model fits it."""
     from explorer.zoo import load_classifier
 
-    try:
-        return load_classifier(model.dataset)
-    except ValueError:
+    if model.dataset not in SHIPPED:
         return None
+    judged = shipped(model.dataset)  # a file of weights may say that it was trained on anything
+    fits = model.denoiser.shape == judged.denoiser.shape and len(model.classes) <= len(judged.classes)
+    return load_classifier(model.dataset) if fits else None
 
 
 def class_control(model: ImageModel, key: str, default: str, several: bool = False) -> tuple[int, ...]:
@@ -300,7 +301,7 @@ def one_side(model: ImageModel, method: Method, start: Start, prefix: str) -> Wa
     def compute() -> Walk:
         if job and "walk-0" in job.latest:
             return walk_of(job.latest["walk-0"])
-        if estimate > LONG and calls > FEW_CALLS:
+        if (estimate > LONG and calls > FEW_CALLS) or estimate > 4 * LONG:
             raise TooLong
         return showdown.walk(model.denoiser, method, start)
 
@@ -366,13 +367,13 @@ def one_noise(model: ImageModel, takeaway: DeltaGenerator) -> None:
     )
     with st.container(horizontal=True):
         classes = class_control(model, "show_noise_class", "3")
-        steps = steps_control("show_noise_steps", FEW_STEPS, 5)
+        steps = steps_control("show_noise_steps", FEW_STEPS[:4], 5)
         help = "Of the row in the middle: the share of fresh noise in each step."
         eta = st.slider(
             "eta between", 0.1, 0.9, 0.5, 0.1, key="show_noise_eta", bind="query-params", width=140, help=help
         )
         others = {"none": "None"} | {
-            name: label for name, label in SAMPLER_LABELS.items() if name not in ("ddpm", "ddim")
+            name: label for name, label in SAMPLER_LABELS.items() if name not in ("ddpm", "ddim", "langevin")
         }
         other = choice("Another sampler", others, "none", key="show_noise_other", width=190)
         seed = seed_control("show_noise_seed", 1)
@@ -446,6 +447,8 @@ def quality(model: ImageModel, busy: bool, takeaway: DeltaGenerator) -> None:
     report_others([job for job in jobs_of(judged=True) if job not in jobs[-1:]])
     here, start, seconds = measured.get(identity(model), ([], {}, 0.0))
     earlier = before.points if before else []
+    if here:  # a distance depends on how many samples it is measured with
+        earlier = [point for point in earlier if point.n == here[0].n]
     if not (earlier or here):
         st.caption("Nothing is measured for this model yet. Choose below what to measure, and start.")
     else:
@@ -469,6 +472,10 @@ def points_of(job: Job) -> list[Quality]:
 def show_quality(model: ImageModel, judge: "Classifier", here: list[Quality], earlier: list[Quality]) -> None:
     """A chart of accuracy and one of distance."""
     from explorer.charts_showdown import quality_chart
+    from explorer.zoo import model_card
+
+    n = (here or earlier)[0].n
+    level = model_card(f"classifier-{model.dataset}")["metrics"]["frechet_real"].get(str(n))
 
     axes = {"steps": "Steps", "evaluations": "Network calls"}
     against = st.segmented_control(
@@ -478,10 +485,11 @@ def show_quality(model: ImageModel, judge: "Classifier", here: list[Quality], ea
     columns = st.columns(2 if model.classes else 1, gap="large")
     with columns[0]:
         st.vega_lite_chart(
-            quality_chart(here, earlier, "frechet", against, judge.floor, dark),
+            quality_chart(here, earlier, "frechet", against, level, dark),
             alt=f"Fréchet distance against {axes[against].lower()}, a line for each sampler.",
         )
-        st.caption("Fréchet distance to held-out images, in the classifier's features. Dashed: real training images.")
+        dashed = f" Dashed: {n:,} real training images instead of samples." if level else ""
+        st.caption(f"Fréchet distance to held-out images, in the classifier's features.{dashed}")
     if model.classes:
         with columns[1]:
             st.vega_lite_chart(

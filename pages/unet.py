@@ -92,11 +92,13 @@ def choose_image(model: ImageModel, weights: str) -> tuple[np.ndarray, str, str]
     elif source == "real" and dataset:
         _, held_out = dataset.split()
         images = held_out.images if held_out.labels is None else held_out.images[held_out.labels == label]
-        return images[(number - 1) % len(images)].numpy(), "real, unseen", "No training has seen the clean image."
+        if len(images):
+            unseen = "This app holds the clean image out of every training."
+            return images[(number - 1) % len(images)].numpy(), "real, unseen", unseen
     made = drawn_from(weights, model.denoiser, label if model.classes else None, number)
     why = {
-        "real": "The images that this model learned from are not on this machine, so the clean image is one that it "
-        "made itself. The Training lab can download them.",
+        "real": "No such image that this model could learn from is on this machine, so the clean image is one that it "
+        "made itself. The Training lab can download MNIST.",
         "model": "The clean image is one that this model made from noise.",
         "drawing": "Until you draw on the pad, the clean image is one that this model made from noise.",
     }
@@ -256,8 +258,9 @@ what_to_notice(
 )
 mathematics(
     (
-        "The network sees the noisy image at unit variance and the noise level, and predicts $v$; the **guess** and "
-        "its error follow:",
+        "The network sees the noisy image at unit variance, $\\alpha^2 + \\sigma^2 = 1$, and the noise level, and "
+        "predicts $v$ (one that predicts something else is solved for $\\hat x_0$ likewise); the **guess** and its "
+        "error follow:",
         r"v_\theta(x_t, \lambda_t), \qquad \hat x_0 = \alpha_t x_t - \sigma_t v_\theta, \qquad "
         r"\text{error} = \sqrt{\tfrac1d \lVert \hat x_0 - x_0 \rVert^2}",
     ),

@@ -49,10 +49,12 @@ def choose_dataset(prefix: str, default: str = "digits-8") -> "ImageDataset | No
 
 def find_dataset(name: str) -> "ImageDataset | None":
     """A data set by its name, "own" included, without a word; None where it is not here."""
-    from explorer.data.images import is_available
+    from explorer.data.images import DATASETS, is_available
 
     if name == OWN:
         return own_images()
+    if name not in DATASETS:  # a file of weights may say anything
+        return None
     try:
         return _shared(name) if is_available(name) else None
     except ValueError:
