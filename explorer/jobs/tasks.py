@@ -49,13 +49,8 @@ def train_2d(params: dict[str, Any], arrays: Arrays, stop: Callable[[], bool]) -
     )
     points, fresh = torch.tensor(arrays["points"]), torch.tensor(arrays["fresh"])
     config = ex.TrainConfig(**params["config"])
-    state = None
-    if "weights" in arrays:
-        state = ex.TrainState(
-            params["step"], params["seconds"], *(torch.tensor(arrays[name]) for name in STATE_VECTORS)
-        )
-    curve: list[tuple[float, float]] = []
-    smoothed, smallest, every = 0.0, math.inf, 1
+    state = resumed_state(params, arrays)
+    curve = LossCurve()
     taken = sum(share <= config.progress(state.step, state.seconds) for share in SNAPSHOTS) if state else 0
     told = time.monotonic()
     event: ex.TrainEvent | None = None
@@ -67,20 +62,15 @@ def train_2d(params: dict[str, Any], arrays: Arrays, stop: Callable[[], bool]) -
             "step": event.step,
             "seconds": event.seconds,
             "share": share,
-            "loss": smoothed,
+            "loss": curve.smoothed,
             "remaining": remaining,
         }
-        return Event("progress", data, {"curve": np.array(curve, dtype=np.float32).reshape(-1, 2)})
+        return Event("progress", data, {"curve": curve.array()[:, :2]})
 
     try:
         for event in ex.train(denoiser, points, config, state):
-            smoothed = event.loss if not curve else 0.95 * smoothed + 0.05 * event.loss
-            if event.step % every == 0 or not curve:
-                curve.append((event.step, smoothed))
-            if len(curve) > CURVE_POINTS:
-                curve, every = curve[::2], 2 * every
-            smallest = min(smallest, event.loss)
-            good = event.step >= config.warmup and event.loss < RUNAWAY * smallest
+            curve.add(event.step, event.loss)
+            good = event.step >= config.warmup and not curve.runs_away
             share = config.progress(event.step, event.seconds)
             if good and taken < len(SNAPSHOTS) and share >= SNAPSHOTS[taken]:
                 while taken < len(SNAPSHOTS) and share >= SNAPSHOTS[taken]:
@@ -91,7 +81,7 @@ def train_2d(params: dict[str, Any], arrays: Arrays, stop: Callable[[], bool]) -
                 told = time.monotonic()
                 yield progress(event)
                 if good:
-                    yield _state(event.state())
+                    yield state_event(event.state())
             if stop():
                 break
     except ex.Diverged as error:
@@ -102,10 +92,46 @@ def train_2d(params: dict[str, Any], arrays: Arrays, stop: Callable[[], bool]) -
         if taken < len(SNAPSHOTS):
             yield _snapshot(taken + 1, event, event.state(), denoiser, fresh)
         yield progress(event)
-        yield _state(event.state())
+        yield state_event(event.state())
 
 
-def _state(state: "TrainState") -> Event:
+class LossCurve:
+    """The losses of a run by step, thinned as it goes so that there are CURVE_POINTS at most."""
+
+    def __init__(self) -> None:
+        self.smoothed = math.nan
+        self.runs_away = False  # the newest loss is RUNAWAY times the smallest
+        self._smallest, self._every = math.inf, 1
+        self._rows: list[tuple[float, float, float]] = []
+
+    def add(self, step: int, loss: float) -> None:
+        """The loss of the next step."""
+        self.smoothed = 0.95 * self.smoothed + 0.05 * loss if self._rows else loss
+        self._smallest = min(self._smallest, loss)
+        self.runs_away = loss >= RUNAWAY * self._smallest
+        if step % self._every == 0 or not self._rows:
+            self._rows.append((step, self.smoothed, loss))
+        if len(self._rows) > CURVE_POINTS:
+            self._rows, self._every = self._rows[::2], 2 * self._every
+
+    def array(self) -> np.ndarray:
+        """(k, 3): step, smoothed loss, loss."""
+        return np.array(self._rows, np.float32).reshape(-1, 3)
+
+
+def resumed_state(params: dict[str, Any], arrays: Arrays) -> "TrainState | None":
+    """Where a run that goes on stood: what the data and arrays of its "state" event say, None for a new run."""
+    import torch
+
+    from explorer.training import TrainState
+
+    if "weights" not in arrays:
+        return None
+    return TrainState(params["step"], params["seconds"], *(torch.tensor(arrays[name]) for name in STATE_VECTORS))
+
+
+def state_event(state: "TrainState") -> Event:
+    """What resuming needs."""
     vectors = {name: getattr(state, name).numpy() for name in STATE_VECTORS}
     return Event("state", {"step": state.step, "seconds": state.seconds}, vectors)
 

@@ -14,7 +14,7 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from explorer import palette
-from explorer.ui import work
+from explorer.ui import training_images, work
 
 NAME = "Diffusion Explorer"
 IMAGES = Path(__file__).parents[2] / "assets" / "images"
@@ -44,6 +44,7 @@ def begin_page(title: str, lead: str) -> None:
     st.title(title, anchor=False)
     st.markdown(lead)
     work.attend()
+    training_images.attend(page_link)
 
 
 def _enter_course() -> None:

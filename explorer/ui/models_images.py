@@ -1,15 +1,30 @@
-"""The image models that every page offers: the shipped ones, and the shelf of what this session trained."""
+"""The image models that every page offers: the shipped ones, and the shelf of what this session trained.
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+The trainings themselves, with their histories, are kept beside the shelf.
+"""
 
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
 import streamlit as st
 
+from explorer.jobs import Job
+from explorer.lab_images import OWN, Plan, Training
+from explorer.ui import work
+
 if TYPE_CHECKING:
+    from explorer.data.images import ImageDataset
     from explorer.denoiser import Denoiser
+    from explorer.networks.unet import UNet
 
 SHIPPED = {"digits-8": "Digits 8 x 8", "mnist-28": "MNIST 28 x 28"}
 MOST_KEPT = 8
+TASK = "train_images"
+MOST_TRAININGS = 6
+TRAININGS_BYTES = 24 * 2**20
 
 
 @dataclass(frozen=True)
@@ -39,10 +54,14 @@ def shelf() -> dict[str, ImageModel]:
 
 
 def keep(model: ImageModel) -> None:
-    """Put a model on the shelf; the oldest goes when there are too many."""
+    """Put a model on the shelf, under a label that no other has; the oldest goes when there are too many."""
     models = shelf()
     models.pop(model.key, None)
-    models[model.key] = model
+    taken = {*SHIPPED.values(), *(other.label for other in models.values())}
+    label, number = model.label, 2
+    while label in taken:
+        label, number = f"{model.label} ({number})", number + 1
+    models[model.key] = replace(model, label=label)
     while len(models) > MOST_KEPT:
         del models[next(iter(models))]
 
@@ -63,3 +82,164 @@ def choose_model(key: str, default: str = "mnist-28", label: str = "Model") -> I
         label, names, names.index(default), format_func=labels.__getitem__, key=key, bind="query-params"
     )
     return shipped(chosen) if chosen in SHIPPED else shelf()[chosen]
+
+
+# Trainings
+
+
+def trainings() -> dict[str, Training]:
+    """The trainings of this session by run, the newest last; those of other tabs are taken in by `absorb`."""
+    return st.session_state.setdefault("trainings", {})
+
+
+def remember(training: Training) -> None:
+    """Put a training with the others; the oldest goes, or loses its weights, when they take too much."""
+    runs = trainings()
+    runs.pop(training.run, None)
+    runs[training.run] = training
+    while len(runs) > MOST_TRAININGS:
+        del runs[next(iter(runs))]
+    for old in list(runs.values())[:-1]:
+        if sum(other.bytes for other in runs.values()) <= TRAININGS_BYTES:
+            break
+        old.state = None
+        for moment in old.moments.values():
+            moment.weights = None
+
+
+def adopt_history(training: Training) -> None:
+    """Put a training that was loaded from a file with the others."""
+    training.run = secrets.token_hex(8)  # it must not meet the one that it was saved from
+    remember(training)
+
+
+def jobs() -> list[Job]:
+    """This visitor's trainings, in this tab or another, or from before a reload; newest last."""
+    return work.find_jobs(lambda job: job.task == TASK and job.params["run"] not in _forgotten())
+
+
+def job_of(run: str) -> Job | None:
+    """The newest job of a training."""
+    return next((job for job in reversed(jobs()) if job.params["run"] == run), None)
+
+
+def under_way() -> list[Job]:
+    """Those whose end this session has not taken in yet."""
+    seen = st.session_state.setdefault("trainings_absorbed", set())
+    return [job for job in jobs() if job.id not in seen]
+
+
+def absorb() -> list[Job]:
+    """Take what this visitor's trainings have sent so far; what is done goes on the shelf. Returns `under_way`."""
+    for job in under_way():
+        finished = job.finished  # asked before the events are read, so that none can come after
+        run = job.params["run"]
+        training = trainings().get(run)
+        if training is None:
+            training = Training(run, job.params["name"], Plan(**job.params["plan"]))
+            remember(training)
+        training.plan = Plan(**job.params["plan"])
+        training.take(job.latest)
+        if finished:
+            st.session_state["trainings_absorbed"].add(job.id)
+            if job.state == "done" and training.kept_steps:
+                put_on_shelf(training, max(training.kept_steps), training.name)
+            elif run in st.session_state.get("trainings_ended", set()):
+                end(training)
+    return under_way()
+
+
+def start(plan: Plan, name: str, dataset: "ImageDataset") -> str:
+    """Start a training; returns its run. Raises `JobRefused` with a sentence."""
+    run = secrets.token_hex(8)
+    _submit(run, name, plan, {}, _arrays(plan, dataset), dataset.classes)
+    return run
+
+
+def resume(training: Training, plan: Plan, dataset: "ImageDataset | None") -> str:
+    """Go on where a training stands, to the end of `plan`; returns its run. Raises `JobRefused` with a sentence."""
+    assert training.state
+    about, vectors = training.state
+    arrays = dict(vectors) | (_arrays(plan, dataset) if dataset else {})
+    _submit(training.run, training.name, plan, about, arrays, training.classes)
+    training.moments = {step: moment for step, moment in training.moments.items() if step <= about["step"]}
+    training.result = {}  # of the part that ended; what comes next has its own
+    return training.run
+
+
+def _submit(
+    run: str,
+    name: str,
+    plan: Plan,
+    about: Mapping[str, Any],
+    arrays: Mapping[str, np.ndarray],
+    classes: tuple[str, ...],
+) -> None:
+    params = {"run": run, "name": name, "plan": asdict(plan), "classes": classes, **about}
+    work.manager().submit(work.visitor(), TASK, params, arrays)
+
+
+def _arrays(plan: Plan, dataset: "ImageDataset") -> dict[str, np.ndarray]:
+    """What the worker cannot load by itself: the person's own images."""
+    if plan.dataset != OWN:
+        return {}
+    arrays = {"images": ((dataset.images + 1) * 127.5).round().byte().numpy()}
+    return arrays | ({} if dataset.labels is None else {"labels": dataset.labels.numpy()})
+
+
+def put_on_shelf(training: Training, step: int, label: str) -> None:
+    """The averaged weights of a moment of a training become a model of the shelf."""
+    newest = step == max(training.kept_steps)
+    about = {"plan": asdict(training.plan), "step": step, "epoch": training.epoch_of(step)}
+    keep(
+        ImageModel(
+            key=training.run if newest else f"{training.run}-{step}",
+            label=label,
+            denoiser=training.denoiser_at(step),
+            dataset=training.plan.dataset,
+            classes=training.classes,
+            about=about | (training.result if newest else {}),
+        )
+    )
+
+
+def adopt(denoiser: "Denoiser", about: Mapping[str, Any]) -> ImageModel:
+    """Put a model that was loaded from a file on the shelf; `about` is what the file says of it."""
+    from explorer.data.images import DATASETS
+
+    classes = cast("int | None", cast("UNet", denoiser.network).size["classes"]) or 0
+    names = about.get("classes")
+    if not (isinstance(names, list) and len(names) == classes and all(isinstance(name, str) for name in names)):
+        names = [str(number) for number in range(classes)]
+    label, dataset = str(about.get("name", "Loaded"))[:60], about.get("dataset")
+    if not isinstance(dataset, str) or dataset not in DATASETS:
+        dataset = OWN
+    model = ImageModel(secrets.token_hex(8), label, denoiser.requires_grad_(False), dataset, tuple(names), dict(about))
+    keep(model)
+    return shelf()[model.key]
+
+
+def end(training: Training) -> None:
+    """A training that was stopped for good: it goes on the shelf, and what resuming needs is dropped."""
+    st.session_state.setdefault("trainings_ended", set()).add(training.run)
+    job = job_of(training.run)
+    if job is not None and not job.finished:
+        job.stop()  # `absorb` ends it when it has handed over what it has
+        return
+    if training.kept_steps:
+        put_on_shelf(training, max(training.kept_steps), training.name)
+    training.state = None
+
+
+def forget(training: Training) -> None:
+    """Drop a training and its jobs; what it has on the shelf stays there."""
+    trainings().pop(training.run, None)
+    for job in jobs():
+        if job.params["run"] == training.run:
+            job.cancel()
+            work.manager().forget(work.visitor(), job.id)
+    _forgotten().add(training.run)
+
+
+def _forgotten() -> set[str]:
+    return st.session_state.setdefault("trainings_forgotten", set())

@@ -26,7 +26,7 @@ def share_cores() -> None:
 @st.cache_resource(show_spinner=False)
 def manager() -> JobManager:
     """The job manager of this process."""
-    return JobManager(max_seconds=300)
+    return JobManager(max_seconds=600)
 
 
 def visitor() -> str:

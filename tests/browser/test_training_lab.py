@@ -1,0 +1,116 @@
+"""The Training lab in a real browser, inside the course: a lecture's journey, and a phone."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+LAB = "training_lab"
+TINY = "lab_width=8&lab_take=20&lab_batch=32&lab_until=Seconds&lab_seconds=400"
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+LONG = 90_000  # milliseconds: a worker starts, on a machine that others use too
+
+
+def open_lab(page: Page, url: str, query: str = "") -> None:
+    page.goto(f"{url}/{LAB}?{query}")
+    settled(page)
+
+
+def settled(page: Page) -> None:
+    """Wait until the page has drawn itself to the end."""
+    expect(page.locator(".lab-film").first).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("this page was computed")).to_be_visible(timeout=LONG)
+
+
+def button(page: Page, name: str) -> Locator:
+    return page.get_by_role("button", name=name, exact=True)
+
+
+def overflow(page: Page) -> int:
+    """CSS pixels that the page is wider than the window."""
+    script = """() => Math.max(...[document.documentElement, ...document.querySelectorAll("[data-testid=stMain]")]
+        .map(element => element.scrollWidth - element.clientWidth))"""
+    return int(page.evaluate(script))
+
+
+def go(page: Page, name: str) -> None:
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
+
+
+def test_train_look_elsewhere_come_back_stop_and_use_the_model(browser_page: Page, serve: Callable[..., str]) -> None:
+    page = browser_page
+    open_lab(page, serve("Home.py"), TINY)
+    expect(page.locator(".lab-film img")).to_have_count(5)  # a recorded run
+    button(page, "Start").click()
+    expect(button(page, "Pause")).to_be_visible(timeout=LONG)
+    expect(page.locator(".lab-film img")).to_have_count(2, timeout=LONG)  # the first grid, and the real images
+    main = page.get_by_test_id("stMain")
+    expect(main.get_by_text(re.compile(r"of 400 s, epoch .* images a second"))).to_be_visible(timeout=LONG)
+
+    go(page, "Core concepts")
+    line = page.get_by_test_id("stSidebar").get_by_text(re.compile(r"Run 1: own settings: \d+ of 400 s"))
+    expect(line).to_be_visible(timeout=LONG)
+    before = line.inner_text()
+    expect(line).not_to_have_text(before, timeout=LONG)
+    page.get_by_test_id("stSidebar").get_by_test_id("stPageLink").get_by_role("link").click()
+
+    settled(page)
+    expect(button(page, "Pause")).to_be_visible(timeout=LONG)
+    button(page, "Stop").click()
+    expect(button(page, "Pause")).to_have_count(0, timeout=LONG)
+    expect(line).to_have_count(0, timeout=LONG)
+    page.get_by_text("Keep and take away").click()
+    page.get_by_label("Name").fill("Mine")
+    page.get_by_label("Name").press("Enter")
+    button(page, "Keep on the shelf").click()
+    expect(page.get_by_text("“Mine” is on the shelf")).to_be_visible(timeout=LONG)
+
+    go(page, "Sampling showdown")
+    model = page.get_by_label("Model", exact=True)
+    expect(model).to_be_visible(timeout=LONG)
+    model.click()
+    expect(page.get_by_role("option", name="Mine")).to_be_visible(timeout=LONG)
+
+
+def test_it_works_by_keyboard_alone(browser_page: Page, serve: Callable[..., str]) -> None:
+    page = browser_page
+    open_lab(page, serve("Home.py"), TINY)
+    start = button(page, "Start")
+    start.focus()
+    page.keyboard.press("Enter")
+    pause = button(page, "Pause")
+    expect(pause).to_be_visible(timeout=LONG)
+    expect(page.locator(".lab-film img")).to_have_count(2, timeout=LONG)
+    pause.focus()
+    page.keyboard.press("Enter")
+    expect(button(page, "Resume")).to_be_visible(timeout=LONG)
+
+
+@pytest.mark.parametrize(
+    "browser_page", [PHONE, PHONE | {"color_scheme": "dark"}], indirect=True, ids=["light", "dark"]
+)
+def test_a_phone_shows_it_without_sideways_scrolling(browser_page: Page, serve: Callable[..., str]) -> None:
+    page = browser_page
+    open_lab(page, serve("Home.py"))
+    assert overflow(page) == 0
+    grids = page.locator(".lab-film img")
+    expect(grids).to_have_count(5)
+    tops = {round(box["y"]) for grid in grids.all() if (box := grid.bounding_box())}
+    assert len(tops) >= 3  # they stack
+    for grid in grids.all():
+        box = grid.bounding_box()
+        assert box
+        assert box["width"] > 140
+
+
+def test_the_film_is_above_the_fold_on_a_projector(browser_page: Page, serve: Callable[..., str]) -> None:
+    page = browser_page
+    open_lab(page, serve("Home.py"))
+    grids = page.locator(".lab-film img")
+    expect(grids).to_have_count(5)
+    for part in (*grids.all(), button(page, "Start")):
+        box = part.bounding_box()
+        assert box
+        assert box["y"] + box["height"] <= 800
+    assert len({round(box["y"]) for grid in grids.all() if (box := grid.bounding_box())}) == 1

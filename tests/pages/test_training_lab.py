@@ -1,0 +1,515 @@
+"""The Training lab alone: every control and preset, real trainings of tiny networks, every wrong input."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+import streamlit as streamlit
+from streamlit.testing.v1 import AppTest
+
+import explorer as ex
+from explorer.data.images import ImageDataset
+from explorer.lab_images import OWN, PRESETS, SAMPLES, Plan, Training, from_json, recorded, to_json
+from explorer.schedules import schedule_names
+from explorer.ui import models_images, training_images, work
+from explorer.zoo import from_bytes, to_bytes
+
+PAGE = "pages/training_lab.py"
+TINY = {"lab_width": "8", "lab_take": "20", "lab_batch": "32"}
+Opened = Callable[..., AppTest]
+Sent = Callable[[AppTest, str], tuple[dict[str, Any], dict[str, np.ndarray]]]
+
+
+@pytest.fixture(scope="module")
+def opened(open_page: Opened) -> Opened:
+    def lab(**query: Any) -> AppTest:
+        return open_page(PAGE, **query)
+
+    return lab
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_running(opened: Opened) -> Iterator[None]:
+    yield
+    for job in list(work.manager()._jobs.values()):
+        job.cancel()
+
+
+def labels(app: AppTest) -> set[str]:
+    return {button.label for button in app.button}
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    next(button for button in app.button if button.label == label).click().run()
+    assert not app.exception
+    return app
+
+
+def until(app: AppTest, condition: Callable[[], Any], seconds: float = 240) -> AppTest:
+    """Rerun as the page's own clock does until something is so."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"it did not happen in time; the page says {said(app)}"
+        time.sleep(0.1)
+        app.run()
+        assert not app.exception
+    return app
+
+
+def said(app: AppTest) -> list[str]:
+    return [element.value for element in (*app.error, *app.warning)]
+
+
+def running(app: AppTest) -> bool:
+    return "Pause" in labels(app)
+
+
+def runs(app: AppTest) -> list[Training]:
+    return list(app.session_state["trainings"].values()) if "trainings" in app.session_state else []
+
+
+def shelf(app: AppTest) -> list[models_images.ImageModel]:
+    return list(app.session_state["shelf_images"].values()) if "shelf_images" in app.session_state else []
+
+
+def films(app: AppTest) -> list[str]:
+    """The film strips on the page, as HTML."""
+    return [element.proto.body for element in app.get("html") if "lab-film" in element.proto.body]
+
+
+def line(app: AppTest) -> str:
+    """What the page says of the run that is shown."""
+    bars = [bar.proto.text for bar in app.main.get("progress")]
+    return bars[0] if bars else next(caption.value for caption in app.caption if "poch" in caption.value)
+
+
+def plan(app: AppTest) -> Plan:
+    """The plan that the last Start handed to the worker."""
+    return Plan(**work.manager().jobs(app.session_state["visitor"])[-1].params["plan"])
+
+
+# Without training
+
+
+def test_it_opens_on_a_recorded_run_without_a_click(opened: Opened, sent: Sent) -> None:
+    app = opened()
+    assert not said(app)
+    assert app.selectbox(key="lab_shown").value == "recorded-digits"
+    (film,) = films(app)
+    assert film.count("<img") == 5
+    for title in ("Epoch 1<", "Epoch 25<", "Epoch 50<", "Epoch 100<", "Real images<"):
+        assert title in film
+    meta, arrays = sent(app, "film")
+    record = recorded("digits")
+    assert [strip["title"] for strip in meta["strips"]] == [record.name]
+    assert arrays["strip 0"].shape == (len(record.moments), SAMPLES, 8, 8)
+    assert len(app.get("vega_lite_chart")) == 2
+    assert f"{record.result['copies']:.0%}" in [metric.value for metric in app.metric]
+    assert labels(app) == {"Start"}
+    assert app.segmented_control(key="lab_preset").value == "digits"
+    assert not runs(app)
+    assert not work.manager().jobs(app.session_state["visitor"])
+
+
+def test_every_preset_sets_the_controls_and_shows_its_record(opened: Opened) -> None:
+    app = opened()
+    for name in [*reversed(PRESETS)]:
+        app.segmented_control(key="lab_preset").set_value(name).run()
+        assert not app.exception
+        assert app.segmented_control(key="lab_preset").value == name
+        assert app.selectbox(key="lab_shown").value == f"recorded-{name}"
+        assert PRESETS[name].about in [caption.value for caption in app.caption]
+        wanted = training_images.settings_of(PRESETS[name].plan)
+        assert {key: app.session_state[key] for key in wanted} == wanted
+        assert len(films(app)) == 1
+
+
+CONTROLS: dict[str, tuple[str, list[Any]]] = {
+    "lab_take": ("take", training_images.TAKES),
+    "lab_width": ("width", training_images.WIDTHS),
+    "lab_depth": ("depth", [1, 2, 3]),
+    "lab_attention": ("attention", [False, True]),
+    "lab_objective": ("prediction", ["epsilon", "x0", "v", "velocity", "score"]),
+    "lab_schedule": ("schedule", schedule_names()),
+    "lab_rate": ("learning_rate", training_images.RATES),
+    "lab_batch": ("batch_size", training_images.BATCHES),
+    "lab_ema": ("ema_decay", training_images.EMAS),
+    "lab_epochs": ("epochs", training_images.EPOCHS),
+}
+
+
+def control(app: AppTest, key: str) -> Any:
+    kinds = (app.select_slider, app.slider, app.selectbox, app.toggle, app.segmented_control)
+    return next(widget for kind in kinds for widget in kind if widget.key == key)
+
+
+def test_every_control_has_help_changes_the_plan_and_the_estimate(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = opened()
+    plans: list[Plan] = []
+    seen = training_images.forecast
+    monkeypatch.setattr(training_images, "forecast", lambda plan, data: plans.append(plan) or seen(plan, data))
+    for key, (name, values) in CONTROLS.items():
+        before = control(app, key).value
+        assert control(app, key).proto.help
+        for value in (values[0], values[-1]):
+            control(app, key).set_value(value).run()
+            assert not app.exception
+            assert getattr(plans[-1], name) == value, key
+        control(app, key).set_value(before).run()
+    assert plans[-1] == Plan()
+    app.selectbox(key="lab_until").select("seconds").run()
+    app.slider(key="lab_seconds").set_value(7).run()
+    assert plans[-1] == Plan(epochs=None, seconds=7)
+    assert app.segmented_control(key="lab_preset").value is None
+    assert "Training takes 7 s" in next(text.value for text in app.caption if "of memory" in text.value)
+
+
+def test_a_link_opens_exactly_its_state_and_nonsense_the_defaults(opened: Opened) -> None:
+    query = {
+        "lab_data": "Digits 8 x 8", "lab_take": "100", "lab_width": "16", "lab_depth": "2", "lab_attention": "true",
+        "lab_objective": "Score", "lab_schedule": "EDM", "lab_rate": "0.01", "lab_batch": "64", "lab_ema": "0.9",
+        "lab_until": "Seconds", "lab_seconds": "9",
+    }  # fmt: skip
+    app = opened(**query)
+    wanted = Plan(
+        take=100, width=16, depth=2, attention=True, prediction="score", schedule="edm", learning_rate=0.01,
+        batch_size=64, ema_decay=0.9, epochs=None, seconds=9,
+    )  # fmt: skip
+    settings = training_images.settings_of(wanted)
+    assert {key: app.session_state[key] for key in settings} == settings
+    defaults = training_images.settings_of(Plan())
+    for bad in ("inf", "", "9" * 400, "\u96d1", ["x", "y"]):
+        app = opened(**dict.fromkeys([*defaults, "lab_seconds", "lab_shown", "lab_preset", "lab_other"], bad))
+        assert {key: app.session_state[key] for key in defaults} == defaults
+        assert len(films(app)) == 1
+
+
+def test_a_batch_larger_than_the_data_is_allowed_and_explained(opened: Opened) -> None:
+    app = opened(lab_take="20", lab_batch="1024")
+    text = next(caption.value for caption in app.caption if "of memory" in caption.value)
+    assert "20 training images" in text
+    assert "A batch of 1024 is larger than the data" in text
+    assert not app.button(key="lab_start").disabled
+
+
+def test_a_run_that_is_longer_than_allowed_says_so(opened: Opened) -> None:
+    app = opened(lab_epochs="5000", lab_width="64", lab_depth="3")
+    assert any("it is paused then, and can be resumed" in caption.value for caption in app.caption)
+    assert not any("it is paused then" in caption.value for caption in opened().caption)
+
+
+def test_what_does_not_fit_memory_is_refused_before_it_starts(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = opened(lab_width="64", lab_depth="3", lab_batch="1024")
+    assert not app.button(key="lab_start").disabled
+    monkeypatch.setattr(training_images, "memory_for_training", lambda: 100 * 2**20)
+    app.run()
+    assert app.button(key="lab_start").disabled
+    (sentence,) = said(app)
+    assert "a run may have 100 MB here: choose a smaller batch, width or depth." in sentence
+    control(app, "lab_width").set_value(8).run()
+    control(app, "lab_batch").set_value(32).run()
+    assert not app.button(key="lab_start").disabled
+    assert not said(app)
+
+
+def test_a_network_of_too_many_weights_is_refused(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training_images, "MOST_WEIGHTS", 100_000)
+    app = opened()
+    assert app.button(key="lab_start").disabled
+    assert "choose a smaller width or depth" in said(app)[0]
+
+
+def test_two_records_are_compared(opened: Opened, sent: Sent) -> None:
+    app = opened()
+    app.selectbox(key="lab_other").select("recorded-memorise").run()
+    assert not app.exception
+    assert len(films(app)) == 2
+    meta, _ = sent(app, "film")
+    assert [strip["title"] for strip in meta["strips"]] == [recorded(name).name for name in ("digits", "memorise")]
+    specs = [chart.proto.spec for chart in app.get("vega_lite_chart")]
+    assert all('"strokeDash": [5, 3]' in spec for spec in specs)
+    assert "Solid lines: One minute, digits. Dashed lines: " in " ".join(caption.value for caption in app.caption)
+    app.selectbox(key="lab_shown").select("recorded-memorise").run()
+    assert len(films(app)) == 1  # a run is not compared with itself
+
+
+def test_questions_answer_back(opened: Opened) -> None:
+    app = opened()
+    app.radio(key="lab_question_0").set_value("The network learns its images by heart")
+    app.radio(key="lab_question_1").set_value("It makes training faster").run()
+    assert app.success[0].value.startswith("Yes.")
+    assert app.warning[0].value.startswith("Not quite.")
+
+
+@pytest.mark.parametrize("query", [{}, {"lab_until": "Seconds", "lab_take": "20", "lab_objective": "Score"}])
+def test_the_snippet_runs(opened: Opened, query: dict[str, str]) -> None:
+    snippet = opened(lab_width="8", lab_attention="true", **query).code[0].value
+    scope: dict[str, Any] = {}
+    exec(snippet.replace("epochs = 100", "epochs = 1").replace("max_seconds=60", "max_seconds=0.1"), scope)
+    assert scope["samples"].shape == (20, 1, 8, 8)
+
+
+# Training
+
+
+@pytest.fixture(scope="module")
+def trained(opened: Opened) -> AppTest:
+    """A page on which a student has trained once: read it, do not change it."""
+    app = opened(lab_epochs="60", **TINY)
+    press(app, "Start")
+    assert running(app)
+    assert line(app)
+    assert "to come" in films(app)[0]
+    return until(app, lambda: not running(app))
+
+
+def test_a_training_is_shown_measured_and_put_on_the_shelf(trained: AppTest, sent: Sent) -> None:
+    (run,) = runs(trained)
+    assert run.name == "Run 1: own settings"
+    assert trained.selectbox(key="lab_shown").value == run.run
+    assert not said(trained)
+    assert line(trained).startswith("Epoch 60 of 60")
+    assert "to come" not in films(trained)[0]
+    assert labels(trained) == {"Start", "Train as long again", "Forget this run", "Keep on the shelf"}
+    assert sent(trained, "film")[1]["strip 0"].shape[0] == len(run.moments) >= 4
+    assert run.validation[-1, 1] < run.validation[0, 1]
+    (model,) = shelf(trained)
+    assert (model.key, model.label, model.dataset, model.classes) == (
+        run.run, run.name, "digits-8", tuple("0123456789"),
+    )  # fmt: skip
+    assert model.about["step"] == 38
+    assert run.state
+    np.testing.assert_array_equal(ex.training.weights_of(model.denoiser), run.state[1]["averaged"])
+    assert not any(parameter.requires_grad for parameter in model.denoiser.parameters())
+
+
+def test_every_image_page_offers_what_was_trained(trained: AppTest) -> None:
+    def offer() -> None:
+        import streamlit
+
+        from explorer.ui.models_images import shelf
+
+        streamlit.selectbox("Model", [model.label for model in shelf().values()])
+
+    app = AppTest.from_function(offer)
+    app.session_state["shelf_images"] = trained.session_state["shelf_images"]
+    assert app.run().selectbox[0].options == ["Run 1: own settings"]
+
+
+def test_a_reload_and_another_page_find_it(trained: AppTest, opened: Opened, open_page: Opened) -> None:
+    visitor = trained.session_state["visitor"]
+    again = opened(visitor=visitor)
+    assert [run.run for run in runs(again)] == [run.run for run in runs(trained)]
+    assert again.selectbox(key="lab_shown").value == runs(trained)[0].run
+    other = open_page("pages/geometry_lab.py", visitor=visitor)
+    assert len(shelf(other)) == 1
+    assert not other.sidebar.get("progress")
+    assert not shelf(opened())
+
+
+def test_a_moment_is_kept_under_a_name_and_taken_away(
+    trained: AppTest, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = opened(visitor=trained.session_state["visitor"])
+    (run,) = runs(app)
+    name = run.name
+    moment = next(slider for slider in app.select_slider if slider.label == "Moment")
+    moment.set_value(run.kept_steps[0]).run()
+    app.text_input(key=f"lab_name_{run.run}").set_value("  Early  ")
+    press(app, "Keep on the shelf")
+    assert "“Early” is on the shelf" in app.success[0].value
+    assert [model.label for model in shelf(app)] == [name, "Early"]
+    assert shelf(app)[1].about["step"] == run.kept_steps[0]
+
+    content: dict[str, Any] = {}
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            streamlit, "download_button", lambda label, data, *_, **__: content.setdefault(label, data()) and False
+        )
+        app.run()
+    denoiser, about = from_bytes(content["Weights as safetensors"])
+    assert about["name"] == "Early"
+    np.testing.assert_array_equal(ex.training.weights_of(denoiser), ex.training.weights_of(shelf(app)[1].denoiser))
+    assert to_json(from_json(content["History as JSON"].encode())) == content["History as JSON"]
+
+
+def test_pause_resume_and_stop(opened: Opened) -> None:
+    app = opened(lab_until="Seconds", lab_seconds="400", **TINY)
+    press(app, "Start")
+    until(app, lambda: runs(app)[0].moments)
+    press(app, "Pause")
+    until(app, lambda: not running(app))
+    (run,) = runs(app)
+    assert line(app).startswith("Paused at ")
+    assert labels(app) == {"Start", "Resume", "Stop", "Forget this run", "Keep on the shelf"}
+    assert not shelf(app)
+    assert run.state
+    paused = run.state[0]["step"]
+
+    press(app, "Resume")
+    assert running(app)
+    until(app, lambda: run.progress["step"] > paused and len(run.curve) and run.curve[-1, 0] > paused)
+    press(app, "Stop")
+    until(app, lambda: not running(app))
+    assert runs(app) == [run]
+    assert (np.diff(run.curve[:, 0]) > 0).all()
+    assert line(app).startswith("Stopped at ")
+    assert labels(app) == {"Start", "Forget this run", "Keep on the shelf"}
+    (model,) = shelf(app)
+    assert model.about["step"] == max(run.moments) > paused
+
+    press(app, "Forget this run")
+    app.run()
+    assert not runs(app)
+    assert app.selectbox(key="lab_shown").value.startswith("recorded-")
+    assert len(shelf(app)) == 1
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
+def test_a_killed_worker_leaves_its_last_checkpoint(opened: Opened) -> None:
+    app = opened(lab_until="Seconds", lab_seconds="400", **TINY)
+    press(app, "Start")
+    until(app, lambda: runs(app)[0].state)
+    (job,) = work.manager().jobs(app.session_state["visitor"])
+    assert job._process
+    os.kill(psutil.Process(job._process.pid).pid, signal.SIGKILL)
+    until(app, lambda: not running(app))
+    (error,) = app.error
+    assert "stopped from outside" in error.value
+    assert "What it had sent last is kept" in error.value
+    (run,) = runs(app)
+    assert run.state
+    checkpoint = run.state[0]["step"]
+    assert checkpoint in run.kept_steps
+    press(app, "Keep on the shelf")
+    assert shelf(app)[0].about["step"] == max(run.kept_steps)
+    press(app, "Resume")
+    until(app, lambda: run.progress["step"] > checkpoint)
+    assert not said(app)
+
+
+def test_two_trainings_run_and_a_third_is_refused(opened: Opened, open_page: Opened) -> None:
+    app = opened(lab_until="Seconds", lab_seconds="400", **TINY)
+    press(app, "Start")
+    press(app, "Start")
+    assert [run.name for run in runs(app)] == ["Run 1: own settings", "Run 2: own settings"]
+    press(app, "Start")
+    assert said(app) == ["You already have 2 jobs running or waiting: stop one, or wait for it."]
+    assert len(runs(app)) == 2
+    other = open_page("pages/geometry_lab.py", visitor=app.session_state["visitor"])
+    bars = [bar.proto.text for bar in other.sidebar.get("progress")]
+    assert [bar.split(":")[0] for bar in bars] == ["Run 1", "Run 2"]
+    assert "*Training lab*" in [part.value for part in other.sidebar.markdown]
+    other.run()
+    assert not other.exception
+
+
+def test_a_rate_that_diverges_gets_a_sentence(opened: Opened) -> None:
+    app = opened(lab_rate=f"{training_images.RATES[-1]:g}", lab_objective="Clean point x0", **TINY)
+    press(app, "Start")
+    until(app, lambda: not running(app))
+    run = runs(app)[0]
+    assert run.diverged or run.curve[:, 2].max() > 5 * run.curve[0, 2]
+    specs = [chart.proto.spec for chart in app.get("vega_lite_chart")]
+    assert not any(word in spec for spec in specs for word in ("NaN", "Infinity"))
+    assert bool(app.error) == run.diverged
+
+
+def test_own_images_are_trained_and_resumed_only_with_them(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    from explorer.data import images as registry
+    from explorer.ui import datasets
+
+    digits = registry.load_dataset("digits-8")
+    own = ImageDataset(OWN, digits.images[:50], digits.labels[:50], digits.classes)  # type: ignore[index]
+    chosen: list[ImageDataset | None] = [own]
+    monkeypatch.setattr(datasets, "own_images", lambda: chosen[0])
+    app = opened(lab_data=datasets.OWN_LABEL, lab_until="Seconds", lab_seconds="400", lab_width="8", lab_batch="32")
+    press(app, "Start")
+    until(app, lambda: runs(app)[0].moments)
+    press(app, "Pause")
+    until(app, lambda: not running(app))
+    assert plan(app).digest
+    assert not app.button(key="lab_resume").disabled
+    chosen[0] = None
+    app.run()
+    assert app.button(key="lab_resume").disabled
+    assert app.button(key="lab_start").disabled
+    assert "There is nothing to train on yet" in said(app)[-1]
+
+
+# Files
+
+
+def load(app: AppTest, name: str, content: bytes) -> AppTest:
+    app.file_uploader(key="lab_file").set_value((name, content, "application/octet-stream")).run()
+    assert not app.exception
+    return app
+
+
+def test_weights_are_loaded_back_onto_the_shelf(opened: Opened) -> None:
+    denoiser = Plan(width=8, attention=True).denoiser((1, 8, 8), 10)
+    content = to_bytes(denoiser, name="Mine", dataset="digits-8", classes=list("0123456789"))
+    app = load(opened(), "mine.safetensors", content)
+    assert "“Mine” is on the shelf" in app.success[0].value
+    (model,) = shelf(app)
+    assert (model.label, model.dataset, model.classes) == ("Mine", "digits-8", tuple("0123456789"))
+    np.testing.assert_array_equal(ex.training.weights_of(model.denoiser), ex.training.weights_of(denoiser))
+    load(app, "again.safetensors", content)
+    assert [model.label for model in shelf(app)] == ["Mine", "Mine (2)"]
+
+
+def test_a_history_is_loaded_back_and_shown(opened: Opened) -> None:
+    record = recorded("digits")
+    record.name = "My run"
+    app = load(opened(), "run.json", to_json(record).encode())
+    (run,) = runs(app)
+    assert app.selectbox(key="lab_shown").value == run.run != record.run
+    assert "“My run” is shown" in app.success[0].value
+    assert films(app)[0].count("<img") == 5
+    assert "Keep on the shelf" not in labels(app)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("w.safetensors", b"not weights", "This is not a file of weights"),
+        ("w.safetensors", b"", "This is not a file of weights"),
+        ("w.safetensors", to_bytes(ex.make_denoiser_2d(0)), "for the Geometry lab"),
+        ("h.json", b"not json", "This is not a history"),
+        ("h.json", json.dumps({"explorer": "training"}).encode(), "This is not a history"),
+    ],
+)
+def test_a_wrong_file_gets_a_sentence_and_the_page_lives(
+    opened: Opened, name: str, content: bytes, sentence: str
+) -> None:
+    app = load(opened(), name, content)
+    (error,) = app.error
+    assert sentence in error.value
+    assert len(films(app)) == 1
+    assert not shelf(app)
+    assert not runs(app)
+    app.file_uploader(key="lab_file").set_value(None).run()
+    assert not said(app)
+
+
+def test_the_session_keeps_a_few_runs_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    state: dict[str, Any] = {}
+    monkeypatch.setattr(streamlit, "session_state", state)
+    vector = np.zeros(3 * 2**20, np.float32)
+    for number in range(9):
+        run = Training(str(number), str(number), Plan(), images=1)
+        run.state = ({"step": 1, "seconds": 1.0}, {"averaged": vector, "weights": vector})
+        models_images.remember(run)
+    kept = models_images.trainings()
+    assert list(kept) == [str(number) for number in range(9)][-models_images.MOST_TRAININGS :]
+    assert sum(run.bytes for run in kept.values()) <= models_images.TRAININGS_BYTES
+    assert kept["8"].state
+    assert not kept["3"].state
