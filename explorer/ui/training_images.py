@@ -325,11 +325,11 @@ def choose_runs(plan: Plan) -> list[Training]:
             if models_images.trainings()
             else RECORDED + (preset if preset and has_record(preset) else next(iter(PRESETS)))
         )
-    shown = st.selectbox("Run", list(names), format_func=names.__getitem__, key="lab_shown", width=270)
+    shown = st.selectbox("Run", list(names), format_func=names.__getitem__, key="lab_shown", width=245)
     others = {"": "Nothing"} | {key: name for key, name in names.items() if key != shown}
     if st.session_state.get("lab_other", "") not in others:
         st.session_state["lab_other"] = ""
-    other = st.selectbox("Compare with", list(others), format_func=others.__getitem__, key="lab_other", width=270)
+    other = st.selectbox("Compare with", list(others), format_func=others.__getitem__, key="lab_other", width=245)
     return [run_of(key) for key in (shown, other) if key]
 
 
@@ -387,20 +387,32 @@ def share_of(training: Training) -> float:
 
 
 def film_strip(training: Training, real: np.ndarray | None) -> None:
-    """The grids of 1, 25, 50 and 100 % beside real images; what has not come yet is an empty frame."""
+    """The grids of 1, 25, 50 and 100 % beside real images; the next to come shows how far the run is."""
     panels = []
+    newest = max(training.moments, default=0)
+    shown = 0
     for share, step in training.film:
         title = f"Epoch {share * training.plan.epochs:,g}" if training.plan.epochs else f"{share:.0%}"
-        if step is None:
-            panels.append(_panel(title, "to come", None, "model", training))
+        if step is not None:
+            moment = training.moments[step]
+            panels.append(_panel(title, _note(training, moment), moment.samples, "model", training))
+            shown = step
+        elif shown < newest:
+            moment = training.moments[newest]
+            panels.append(_panel(title, f"so far: epoch {moment.epoch:,.0f}", moment.samples, "model", training))
+            shown = newest
         else:
-            panels.append(
-                _panel(title, _caption(training.moments[step]), training.moments[step].samples, "model", training)
-            )
+            panels.append(_panel(title, "to come", None, "model", training))
     why = "to train on" if real is not None else "shown when the data are here"
     panels.append(_panel("Real images", why, real, "data", training))
     grid = "display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: 0.75rem 1rem"
     st.html(f'<div class="lab-film" style="{grid}">{"".join(panels)}</div>')
+
+
+def _note(training: Training, moment: Moment) -> str:
+    """What the title of a panel leaves open, on one line."""
+    when = f"{moment.seconds:.0f} s" if training.plan.epochs else f"epoch {moment.epoch:,.0f}"
+    return f"{when} · loss {moment.loss:.3f}"
 
 
 def _caption(moment: Moment) -> str:

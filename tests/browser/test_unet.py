@@ -13,7 +13,7 @@ from explorer.networks.structure import structure
 from explorer.ui.diagram import MOST_MAPS
 from explorer.ui.film import to_grey
 from tests.browser.test_film import PHONE, STILL, pixels, seek, sent_messages
-from tests.pages.test_unet import scan
+from tests.pages.test_unet_page import scan
 
 PAGE = "pages/unet.py"
 DIGITS = "?unet_model=Digits+8+x+8"

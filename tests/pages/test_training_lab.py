@@ -349,6 +349,7 @@ def test_pause_resume_and_stop(opened: Opened) -> None:
     until(app, lambda: not running(app))
     (run,) = runs(app)
     assert line(app).startswith("Paused at ")
+    assert "so far: epoch" in films(app)[0]
     assert labels(app) == {"Start", "Resume", "Stop", "Forget this run", "Keep on the shelf"}
     assert not shelf(app)
     assert run.state
