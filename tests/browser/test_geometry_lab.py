@@ -149,7 +149,7 @@ def test_the_journey_train_replay_take_away_and_load_back(lab: Lab, browser_page
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(weights.read_bytes()[:500])
     upload.set_input_files(broken)
-    expect(page.get_by_text("This is not a file of weights from this lab")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("This is not a file of weights from this app")).to_be_visible(timeout=LONG)
     expect(root).to_contain_text("No network is trained")
     upload.set_input_files(weights)
     expect(root).not_to_contain_text("No network is trained", timeout=LONG)

@@ -777,7 +777,7 @@ def test_a_wrong_file_gets_a_sentence_and_the_model_stays(opened: Opened, sent: 
     app = opened(geo_points="200")
     before = sent(app, "player")[1]["0.x"]
     load(app, b"not weights")
-    assert said(app) == ["This is not a file of weights from this lab; choose one that it saved."]
+    assert said(app) == ["This is not a file of weights from this app; choose one that it saved."]
     np.testing.assert_array_equal(sent(app, "player")[1]["0.x"], before)
     app.file_uploader(key="geo_weights").set_value(None).run()
     assert not said(app)
