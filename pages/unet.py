@@ -97,8 +97,8 @@ def choose_image(model: ImageModel, weights: str) -> tuple[np.ndarray, str, str]
             return images[(number - 1) % len(images)].numpy(), "real, unseen", unseen
     made = drawn_from(weights, model.denoiser, label if model.classes else None, number)
     why = {
-        "real": "No such image that this model could learn from is on this machine, so the clean image is one that it "
-        "made itself. The Training lab can download MNIST.",
+        "real": "Such a real image is not on this machine, so the clean image is one that the model made itself. The "
+        "Training lab can download MNIST.",
         "model": "The clean image is one that this model made from noise.",
         "drawing": "Until you draw on the pad, the clean image is one that this model made from noise.",
     }
