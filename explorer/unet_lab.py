@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from explorer.denoiser import Denoiser, expand
 from explorer.networks.unet import UNet
@@ -57,11 +56,6 @@ def observe(
     condition = None if label is None else torch.full((len(t),), label)
     maps: dict[str, Tensor] = {}
     x0 = denoiser.predict(x, t, condition, scales=scales, record=maps).x0
-    network = denoiser.network
-    assert isinstance(network, UNet)
-    if network.attention is not None:
-        before = network.middle[0](maps[f"encoder {len(network.encoders)}"], functional.silu(maps["embedding"]))
-        maps["attention"] = network.attention(before, (scales or {}).get("attention", 1.0)) - before
     return Moments(
         image,
         t.numpy(),
@@ -94,8 +88,7 @@ def time_embedding(denoiser: Denoiser, log_snr: np.ndarray) -> tuple[np.ndarray,
     """What a U-Net makes of noise levels, (k,), before a class is added: features (k, 33), embedding (k, width)."""
     network = denoiser.network
     assert isinstance(network, UNet)
-    column = torch.from_numpy(log_snr).float()[:, None]
-    features = torch.cat([network.noise_level(column), column / 4], 1)
+    features = network.waves(torch.from_numpy(log_snr).float())
     return features.numpy(), network.time(features).numpy()
 
 

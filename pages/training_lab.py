@@ -44,19 +44,22 @@ def submit(job: Callable[[], str]) -> bool:
     return True
 
 
+PAGE = "pages/training_lab.py"
+
+
 def start(plan: Plan, dataset: ImageDataset) -> None:
     """A new training."""
     number = st.session_state.get("lab_runs", 0) + 1
     preset = training_images.preset_of(plan)
     name = f"Run {number}: {PRESETS[preset].label if preset else 'own settings'}"
-    if submit(lambda: models_images.start(plan, name, dataset)):
+    if submit(lambda: models_images.start(plan, name, dataset, PAGE)):
         st.session_state["lab_runs"] = number
 
 
 def resume(run: Training, plan: Plan) -> None:
     """Go on with a training, to the end of `plan`."""
     dataset = find_dataset(OWN) if plan.dataset == OWN else None
-    submit(lambda: models_images.resume(run, plan, dataset))
+    submit(lambda: models_images.resume(run, plan, dataset, PAGE))
 
 
 def run_buttons(run: Training, job: Job | None) -> None:

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from explorer.metrics import nearest
+
 INK_LEVELS = 16
 
 
@@ -48,6 +50,4 @@ def nearest_scans(images: Tensor) -> tuple[Tensor, Tensor]:
     The distance is the root of the mean squared difference of the pixels.
     """
     scans, _ = digits()
-    distances = torch.cdist(images.flatten(1), scans.flatten(1), compute_mode="donot_use_mm_for_euclid_dist")
-    nearest = distances.min(1)
-    return nearest.indices, nearest.values / scans[0].numel() ** 0.5
+    return nearest(images, scans)

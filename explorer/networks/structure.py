@@ -61,7 +61,7 @@ def structure(network: nn.Module, shape: tuple[int, ...]) -> list[Part]:
 
     parts = []
     for name, inputs, modules in _plan(network):
-        like = "middle" if name.endswith("attention") else name
+        seen_by = "middle" if name.endswith("attention") else name  # what they add, the second block passes on
         entering = [shapes[read] for read in inputs]
         owned = {path: module for path, module in network.named_modules() if f"{path}.".startswith(modules)}
         parts.append(
@@ -69,10 +69,10 @@ def structure(network: nn.Module, shape: tuple[int, ...]) -> list[Part]:
                 name,
                 inputs,
                 (sum(channels for channels, *_ in entering), *entering[0][1:]) if inputs else (1,),
-                shapes[like],
+                shapes[name],
                 sum(weights.numel() for module in owned.values() for weights in module.parameters(recurse=False)),
                 sum(counts.get(path, 0) for path in owned),
-                _field(record[like], shape) if inputs else None,
+                _field(record[seen_by], shape) if inputs else None,
                 any(isinstance(module, ResidualBlock) for module in owned.values()),
             )
         )
@@ -90,9 +90,9 @@ def _plan(network: UNet) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]
             yield f"down {level}", (f"encoder {level}",), (f"downs.{level - 1}.",)
     yield "middle", (f"encoder {depth}",), ("middle.",)
     if network.attention is not None:
-        yield "attention", ("middle",), ("attention.",)
+        yield "attention", (f"encoder {depth}",), ("attention.",)
     if network.cross_attention is not None:
-        yield "cross-attention", ("middle",), ("cross_attention.", "no_tokens.")
+        yield "cross-attention", (f"encoder {depth}",), ("cross_attention.", "no_tokens.")
     for level in range(depth, 0, -1):
         if level < depth:
             yield f"up {level}", (f"decoder {level + 1}",), (f"ups.{level - 1}.",)
@@ -127,7 +127,7 @@ def _count_multiply_adds(network: UNet) -> dict[str, int]:
             elif isinstance(module, FourierFeatures):
                 counts[path] = module.frequencies.numel()
             elif isinstance(module, Attention):
-                x, _, *tokens = inputs
+                x, *tokens = inputs
                 places = x[0, 0].numel()
                 counts[path] = 2 * x.shape[1] * places * (tokens[0].shape[1] if tokens else places)
 

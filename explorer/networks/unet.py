@@ -76,7 +76,7 @@ class Stage(nn.Module):
 
 
 class Attention(nn.Module):
-    """Every place looks at every other (Vaswani et al. 2017), added to x; (n, width, h, w) to the same.
+    """Every place looks at every other (Vaswani et al. 2017): what it adds to x, (n, width, h, w) to the same.
 
     With `context` every place looks at a sequence of vectors of that width instead: cross-attention
     (Rombach et al. 2022).
@@ -90,8 +90,8 @@ class Attention(nn.Module):
         self.key_value = nn.Linear(context or width, 2 * width)
         self.out = nn.Linear(width, width)
 
-    def forward(self, x: Tensor, scale: float = 1.0, tokens: Tensor | None = None) -> Tensor:
-        """`tokens` (n, k, context) are what to look at; None for x itself. `scale` multiplies what is added."""
+    def forward(self, x: Tensor, tokens: Tensor | None = None) -> Tensor:
+        """`tokens` (n, k, context) are what to look at; None for x itself."""
         places = self.norm(x).flatten(2).transpose(1, 2)
         key, value = self.key_value(places if tokens is None else tokens).chunk(2, dim=-1)
 
@@ -100,7 +100,7 @@ class Attention(nn.Module):
 
         seen = functional.scaled_dot_product_attention(by_head(self.query(places)), by_head(key), by_head(value))
         mixed = self.out(seen.transpose(1, 2).flatten(2))
-        return x + scale * mixed.transpose(1, 2).unflatten(-1, x.shape[-2:])
+        return mixed.transpose(1, 2).unflatten(-1, x.shape[-2:])
 
 
 class NoTokens(Drawn):
@@ -164,6 +164,10 @@ class UNet(nn.Module):
         self.head_norm = nn.GroupNorm(GROUPS, widths[0])
         self.head = nn.Conv2d(widths[0], channels * patch**2, 3, padding=1)
 
+    def waves(self, log_snr: Tensor) -> Tensor:
+        """Noise levels (n,) as waves of several lengths, (n, 33)."""
+        return torch.cat([self.noise_level(log_snr[:, None]), log_snr[:, None] / 4], 1)
+
     def forward(
         self,
         x: Tensor,
@@ -181,8 +185,7 @@ class UNet(nn.Module):
                 record[name] = h
             return h
 
-        log_snr = log_snr[:, None]
-        e = self.time(torch.cat([self.noise_level(log_snr), log_snr / 4], 1))
+        e = self.time(self.waves(log_snr))
         if self.label is not None:
             e = e + self.label(condition)
         e = functional.silu(note("embedding", e))
@@ -197,10 +200,10 @@ class UNet(nn.Module):
 
         h = self.middle[0](h, e)
         if self.attention is not None:
-            h = self.attention(h, scales.get("attention", 1.0))
+            h = h + note("attention", scales.get("attention", 1.0) * self.attention(h))
         if self.cross_attention is not None and self.no_tokens is not None:
             tokens = self.no_tokens.vector.expand(len(x), -1, -1) if condition is None else condition
-            h = self.cross_attention(h, scales.get("cross-attention", 1.0), tokens)
+            h = h + note("cross-attention", scales.get("cross-attention", 1.0) * self.cross_attention(h, tokens))
         h = note("middle", self.middle[1](h, e))
 
         for level in range(len(skips), 0, -1):

@@ -149,19 +149,19 @@ def absorb() -> list[Job]:
     return under_way()
 
 
-def start(plan: Plan, name: str, dataset: "ImageDataset") -> str:
-    """Start a training; returns its run. Raises `JobRefused` with a sentence."""
+def start(plan: Plan, name: str, dataset: "ImageDataset", page: str) -> str:
+    """Start a training for the page of that path; returns its run. Raises `JobRefused` with a sentence."""
     run = secrets.token_hex(8)
-    _submit(run, name, plan, {}, _arrays(plan, dataset), dataset.classes)
+    _submit(run, name, plan, {"page": page}, _arrays(plan, dataset), dataset.classes)
     return run
 
 
-def resume(training: Training, plan: Plan, dataset: "ImageDataset | None") -> str:
-    """Go on where a training stands, to the end of `plan`; returns its run. Raises `JobRefused` with a sentence."""
+def resume(training: Training, plan: Plan, dataset: "ImageDataset | None", page: str) -> str:
+    """Go on where a training stands, to the end of `plan`, as `start` does. Raises `JobRefused` with a sentence."""
     assert training.state
     about, vectors = training.state
     arrays = dict(vectors) | (_arrays(plan, dataset) if dataset else {})
-    _submit(training.run, training.name, plan, about, arrays, training.classes)
+    _submit(training.run, training.name, plan, {**about, "page": page}, arrays, training.classes)
     training.moments = {step: moment for step, moment in training.moments.items() if step <= about["step"]}
     training.result = {}  # of the part that ended; what comes next has its own
     return training.run

@@ -542,4 +542,5 @@ def _line(running: list[str], link: Callable[[str, str], None]) -> None:
     for job in jobs:
         training = models_images.trainings()[job.params["run"]]
         st.progress(share_of(training), text=f"{training.name}: {describe(training, job)}")
-    link("pages/training_lab.py", "Training lab")
+    if jobs:
+        link(jobs[-1].params["page"], "Training lab")

@@ -72,6 +72,7 @@ def test_activations_are_recorded_by_name() -> None:
         "encoder 1": (8, 4, 4),
         "down 1": (16, 2, 2),
         "encoder 2": (16, 2, 2),
+        "attention": (16, 2, 2),
         "middle": (16, 2, 2),
         "decoder 2": (16, 2, 2),
         "up 1": (8, 4, 4),

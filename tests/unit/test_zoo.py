@@ -110,16 +110,29 @@ def test_a_shipped_image_model_is_what_its_card_says(name: str) -> None:
     assert card["training"]["seconds"] > 0
 
 
-@pytest.mark.parametrize(("name", "ratio"), [("digits-8", 1.5), ("mnist-28", 2.2)])
-def test_the_quality_that_the_course_promises_is_on_the_card(name: str, ratio: float) -> None:
+@pytest.mark.parametrize("name", IMAGES)
+def test_the_quality_that_the_course_promises_is_on_the_card(name: str) -> None:
     metrics, judge = model_card(name)["metrics"], model_card(f"classifier-{name}")["metrics"]
     assert metrics["samples"] == 2000
     assert metrics["class_accuracy"] >= 0.97
-    assert metrics["frechet"] <= ratio * metrics["frechet_floor"]
     assert metrics["nearest_is_training"] <= 0.6
     assert judge["held_out_accuracy"] >= 0.98
     assert judge["frechet_floor"] == pytest.approx(zoo.load_classifier(name).floor, abs=1e-3)
     assert metrics["frechet_floor"] == pytest.approx(judge["frechet_floor"], abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "digits-8",
+        pytest.param(
+            "mnist-28", marks=pytest.mark.xfail(strict=True, reason="2.07 times so far: wider or longer training")
+        ),
+    ],
+)
+def test_samples_are_at_most_half_as_far_again_from_real_images_as_real_images_are(name: str) -> None:
+    metrics = model_card(name)["metrics"]
+    assert metrics["frechet"] <= 1.5 * metrics["frechet_floor"]
 
 
 @pytest.mark.parametrize("name", IMAGES)
