@@ -24,6 +24,8 @@ class Schedule:
     name: str
     t_min: float
     t_max: float
+    training_log_snr: tuple[float, float] | None = None
+    """Mean and standard deviation of the log-SNR of training; None trains on times uniform in [t_min, t_max]."""
 
     def alpha(self, t: Tensor | float) -> Tensor:
         """Scale of the data at time t, shape of t."""
@@ -51,10 +53,23 @@ class Schedule:
             raise ValueError(f"steps must be at least 1, not {steps}")
         return torch.cat([torch.linspace(self.t_max, self.t_min, steps, dtype=torch.float64), torch.zeros(1)])
 
-    def training_times(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """n times for a training batch: one in each n-th of [t_min, t_max], which lowers the loss's variance."""
+    def training_times(
+        self,
+        n: int,
+        generator: torch.Generator | None = None,
+        log_snr: tuple[float, float] | None = None,
+    ) -> Tensor:
+        """n times for a training batch: one in each n-th of their distribution, which lowers the loss's variance.
+
+        `log_snr` replaces `training_log_snr`.
+        """
         u = (torch.arange(n) + torch.rand(n, generator=generator)) / n
-        return self.t_min + (self.t_max - self.t_min) * u
+        log_snr = log_snr or self.training_log_snr
+        if log_snr is None:
+            return self.t_min + (self.t_max - self.t_min) * u
+        mean, deviation = log_snr
+        wanted = mean + deviation * math.sqrt(2) * torch.erfinv((2 * u - 1).double())
+        return self.time_of_log_snr(wanted.float()).clamp(self.t_min, self.t_max)
 
 
 def _tensor(t: Tensor | float) -> Tensor:
@@ -88,12 +103,12 @@ class EDM(Schedule):
     """alpha = 1, sigma from 0.002 to 80 (Karras et al., Elucidating the design space, 2022).
 
     sigma = 80 t^7, so that uniform times are the paper's grid (its rho is 7), and training
-    times are the paper's log-normal distribution of sigma.
+    times are the paper's: log sigma is normal with mean -1.2 and standard deviation 1.2.
     """
 
     name = "edm"
     sigma_min, sigma_max, rho = 0.002, 80.0, 7.0
-    log_sigma_mean, log_sigma_std = -1.2, 1.2
+    training_log_snr = 2.4, 2.4
 
     def __init__(self) -> None:
         self.t_min = (self.sigma_min / self.sigma_max) ** (1 / self.rho)
@@ -111,10 +126,6 @@ class EDM(Schedule):
 
     def time_of_log_snr(self, log_snr: Tensor | float) -> Tensor:
         return (torch.exp(-_tensor(log_snr) / 2) / self.sigma_max) ** (1 / self.rho)
-
-    def training_times(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        log_sigma = self.log_sigma_mean + self.log_sigma_std * torch.randn(n, generator=generator)
-        return self.time_of_log_snr(-2 * log_sigma).clamp(self.t_min, self.t_max)
 
 
 class Table(Schedule):

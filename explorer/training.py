@@ -28,6 +28,8 @@ class TrainConfig:
     two steps does not count. The learning rate rises over `warmup` steps, then falls along a cosine to 0
     at the end of the run. `ema_decay` in [0, 1) is that of the averaged weights, 0 for none.
     `condition_dropout` is the share of batches trained without their condition (Ho and Salimans 2022).
+    `log_snr`, a mean and a standard deviation, trains most where the noise level is near that mean instead of at
+    the schedule's own times (Karras et al. 2022; Esser et al. 2024).
     Raises ValueError for a value out of its range.
     """
 
@@ -38,6 +40,7 @@ class TrainConfig:
     warmup: int = 20
     ema_decay: float = 0.99
     condition_dropout: float = 0.1
+    log_snr: tuple[float, float] | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -52,6 +55,8 @@ class TrainConfig:
             raise ValueError(f"ema_decay must lie in [0, 1), not {self.ema_decay}")
         if not 0 <= self.condition_dropout <= 1:
             raise ValueError(f"condition_dropout must lie in [0, 1], not {self.condition_dropout}")
+        if self.log_snr and not (math.isfinite(self.log_snr[0]) and 0 < self.log_snr[1] < math.inf):
+            raise ValueError(f"log_snr must be a finite mean and a positive standard deviation, not {self.log_snr}")
         if not 0 < self.learning_rate <= 1e30:
             raise ValueError(f"learning_rate must be a positive number, 1e30 at most, not {self.learning_rate}")
 
@@ -147,7 +152,8 @@ def _batches(
     generator = torch.Generator()
     for number in range(first // group, 2**62):
         generator.manual_seed(config.seed * 1_000_003 + number)
-        t = torch.stack([schedule.training_times(size, generator) for _ in range(group)]).to(values.device)
+        t = torch.stack([schedule.training_times(size, generator, config.log_snr) for _ in range(group)])
+        t = t.to(values.device)
         picked = torch.randint(len(values), (group, size), generator=generator).to(values.device)
         x0 = values[picked]
         epsilon = torch.randn(x0.shape, generator=generator).to(values.device)

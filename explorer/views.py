@@ -121,3 +121,8 @@ def fields_2d(denoiser: Denoiser, times: Tensor) -> tuple[np.ndarray, np.ndarray
     shape = (len(times), FIELD_LINES, FIELD_LINES, 2)
     field, score = (u * growth - estimate.velocity) / r, estimate.score * r
     return field.reshape(shape).numpy(), score.reshape(shape).numpy()
+
+
+def grey(images: np.ndarray) -> np.ndarray:
+    """Images (..., channels, height, width) as (..., height, width) float32, the mean of their channels."""
+    return images.astype(np.float32).mean(-3)

@@ -39,6 +39,7 @@ from explorer.ui.film import Strip, film  # noqa: E402
 from explorer.ui.models_images import SHIPPED, ImageModel, choose_model, shipped  # noqa: E402
 from explorer.ui.pad import draw_image  # noqa: E402
 from explorer.ui.sheet import Row, sheet  # noqa: E402
+from explorer.views import grey  # noqa: E402
 
 if TYPE_CHECKING:
     import explorer as ex
@@ -337,11 +338,6 @@ def numbers(model: ImageModel, method: Method, start: Start, walk: Walk) -> None
 def right_ones(judge: "Classifier", walk: Walk, start: Start) -> int:
     found = judge(torch.tensor(walk.samples)).argmax(1)
     return int((found == start.labels()).sum())
-
-
-def grey(images: np.ndarray) -> np.ndarray:
-    """(..., channels, height, width) as (..., height, width) float32."""
-    return images.astype(np.float32).mean(-3)
 
 
 def show_film(shown: list[tuple[Method, Walk]]) -> None:

@@ -45,6 +45,7 @@ from explorer.ui.models_images import ImageModel, choose_model  # noqa: E402
 from explorer.ui.pad import draw_image  # noqa: E402
 from explorer.ui.sheet import Row, sheet  # noqa: E402
 from explorer.unet_lab import Moments, cut, fingerprint, observe, time_embedding  # noqa: E402
+from explorer.views import grey  # noqa: E402
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -70,11 +71,6 @@ def walked(weights: str, _denoiser: "Denoiser", classes: int, scales: tuple[tupl
     return grey(torch.cat([walk.x0, walk.samples[None]]).numpy())
 
 
-def grey(images: np.ndarray) -> np.ndarray:
-    """Images (..., channels, h, w) as (..., h, w)."""
-    return images.mean(-3)
-
-
 def choose_image(model: ImageModel, weights: str) -> tuple[np.ndarray, str, str]:
     """The clean image, (channels, h, w) in [-1, 1], and where it comes from, in a few words and in a sentence."""
     shape = model.denoiser.shape
@@ -90,7 +86,7 @@ def choose_image(model: ImageModel, weights: str) -> tuple[np.ndarray, str, str]
         if drawing is not None:
             return np.broadcast_to(drawing, shape).copy(), "drawn", "The clean image is your drawing."
     elif source == "real" and dataset:
-        _, held_out = dataset.split()
+        held_out = dataset.held_out
         images = held_out.images if held_out.labels is None else held_out.images[held_out.labels == label]
         if len(images):
             unseen = "This app holds the clean image out of every training."

@@ -37,8 +37,12 @@ class ImageDataset:
 
     def split(self) -> tuple["ImageDataset", "ImageDataset"]:
         """(to train on, held out): image i is held out when i % 5 == 4."""
-        held_out = torch.arange(len(self)) % HELD_OUT_EVERY == HELD_OUT_EVERY - 1
-        return self.part(~held_out), self.part(held_out)
+        return self.part(torch.arange(len(self)) % HELD_OUT_EVERY != HELD_OUT_EVERY - 1), self.held_out
+
+    @property
+    def held_out(self) -> "ImageDataset":
+        """The images that no training sees; a view, nothing is copied."""
+        return self.part(slice(HELD_OUT_EVERY - 1, None, HELD_OUT_EVERY))
 
 
 class DatasetMissing(ValueError):

@@ -480,7 +480,7 @@ def numbers(training: Training) -> None:
     with st.container(horizontal=True):
         if "accuracy" in found:
             help = "Of 200 samples at guidance 1.5, as a classifier sees them that was trained on real images."
-            st.metric("Of the class asked for", f"{found['accuracy']:.0%}", width="content", help=help)
+            st.metric("Of the class asked for", f"{found['accuracy']:.1%}", width="content", help=help)
         if {"training_loss", "held_out_loss"} <= found.keys():
             help = "Of the averaged weights at the end, on the same noise levels."
             losses = f"{found['training_loss']:.3f} · {found['held_out_loss']:.3f}"

@@ -5,7 +5,6 @@ import io
 import os
 import re
 import signal
-import time
 from collections.abc import Callable
 from itertools import product
 from typing import Any
@@ -28,6 +27,7 @@ from explorer.ui import models2d, work
 from explorer.ui.pad import encode_points
 from explorer.views import FAN
 from explorer.zoo import from_bytes, to_bytes
+from tests.pages.waiting import until
 
 PAGE = "pages/geometry_lab.py"
 Opened = Callable[..., AppTest]
@@ -434,17 +434,6 @@ def test_a_link_opens_exactly_its_state(opened: Opened, sent: Sent) -> None:
 
 
 # Training
-
-
-def until(app: AppTest, condition: Callable[[], Any], seconds: float = 90) -> AppTest:
-    """Rerun as the page's own clock does until something is so."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"it did not happen in time; the page says {said(app)}"
-        time.sleep(0.1)
-        app.run()
-        assert not app.exception
-    return app
 
 
 def running(app: AppTest) -> bool:

@@ -2,7 +2,6 @@
 
 import base64
 import re
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +16,7 @@ from explorer import showdown
 from explorer.networks.unet import make_image_denoiser
 from explorer.showdown import Quality, QualityTable
 from explorer.ui.models_images import ImageModel
+from tests.pages.waiting import until
 
 Buffer = tuple[dict[str, Any], dict[str, np.ndarray]]
 Open = Callable[..., AppTest]
@@ -99,15 +99,6 @@ def model(dataset: str = "digits-8", classes: int | None = 10, side: int = 8, **
     denoiser = make_image_denoiser((1, side, side), classes=classes, widths=(8, 16)).requires_grad_(False)
     names = tuple("0123456789"[: classes or 0])
     return ImageModel("abc", "My model", denoiser, dataset, names, about)
-
-
-def until(app: AppTest, condition: Callable[[], Any], seconds: float = 100) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.2)
-        app.run()
-        assert not app.exception
 
 
 def test_it_opens_with_everything_measured(open_page: Open, sent: Sent) -> None:

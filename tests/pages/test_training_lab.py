@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,6 +18,7 @@ from explorer.lab_images import OWN, PRESETS, SAMPLES, Plan, Training, from_json
 from explorer.schedules import schedule_names
 from explorer.ui import models_images, training_images, work
 from explorer.zoo import from_bytes, to_bytes
+from tests.pages.waiting import until
 
 PAGE = "pages/training_lab.py"
 TINY = {"lab_width": "8", "lab_take": "20", "lab_batch": "32"}
@@ -48,17 +48,6 @@ def labels(app: AppTest) -> set[str]:
 def press(app: AppTest, label: str) -> AppTest:
     next(button for button in app.button if button.label == label).click().run()
     assert not app.exception
-    return app
-
-
-def until(app: AppTest, condition: Callable[[], Any], seconds: float = 240) -> AppTest:
-    """Rerun as the page's own clock does until something is so."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"it did not happen in time; the page says {said(app)}"
-        time.sleep(0.1)
-        app.run()
-        assert not app.exception
     return app
 
 

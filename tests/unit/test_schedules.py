@@ -153,6 +153,14 @@ def test_edm_trains_on_the_papers_log_normal() -> None:
     assert float(log_sigma.std()) == pytest.approx(1.2, abs=0.03)
 
 
+@pytest.mark.parametrize("name", schedule_names())
+def test_training_times_of_a_wanted_log_snr_are_stratified(name: str) -> None:
+    schedule = make_schedule(name)
+    times = schedule.training_times(100, torch.Generator().manual_seed(0), (0.5, 2.0))
+    share = torch.distributions.Normal(0.5, 2.0).cdf(schedule.log_snr(times))
+    assert torch.equal((share * 100).floor().long(), torch.arange(100))
+
+
 @pytest.mark.parametrize("name", ["linear", "cosine"])
 def test_betas_and_alpha_bar_are_those_of_diffusers(name: str) -> None:
     from diffusers import DDPMScheduler

@@ -292,6 +292,23 @@ def test_condition_dropout_runs_from_never_to_always(share: float, expected: set
     assert {asked is None for asked in denoiser.network.asked} == expected
 
 
+class Levels(ByClass):
+    """Remembers the noise levels that it was trained on."""
+
+    def forward(self, x: Tensor, log_snr: Tensor, condition: Any = None) -> Tensor:
+        self.asked.append(log_snr)
+        return super().forward(x, log_snr)
+
+
+def test_a_wanted_log_snr_is_what_is_trained_on() -> None:
+    denoiser = Denoiser(Levels(), make_schedule("cosine"), "v", shape=(1,))
+    run(denoiser, torch.randn(50, 1), steps=20, batch_size=100, log_snr=(-1.0, 0.5))
+    levels = torch.cat([asked for asked in denoiser.network.asked if asked is not None])
+    assert len(levels) == 2000
+    assert float(levels.mean()) == pytest.approx(-1, abs=0.05)
+    assert float(levels.std()) == pytest.approx(0.5, abs=0.03)
+
+
 @pytest.mark.parametrize("schedule", schedule_names())
 def test_images_train_too(schedule: str) -> None:
     class Pixelwise(nn.Module):
@@ -327,6 +344,8 @@ def test_images_train_too(schedule: str) -> None:
         ({"ema_decay": math.nan}, "ema_decay must lie in"),
         ({"condition_dropout": 1.5}, "condition_dropout must lie in"),
         ({"condition_dropout": math.nan}, "condition_dropout must lie in"),
+        ({"log_snr": (math.nan, 1.0)}, "log_snr must be a finite mean"),
+        ({"log_snr": (0.0, 0.0)}, "log_snr must be a finite mean"),
     ],
     ids=str,
 )
