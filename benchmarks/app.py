@@ -33,7 +33,7 @@ WITH_SLIDER = {
 APP = '[data-testid="stApp"]'
 READY = f'{APP}[data-test-script-state="notRunning"] h1'
 SLIDER = '[data-testid="stSlider"] input[type="range"]'
-TRAIN = "Train"
+TRAIN, START = "Train", "Start"
 MEBIBYTE = 2**20
 
 # The clock starts at the key and stops at the last change of the page's body, once its script has ended.
@@ -175,15 +175,19 @@ def memory(browser: Browser, sessions: int) -> str:
         each = (_pss(server.process) - visited) / sessions
         for other in others:
             other.context.close()
-        page.goto(next(address for address in addresses if "geometry_lab" in address))
-        page.get_by_role("button", name=TRAIN, exact=True).click()
-        page.wait_for_timeout(5000)
-        workers = _workers(server)
+        workers = {}
+        for name, button in {"geometry_lab": TRAIN, "training_lab": START}.items():
+            page.goto(next(address for address in addresses if name in address))
+            page.get_by_role("button", name=button, exact=True).click()
+            page.wait_for_timeout(10_000)
+            workers[name] = max(_workers(server))
+        afterwards = _pss(server.process)
         page.context.close()
     rows = [
         [f"server, {len(addresses)} pages visited", visited],
         ["each further idle session", each],
-        *([f"worker {index + 1}, training", size] for index, size in enumerate(workers)),
+        *([f"worker, training in {name}", size] for name, size in workers.items()),
+        ["server, with what they sent", afterwards],
     ]
     return table("Memory, proportional set size", ["", "MiB"], rows)
 

@@ -128,7 +128,7 @@ PRESETS = {
     "mnist": Preset(
         "Four minutes, MNIST",
         "8,000 images of 28 x 28 pixels: more pixels, more shapes, fewer passes in the time.",
-        Plan("mnist-28", ema_decay=0.995, epochs=None, seconds=240),
+        Plan("mnist-28", batch_size=64, ema_decay=0.995, epochs=None, seconds=240),
     ),
     "rate": Preset(
         "Too high a learning rate",
@@ -240,6 +240,11 @@ class Training:
         """How much of the run is done at a moment, in [0, 1]."""
         done = moment.epoch / self.plan.epochs if self.plan.epochs else moment.seconds / (self.plan.seconds or math.inf)
         return min(1.0, done)
+
+    @property
+    def done(self) -> float:
+        """How much of the run is done, in [0, 1]."""
+        return min(1.0, float(self.progress.get("share") or 0.0))
 
     @property
     def bytes(self) -> int:

@@ -45,11 +45,6 @@ class Method:
         cost = {"heun": 2 * self.steps - 1, "langevin": LANGEVIN_CALLS * self.steps}
         return cost.get(self.sampler, self.steps)
 
-    @property
-    def deterministic(self) -> bool:
-        """Whether the start alone decides the end."""
-        return self.eta == 0 or (self.eta is None and not SAMPLERS[self.sampler].stochastic)
-
 
 @dataclass(frozen=True)
 class Start:
@@ -160,7 +155,8 @@ def one_clock(walks: Sequence[Walk]) -> tuple[np.ndarray, list[np.ndarray]]:
     The clock ticks at the times of the walk with the most frames; another shows where it stands by then.
     """
     clock = max(walks, key=lambda walk: len(walk.t)).t
-    return clock, [np.searchsorted(-walk.t, -clock, side="right") - 1 for walk in walks]
+    frames = [np.searchsorted(-walk.t, -clock, side="right") - 1 for walk in walks]
+    return clock, [frame.clip(min=0) for frame in frames]  # first times may differ by a rounding
 
 
 def first_noise(denoiser: Denoiser, n: int, seed: int) -> Tensor:
@@ -256,11 +252,10 @@ class RoundTrip:
     error: float
 
 
-def round_trip(denoiser: Denoiser, x0: Tensor, steps: int, condition: Any = None, spacing: str = "time") -> RoundTrip:
+def round_trip(denoiser: Denoiser, x0: Tensor, steps: int, condition: Any = None) -> RoundTrip:
     """Invert x0, (n, *shape), and sample from the noise that was found, both in `steps` steps."""
-    noise = invert(denoiser, x0, steps, condition, spacing)
-    times = sample_times(denoiser.schedule, steps, spacing)
-    back = sample(denoiser, len(x0), "ddim", condition=condition, x_init=noise, times=times, keep="last").samples
+    noise = invert(denoiser, x0, steps, condition)
+    back = sample(denoiser, len(x0), "ddim", steps, condition=condition, x_init=noise, keep="last").samples
     sigma = float(denoiser.schedule.sigma(denoiser.schedule.t_max))
     return RoundTrip(x0.numpy(), (noise / sigma).numpy(), back.numpy(), float((back - x0).square().mean().sqrt()))
 

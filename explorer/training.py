@@ -188,15 +188,16 @@ def train(denoiser: Denoiser, data: Any, config: TrainConfig, state: TrainState 
     weights, gradient = _flatten(denoiser)
     values = values.to(weights)
     if state is None:
-        state = TrainState(0, 0.0, weights, weights.clone(), torch.zeros_like(weights), torch.zeros_like(weights))
+        step, seconds = 0, 0.0
+        averaged, first_moment, second_moment = weights.clone(), torch.zeros_like(weights), torch.zeros_like(weights)
     elif state.weights.shape != weights.shape:
         raise ValueError(f"the state holds {len(state.weights)} weights, the denoiser {len(weights)}")
     else:
+        step, seconds = state.step, state.seconds
         weights.copy_(state.weights)
-    averaged, first_moment, second_moment = (
-        vector.clone() for vector in (state.averaged, state.first_moment, state.second_moment)
-    )
-    step, seconds = state.step, state.seconds
+        averaged, first_moment, second_moment = (
+            vector.clone() for vector in (state.averaged, state.first_moment, state.second_moment)
+        )
     live = TrainState(step, seconds, weights, averaged, first_moment, second_moment)
     batches = _batches(denoiser, values, condition, config, step)
     beta1, beta2 = ADAM_BETAS

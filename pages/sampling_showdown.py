@@ -34,9 +34,8 @@ from explorer.samplers import SPACINGS  # noqa: E402
 from explorer.showdown import Method, Quality, Repeats, RoundTrip, Start, Walk, one_clock  # noqa: E402
 from explorer.ui import work  # noqa: E402
 from explorer.ui.controls import SAMPLER_LABELS, choice  # noqa: E402
-from explorer.ui.datasets import find_dataset  # noqa: E402
 from explorer.ui.film import Strip, film  # noqa: E402
-from explorer.ui.models_images import SHIPPED, ImageModel, choose_model, shipped  # noqa: E402
+from explorer.ui.models_images import SHIPPED, ImageModel, choose_model, dataset_of, shipped  # noqa: E402
 from explorer.ui.pad import draw_image  # noqa: E402
 from explorer.ui.sheet import Row, sheet  # noqa: E402
 from explorer.views import grey  # noqa: E402
@@ -49,6 +48,7 @@ Kept = TypeVar("Kept")
 TASK = "measure_quality"
 STEPS = [1, 2, 3, 5, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300, 500, 750, 1000]
 FEW_STEPS = [2, 5, 10, 20, 50, 100]
+LARGE = 1_000_000  # weights: of such networks a page makes fewer steps at once
 COUNTS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
 SPACING_LABELS = {"own": "The sampler's own", **SPACINGS}
 LONG = 1.5  # seconds
@@ -135,6 +135,12 @@ def steps_control(key: str, options: list[int], default: int) -> int:
         width=180,
         help="Times visited between noise and data.",
     )
+
+
+def few_steps(model: ImageModel) -> list[int]:
+    """Numbers of steps that a page walks while a person waits."""
+    weights = sum(parameter.numel() for parameter in model.denoiser.parameters())
+    return FEW_STEPS if weights <= LARGE else FEW_STEPS[:4]
 
 
 def seed_control(key: str, default: int, label: str = "Noise seed") -> int:
@@ -438,7 +444,7 @@ def quality(model: ImageModel, busy: bool, takeaway: DeltaGenerator) -> None:
     jobs = [job for job in jobs_of(judged=True) if job.params["key"] == list(identity(model))]
     if jobs and (points := points_of(jobs[-1])):
         measured[identity(model)] = (points, jobs[-1].params["start"], jobs[-1].seconds)
-    if jobs and not (jobs[-1].finished and points):
+    if jobs and jobs[-1].state != "done":
         report(jobs[-1], "Measuring", "show_measure_stop")
     report_others([job for job in jobs_of(judged=True) if job not in jobs[-1:]])
     here, start, seconds = measured.get(identity(model), ([], {}, 0.0))
@@ -552,7 +558,7 @@ def between(model: ImageModel, takeaway: DeltaGenerator) -> None:
     )
     with st.container(horizontal=True):
         classes = class_control(model, "show_between_class", "none")
-        steps = steps_control("show_between_steps", FEW_STEPS, 10)
+        steps = steps_control("show_between_steps", few_steps(model), 10)
         first = seed_control("show_between_from", 3, "Seed of the left noise")
         last = seed_control("show_between_to", 7, "Seed of the right noise")
 
@@ -594,7 +600,7 @@ def round_trip(model: ImageModel, takeaway: DeltaGenerator) -> None:
     )
     with st.container(horizontal=True):
         image, number, note = real_image(model)
-        steps = steps_control("show_trip_steps", FEW_STEPS, 20)
+        steps = steps_control("show_trip_steps", few_steps(model), 20)
     condition = None if number is None else torch.tensor([number])
     x0 = torch.from_numpy(image)[None]
 
@@ -622,7 +628,7 @@ def round_trip(model: ImageModel, takeaway: DeltaGenerator) -> None:
         st.vega_lite_chart(error_chart(errors, steps, dark), alt="Error of the round trip against steps each way.")
     few, many = min(errors), max(errors)
     takeaway.markdown(
-        f"- **DDIM can be run backwards, as well as its steps are small.** A real image goes to noise and back with an "
+        f"- **DDIM can be run backwards, as well as its steps are small.** The image goes to noise and back with an "
         f"error of {errors[few]:.3f} in {few} steps each way and {errors[many]:.3f} in {many}. {see('round-trip')}"
     )
 
@@ -630,9 +636,8 @@ def round_trip(model: ImageModel, takeaway: DeltaGenerator) -> None:
 def real_image(model: ImageModel) -> tuple[np.ndarray, int | None, str]:
     """An image that no sampler made, (channels, height, width) in [-1, 1]; its class; and where it is from."""
     channels, height, _ = model.denoiser.shape
-    dataset = find_dataset(model.dataset)
-    fits = dataset is not None and dataset.shape == model.denoiser.shape
-    sources = {"real": "Real image" if fits else "Scan, enlarged", "drawing": "Your drawing"}
+    dataset = dataset_of(model)
+    sources = {"real": "Real image" if dataset else "Scan, enlarged", "drawing": "Your drawing"}
     source = st.radio(
         "Image",
         list(sources),
@@ -647,18 +652,20 @@ def real_image(model: ImageModel) -> tuple[np.ndarray, int | None, str]:
         labels = {str(index): name for index, name in enumerate(model.classes)}
         number = int(choice("Its class", labels, "4" if "4" in labels else "0", key="show_trip_class", width=110))
     if source == "drawing":
-        drawn = draw_image(key="show_pad", size=height)
+        drawn = draw_image(key=f"show_pad_{height}", size=height)
         if drawn is not None:
             return np.stack([drawn] * channels), number, "Your drawing."
-    if fits and dataset is not None:
-        held_out = torch.arange(4, len(dataset), 5)
-        if number is not None and dataset.labels is not None:
-            held_out = held_out[dataset.labels[held_out] == number]
+    if dataset is not None:
+        unseen = dataset.held_out
+        images = (
+            unseen.images[unseen.labels == number]
+            if number is not None and unseen.labels is not None
+            else unseen.images
+        )
         which = st.slider("Which one", 1, 30, 1, key="show_trip_which", bind="query-params", width=160)
-        if len(held_out):
-            image = dataset.images[held_out[(which - 1) % len(held_out)]]
-            return image.numpy(), number, "An image that the model was not trained on."
-    note = "The images that this model learned from are not on this machine: this is a scan of 8 x 8 pixels, enlarged."
+        if len(images):
+            return images[(which - 1) % len(images)].numpy(), number, "An image that the model was not trained on."
+    note = "The images that this model learned from are not here: this is a scanned digit of 8 x 8 pixels, enlarged."
     return enlarged_scan(number, model.denoiser.shape), number, note
 
 

@@ -66,7 +66,10 @@ def run_buttons(run: Training, job: Job | None) -> None:
     """What can be done with a training of this session."""
     if job is not None and job in models_images.under_way():
         waiting = job.state not in ("queued", "running")
-        help_pause = "Stops, and keeps everything that going on needs."
+        help_pause = (
+            "Stops, and keeps everything that going on needs. Where later runs need the room, its model stays, on the "
+            "shelf."
+        )
         st.button(
             "Pause", on_click=job.stop, disabled=waiting, icon=":material/pause:", key="lab_pause", help=help_pause
         )
@@ -82,7 +85,7 @@ def run_buttons(run: Training, job: Job | None) -> None:
         )
         return
     if run.state and not run.diverged:
-        done = training_images.share_of(run) >= 1
+        done = run.done >= 1
         missing = run.plan.dataset == OWN and not training_images.has_own_images(run.plan)
         st.button(
             "Train as long again" if done else "Resume",
@@ -114,12 +117,19 @@ def kept_step(run: Training, wanted: int | None) -> int:
     return wanted if wanted in run.kept_steps else run.kept_steps[-1]
 
 
+def typed_name(run: Training) -> str:
+    return str(st.session_state[f"lab_name_{run.run}"]).strip() or run.name
+
+
 def keep(run: Training) -> None:
     """The moment that was chosen goes on the shelf under the name that was typed."""
     step = kept_step(run, st.session_state.get(f"lab_moment_{run.run}"))
-    run.name = name = st.session_state[f"lab_name_{run.run}"].strip() or run.name
-    models_images.put_on_shelf(run, step, name)
-    st.session_state["lab_kept"] = f"“{name}” is on the shelf: the other image pages offer it now."
+    name = typed_name(run)
+    models_images.put_on_shelf(run, step, name, key=f"{run.run}-{step}")
+    if run.done >= 1 and step == run.kept_steps[-1]:
+        run.name = name
+    kept = f"“{name}”, of epoch {run.epoch_of(step):,.1f}, is on the shelf: the other image pages offer it now."
+    st.session_state["lab_kept"] = kept
 
 
 def take_away(run: Training, recorded: bool) -> None:
@@ -144,7 +154,7 @@ def take_away(run: Training, recorded: bool) -> None:
                 "Weights as safetensors",
                 lambda: to_bytes(
                     run.denoiser_at(kept_step(run, step)),
-                    name=run.name,
+                    name=typed_name(run),
                     dataset=run.plan.dataset,
                     classes=run.classes,
                 ),
@@ -272,8 +282,9 @@ with left:
             st.success(said, icon=":material/check:")
 
 what_to_notice(
-    "The grids start from the same noise and ask for the same classes at every moment (10 steps of DPM-Solver++, "
-    "guidance 1.5), so what changes is the network alone. Large shapes come first, thin strokes last.",
+    "The grids start from the same noise and, where the images have classes, ask for the same ones at every moment "
+    "(10 steps of DPM-Solver++, guidance 1.5), so what changes is the network alone. Large shapes come first, thin "
+    "strokes last.",
     "The loss never reaches 0: noise hides the image, and no network can know it exactly. **Loss by noise level** "
     "tells where it stays high: at the left the image must be guessed from next to nothing, at the right faint noise "
     "must be told from the image's own roughness.",
@@ -316,7 +327,7 @@ def notebook(plan: Plan) -> str:
         else "explorer.data.own_images import from_zip"
     )
     extra = "from explorer.lab_images import first_of_each_class\n" if plan.take else ""
-    shape = tuple(dataset.shape) if dataset is not None else (1, 8, 8)
+    shape = dataset.shape if dataset is not None else (1, 28, 28)  # of all that must be downloaded or brought
     size = ", ".join(f"{name}={value!r}" for name, value in plan.size(shape).items())
     return (
         f"import torch\n\nimport explorer as ex\nfrom {module}\n{extra}\n"

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,12 +37,12 @@ begin_page(
 import torch  # noqa: E402  (the title is on the screen by now)
 
 import explorer as ex  # noqa: E402
+from explorer.lab_images import OWN  # noqa: E402
 from explorer.networks.structure import structure  # noqa: E402
 from explorer.ui.controls import choice  # noqa: E402
-from explorer.ui.datasets import find_dataset  # noqa: E402
 from explorer.ui.diagram import diagram  # noqa: E402
 from explorer.ui.film import Strip, film  # noqa: E402
-from explorer.ui.models_images import ImageModel, choose_model  # noqa: E402
+from explorer.ui.models_images import ImageModel, choose_model, dataset_of  # noqa: E402
 from explorer.ui.pad import draw_image  # noqa: E402
 from explorer.ui.sheet import Row, sheet  # noqa: E402
 from explorer.unet_lab import Moments, cut, fingerprint, observe, time_embedding  # noqa: E402
@@ -71,12 +72,23 @@ def walked(weights: str, _denoiser: "Denoiser", classes: int, scales: tuple[tupl
     return grey(torch.cat([walk.x0, walk.samples[None]]).numpy())
 
 
+@st.cache_resource(max_entries=24, scope="session", show_spinner=False)
+def guessed(
+    weights: str,
+    _denoiser: "Denoiser",
+    image: np.ndarray,
+    seed: int,
+    label: int | None,
+    scales: tuple[tuple[str, float], ...],
+) -> Moments:
+    """What the network that is cut so guesses at the levels of the sheet; its maps are not kept."""
+    return replace(observe(_denoiser, image, LEVELS[ON_SHEET], seed, label, dict(scales)), maps={})
+
+
 def choose_image(model: ImageModel, weights: str) -> tuple[np.ndarray, str, str]:
     """The clean image, (channels, h, w) in [-1, 1], and where it comes from, in a few words and in a sentence."""
     shape = model.denoiser.shape
-    dataset = find_dataset(model.dataset)
-    if dataset is not None and dataset.shape != shape:
-        dataset = None
+    dataset = dataset_of(model)
     source = choice("Image", SOURCES, "real", key="unet_source", width=150)
     label = choose_class("Class", model.classes or (dataset.classes if dataset else ()), "unet_class", 3)
     number = st.slider("Which one", 1, SCANS, 1, key="unet_number", width=120, bind="query-params")
@@ -93,8 +105,8 @@ def choose_image(model: ImageModel, weights: str) -> tuple[np.ndarray, str, str]
             return images[(number - 1) % len(images)].numpy(), "real, unseen", unseen
     made = drawn_from(weights, model.denoiser, label if model.classes else None, number)
     why = {
-        "real": "Such a real image is not on this machine, so the clean image is one that the model made itself. The "
-        "Training lab can download MNIST.",
+        "real": "The real images that this model learned from are not here, so the clean image is one that it made "
+        "itself." + " The Training lab can download them." * (model.dataset != OWN),
         "model": "The clean image is one that this model made from noise.",
         "drawing": "Until you draw on the pad, the clean image is one that this model made from noise.",
     }
@@ -121,6 +133,11 @@ def set_whole(names: list[str]) -> None:
         st.session_state[slider_key(name)] = 1.0
 
 
+def cut_or_join(name: str) -> None:
+    """From the button in the diagram: nothing passes, or all does."""
+    st.session_state[slider_key(name)] = 0.0 if st.session_state[slider_key(name)] else 1.0
+
+
 def slider_key(name: str) -> str:
     return f"unet_{name.replace(' ', '_')}"
 
@@ -142,7 +159,10 @@ def lab() -> None:
         seed = st.slider("Noise seed", 0, 99, 0, key="unet_seed", width=120, bind="query-params")
     drawing = st.container()
     st.header("Cut a connection", anchor=False)
-    st.markdown("Each connection can be weakened or cut. The diagram above follows, and so does what is below.")
+    st.markdown(
+        "Each connection can be weakened or cut: here, or by its button in the diagram, once it is selected there. "
+        "What is above follows, and so does what is below."
+    )
     cuttable = [f"skip {part.level}" for part in parts if part.kind == "encoder"]
     cuttable += [part.name for part in parts if part.kind.endswith("attention")]
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -157,15 +177,20 @@ def lab() -> None:
     whole = observe(model.denoiser, image, LEVELS, seed, label)
     shown = observe(model.denoiser, image, LEVELS, seed, label, scales) if scales else whole
     with drawing:
-        diagram(parts, shown, key="unet_diagram", source=source, whole=whole if scales else None, scales=scales)
+        diagram(
+            parts,
+            shown,
+            key="unet_diagram",
+            source=source,
+            whole=whole if scales else None,
+            scales=scales,
+            cuttable=cuttable,
+            on_cut=cut_or_join,
+        )
         st.caption(where_from)
-    tried = {name: {name: 0.0} for name in cuttable}
-    others = {
-        f"{name.capitalize()} cut": observe(model.denoiser, image, LEVELS[ON_SHEET], seed, label, one)
-        for name, one in tried.items()
-    }
-    if scales:
-        others = {"As you set it": observe(model.denoiser, image, LEVELS[ON_SHEET], seed, label, scales)} | others
+    cuts = {"As you set it": tuple(scales.items())} if scales else {}
+    cuts |= {f"{name.capitalize()} cut": ((name, 0.0),) for name in cuttable}
+    others = {title: guessed(weights, model.denoiser, image, seed, label, one) for title, one in cuts.items()}
     table, walks = st.columns([3, 2], gap="large")
     with table:
         losses(whole, others)

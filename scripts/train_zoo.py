@@ -22,6 +22,7 @@ from torch.nn import functional
 import explorer as ex
 from explorer.data.images import ImageDataset, load_dataset
 from explorer.data.mnist import load_mnist
+from explorer.lab_images import first_of_each_class
 from explorer.metrics import frechet_to, moments, nearest
 from explorer.networks.blocks import build
 from explorer.networks.classifier import Classifier
@@ -46,7 +47,7 @@ GENERATORS: dict[str, tuple[dict[str, Any], ex.TrainConfig]] = {
     ),
     "mnist-28": (
         {"widths": (16, 32, 64)},
-        ex.TrainConfig(steps=15_000, batch_size=128, learning_rate=6e-3, ema_decay=0.999),
+        ex.TrainConfig(steps=62_000, batch_size=64, learning_rate=5e-3, ema_decay=0.9995, log_snr=(0.0, 2.0)),
     ),
 }
 SEEDS = range(5)
@@ -134,9 +135,8 @@ def train_classifier(name: str, data: ImageDataset, width: int, steps: int = 150
     seconds = time.perf_counter() - started
     classifier.requires_grad_(False)
     mean, covariance = moments(classifier.features(held_out.images))
-    picked = torch.randperm(len(learned), generator=torch.Generator().manual_seed(1))[:JUDGED]
-    real = classifier.features(learned.images[picked])
-    floor = frechet_to(real, mean, covariance)
+    shuffled = learned.part(torch.randperm(len(learned), generator=torch.Generator().manual_seed(1)))
+    floor = frechet_to(classifier.features(shuffled.images[:JUDGED]), mean, covariance)
     classifier.reference_mean.copy_(mean)
     classifier.reference_covariance.copy_(covariance)
     classifier.reference_floor.fill_(floor)
@@ -154,7 +154,12 @@ def train_classifier(name: str, data: ImageDataset, width: int, steps: int = 150
                 "held_out_accuracy": round(right.float().mean().item(), 4),
                 "held_out_images": len(held_out),
                 "frechet_floor": round(floor, 4),
-                "frechet_real": {n: round(frechet_to(real[:n], mean, covariance), 4) for n in FEWER},
+                "frechet_real": {  # the classes in turn, as the Sampling showdown asks for them
+                    n: round(
+                        frechet_to(classifier.features(first_of_each_class(shuffled, n).images), mean, covariance), 4
+                    )
+                    for n in FEWER
+                },
             },
         },
     )
@@ -189,6 +194,7 @@ def train_generator(name: str, data: ImageDataset) -> None:
                 "batch_size": config.batch_size,
                 "learning_rate": config.learning_rate,
                 "ema_decay": config.ema_decay,
+                "log_snr": config.log_snr,
                 "seconds": round(seconds, 1),
             },
             "metrics": judged(denoiser, name, learned, held_out),

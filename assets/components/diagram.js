@@ -177,19 +177,20 @@ const MARKUP = `
       </dl>
     </div>
     <div class="diagram-maps">
-      <h4></h4>
+      <header><h4></h4><button type="button" class="diagram-cut"></button></header>
       <div class="diagram-grid"></div>
       <p class="diagram-scale"></p>
     </div>
   </section>
   </div>`;
 
-function createDiagram({ parentElement, data: bytes }) {
+function createDiagram(component) {
+  let { data: bytes } = component;
   let { meta, arrays } = unpack(bytes);
   const root = document.createElement("div");
   root.className = "diagram themed";
   root.innerHTML = MARKUP;
-  parentElement.append(root);
+  component.parentElement.append(root);
   const find = (selector) => root.querySelector(selector);
   const stage = find(".diagram-stage");
   const svg = find("svg");
@@ -346,6 +347,9 @@ function createDiagram({ parentElement, data: bytes }) {
     transport.refresh();
   }
 
+  const cut = find(".diagram-cut");
+  cut.addEventListener("click", () => component.setTriggerValue("cut", selected));
+
   // What the panel says: of the part under the pointer or in focus, else of the selected one.
   function describe() {
     const name = pointed ?? selected;
@@ -365,6 +369,8 @@ function createDiagram({ parentElement, data: bytes }) {
       cell.firstChild.textContent = whole(part[key]);
       cell.lastChild.textContent = percent(share);
     }
+    cut.hidden = !meta.cuttable.includes(selected);
+    cut.textContent = scaleOf(selected) ? "Cut it" : "Join it again";
     showField(part.field);
     root.dataset.about = name;
     for (const [other, button] of Object.entries(buttons)) button.classList.toggle("about", other === name);
@@ -506,9 +512,10 @@ function createDiagram({ parentElement, data: bytes }) {
   resized.observe(stage);
 
   return {
-    update({ data }) {
-      if (data === bytes) return;
-      bytes = data;
+    update(latest) {
+      component = latest;
+      if (component.data === bytes) return;
+      bytes = component.data;
       const before = JSON.stringify(meta.parts);
       ({ meta, arrays } = unpack(bytes));
       if (JSON.stringify(meta.parts) === before) place();

@@ -1,7 +1,8 @@
 """How long a training step or a network call will take here: counted operations times measured rates.
 
 The operations are counted on shapes alone, so a network of any size may be asked about. The rates are those of
-one thread, as pages and workers use, and of a core that nobody else wants. The kinds of work are chosen for
+one thread, which pages use, and workers too on fewer than eight cores (with more a worker is faster than is said
+here), and of a core that nobody else wants. The kinds of work are chosen for
 U-Nets; a plain MLP, all small matrix products, takes about half of what is said here.
 """
 

@@ -1,6 +1,7 @@
 """The job that fetches a data set: from the mirrors that torchvision names, checked by its checksums."""
 
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,10 +16,12 @@ from explorer.jobs.events import Event, JobError
 
 CHUNK_BYTES = 2**16
 TIMEOUT = 20.0  # seconds without an answer
+UNFINISHED = "download-"
+ABANDONED = 3600.0  # seconds since anything was written
 
 
 def download(params: dict[str, Any], arrays: dict[str, np.ndarray], stop: Callable[[], bool]) -> Iterator[Event]:
-    """Fetch the data set `params["dataset"]` into its folder, which then holds all of it, or is left as it was.
+    """Fetch the data set `params["dataset"]` into its folder, which then holds all of it, or nothing new.
 
     Sends "progress": bytes, total, share, seconds, and remaining, None at first. Raises `JobError`, with a sentence
     that says what to do, where the files cannot be fetched or kept.
@@ -40,7 +43,10 @@ def download(params: dict[str, Any], arrays: dict[str, np.ndarray], stop: Callab
     published = _published(MNIST[name].torchvision)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="download-", dir=folder) as unfinished:
+        for left in folder.glob(f"{UNFINISHED}*"):  # by a worker that was ended while it waited for a mirror
+            if time.time() - left.stat().st_mtime > ABANDONED:
+                shutil.rmtree(left, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=folder) as unfinished:
             for file in files:
                 path, checksum = Path(unfinished) / file, dict(published.resources)[file]
                 for size in _fetch(published.mirrors, path, checksum, entry.download_bytes):

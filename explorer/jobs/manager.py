@@ -20,7 +20,7 @@ MAX_UNFINISHED = 200  # jobs, of all sessions together
 KEEP_FINISHED = 3  # finished jobs a session keeps
 KEEP_SECONDS = 300.0  # how long a finished job is kept after its last renewal
 CANCEL_GRACE = 0.2  # seconds a worker has to drop a cancelled job before it is killed
-CAP_GRACE = 2.0  # seconds a job at its time cap has to hand over its result
+CAP_GRACE = 8.0  # seconds a job at its time cap has to hand over its result
 
 State = Literal["queued", "running", "stopping", "done", "stopped", "cancelled", "failed", "expired"]
 

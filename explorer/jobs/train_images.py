@@ -33,8 +33,8 @@ def train_images(params: dict[str, Any], arrays: Arrays, stop: Callable[[], bool
     "images", uint8 (m, channels, height, width), and "labels", (m,) int64, if they have classes. To resume, `step`,
     `seconds` and the vectors of a "state" event. Events, of which the newest of each kind counts: "data" once;
     "progress"; "levels", the loss by noise level; "grid-K", samples of the averaged weights, always of the same
-    noise and classes, with those weights; "state", what resuming needs, not sent while the loss runs away;
-    "diverged"; and "result", what was measured at the end of a run that was not stopped.
+    noise and classes, with those weights; "state", what resuming needs, sent at the end and, unless the loss runs
+    away, on the way; "diverged"; and "result", what was measured at the end of a run that was not stopped.
     """
     import explorer as ex
 
@@ -138,10 +138,10 @@ def train_images(params: dict[str, Any], arrays: Arrays, stop: Callable[[], bool
         raise JobError(str(error)) from error
     if event is None:
         return
-    if taken < len(MOMENTS):
-        yield grid(taken + 1, event, with_weights=True)
     yield state_event(event.state())
     yield progress(event)
+    if taken < len(MOMENTS):
+        yield grid(taken + 1, event, with_weights=True)
     if not stop():
         yield Event("result", judge.result(plan, event.state().averaged))
 

@@ -1,9 +1,10 @@
 """The diagram of a U-Net: its parts to scale, and what each computes, under a time slider in the browser."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import streamlit as st
 
 from explorer import palette
 from explorer.ui.buffer import pack
@@ -45,6 +46,8 @@ def diagram(
     source: str = "",
     whole: "Moments | None" = None,
     scales: Mapping[str, float] | None = None,
+    cuttable: Sequence[str] = (),
+    on_cut: Callable[[str], None] | None = None,
     start: float = 0.0,
     autoplay: bool = True,
 ) -> None:
@@ -53,7 +56,9 @@ def diagram(
     `source` says in a word or three where the clean image comes from.
 
     With `scales` other than 1, `moments` are those of the network that is cut so, and `whole` those of the same
-    network uncut. The clock starts at the log-SNR `start`. Of a part, the first `MOST_MAPS` maps are sent.
+    network uncut. A part of `cuttable` has a button while it is selected; `on_cut(name)` is called before the
+    rerun that it causes, as a widget's callback is. The clock starts at the log-SNR `start`. Of a part, the first
+    `MOST_MAPS` maps are sent.
     """
     images = {"x": moments.x, "image": moments.image, "x0": moments.x0}
     errors = {"error x0": moments.error}
@@ -70,11 +75,18 @@ def diagram(
         "skip": _DOES["skip"],
         "source": source,
         "scales": dict(scales or {}),
+        "cuttable": list(cuttable),
         "start": int(np.abs(moments.log_snr - start).argmin()),
         "autoplay": autoplay,
         "palette": palette.THEMES,
     }
-    _diagram(key=key, data=pack(meta, **arrays))
+
+    def cut_clicked() -> None:
+        name = st.session_state[key].get("cut")
+        if on_cut and name in cuttable:
+            on_cut(name)
+
+    _diagram(key=key, data=pack(meta, **arrays), on_cut_change=cut_clicked)
 
 
 def to_own_range(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

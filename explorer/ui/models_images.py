@@ -12,6 +12,7 @@ import numpy as np
 import streamlit as st
 
 from explorer.jobs import Job
+from explorer.lab2d import digest
 from explorer.lab_images import OWN, Plan, Training
 from explorer.ui import work
 
@@ -84,6 +85,18 @@ def choose_model(key: str, default: str = "mnist-28", label: str = "Model") -> I
     return shipped(chosen) if chosen in SHIPPED else shelf()[chosen]
 
 
+def dataset_of(model: ImageModel) -> "ImageDataset | None":
+    """The images that a model was trained on; None where they are not here, or are no longer the same ones."""
+    from explorer.ui.datasets import find_dataset
+
+    dataset = find_dataset(model.dataset)
+    if dataset is None or dataset.shape != model.denoiser.shape:
+        return None
+    if model.dataset == OWN and digest(dataset.images.numpy()) != model.about.get("plan", {}).get("digest"):
+        return None
+    return dataset
+
+
 # Trainings
 
 
@@ -93,18 +106,31 @@ def trainings() -> dict[str, Training]:
 
 
 def remember(training: Training) -> None:
-    """Put a training with the others; the oldest goes, or loses its weights, when they take too much."""
+    """Put a training with the others; the oldest goes, or loses its weights, when they take too much.
+
+    What a paused one has learned so far goes on the shelf then.
+    """
     runs = trainings()
     runs.pop(training.run, None)
     runs[training.run] = training
     while len(runs) > MOST_TRAININGS:
-        del runs[next(iter(runs))]
-    for old in list(runs.values())[:-1]:
-        if sum(other.bytes for other in runs.values()) <= TRAININGS_BYTES:
-            break
-        old.state = None
-        for moment in old.moments.values():
-            moment.weights = None
+        _drop_weights(runs.pop(next(iter(runs))))
+    for drop in (_drop_moments, _drop_weights):
+        for old in list(runs.values())[:-1]:
+            if sum(other.bytes for other in runs.values()) > TRAININGS_BYTES:
+                drop(old)
+
+
+def _drop_moments(training: Training) -> None:
+    for moment in training.moments.values():
+        moment.weights = None
+
+
+def _drop_weights(training: Training) -> None:
+    if training.state and training.run not in shelf():
+        put_on_shelf(training, max(training.kept_steps), training.name)
+    training.state = None
+    _drop_moments(training)
 
 
 def adopt_history(training: Training) -> None:
@@ -142,7 +168,8 @@ def absorb() -> list[Job]:
         training.take(job.latest)
         if finished:
             st.session_state["trainings_absorbed"].add(job.id)
-            if job.state == "done" and training.kept_steps:
+            complete = job.state == "done" or training.done >= 1  # one may be paused while it is being measured
+            if complete and training.kept_steps:
                 put_on_shelf(training, max(training.kept_steps), training.name)
             elif run in st.session_state.get("trainings_ended", set()):
                 end(training)
@@ -187,13 +214,16 @@ def _arrays(plan: Plan, dataset: "ImageDataset") -> dict[str, np.ndarray]:
     return arrays | ({} if dataset.labels is None else {"labels": dataset.labels.numpy()})
 
 
-def put_on_shelf(training: Training, step: int, label: str) -> None:
-    """The averaged weights of a moment of a training become a model of the shelf."""
+def put_on_shelf(training: Training, step: int, label: str, key: str | None = None) -> None:
+    """The averaged weights of a moment of a training become a model of the shelf.
+
+    Without a `key` it is that of the run, which has one model: a later one takes its place.
+    """
     newest = step == max(training.kept_steps)
     about = {"plan": asdict(training.plan), "step": step, "epoch": training.epoch_of(step)}
     keep(
         ImageModel(
-            key=training.run if newest else f"{training.run}-{step}",
+            key=key or training.run,
             label=label,
             denoiser=training.denoiser_at(step),
             dataset=training.plan.dataset,

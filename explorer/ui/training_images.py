@@ -12,6 +12,7 @@ import streamlit as st
 from PIL import Image
 
 from explorer.jobs import Job
+from explorer.lab2d import digest
 from explorer.lab_images import MOST_WEIGHTS, OWN, PRESETS, SAMPLES, Moment, Plan, Training, recorded
 from explorer.ui import models_images, work
 
@@ -167,7 +168,7 @@ def choose_plan() -> "tuple[Plan, ImageDataset | None]":
     name = st.session_state["lab_data"]
     return Plan(
         dataset=name,
-        digest=_digest(dataset) if name == OWN and dataset else "",
+        digest=digest(dataset.images.numpy()) if name == OWN and dataset else "",
         take=take,
         width=width,
         depth=depth,
@@ -187,12 +188,6 @@ def _option(
 ) -> Any:
     """A slider over `options`, kept in the URL."""
     return st.select_slider(label, options, default, format_func=write, key=key, help=help, bind="query-params")
-
-
-def _digest(dataset: "ImageDataset") -> str:
-    from explorer.lab2d import digest
-
-    return digest(dataset.images.numpy())
 
 
 @dataclass(frozen=True)
@@ -232,7 +227,7 @@ def describe_forecast(plan: Plan, expected: Forecast) -> str:
     time = f"about {expected.seconds:.0f} s" if plan.seconds is None else f"{plan.seconds} s"
     lines = [
         f"{expected.weights:,} weights, {expected.images:,} training images.",
-        f"Training takes {time} and {expected.bytes / 2**20:,.0f} MB of memory here.",
+        f"Training takes {time} and {expected.bytes / 2**20:,.0f} MB of memory here, beside what PyTorch itself takes.",
     ]
     if expected.seconds > longest:
         lines.append(f"A run may take {longest:.0f} s here: it is paused then, and can be resumed.")
@@ -279,7 +274,7 @@ def has_own_images(plan: Plan) -> bool:
     from explorer.ui.datasets import find_dataset
 
     dataset = find_dataset(OWN)
-    return dataset is not None and _digest(dataset) == plan.digest
+    return dataset is not None and digest(dataset.images.numpy()) == plan.digest
 
 
 # Runs
@@ -355,7 +350,7 @@ def describe(training: Training, job: Job | None) -> str:
     when = _when(training, about["epoch"], about["seconds"])
     return (
         f"{when}."
-        if share_of(training) >= 1
+        if training.done >= 1
         else f"{'Paused' if training.state else 'Stopped'} at {when[0].lower()}{when[1:]}."
     )
 
@@ -371,16 +366,11 @@ def report(training: Training, job: Job | None, name: str) -> None:
     """Progress while a training runs, and how it ended."""
     line = name + describe(training, job)
     if job is not None and not job.finished:
-        st.progress(share_of(training), text=line)
+        st.progress(training.done, text=line)
     elif training.diverged or (job is not None and job.state in ("failed", "expired")):
         st.error(line, icon=":material/error:")
     else:
         st.caption(line)
-
-
-def share_of(training: Training) -> float:
-    """How much of a training is done, in [0, 1]."""
-    return min(1.0, float(training.progress.get("share") or 0.0))
 
 
 # The film
@@ -541,6 +531,6 @@ def _line(running: list[str], link: Callable[[str, str], None]) -> None:
         st.rerun()
     for job in jobs:
         training = models_images.trainings()[job.params["run"]]
-        st.progress(share_of(training), text=f"{training.name}: {describe(training, job)}")
+        st.progress(training.done, text=f"{training.name}: {describe(training, job)}")
     if jobs:
         link(jobs[-1].params["page"], "Training lab")

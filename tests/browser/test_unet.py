@@ -117,6 +117,25 @@ def test_a_cut_shows_in_the_diagram_and_keeps_what_is_selected(browser_page: Pag
     expect(diagram.locator('[data-image="whole"]')).to_be_hidden()
 
 
+@pytest.mark.parametrize("browser_page", [STILL], indirect=True)
+def test_a_part_is_cut_and_joined_from_the_diagram(browser_page: Page, serve: Serve) -> None:
+    diagram = opened(browser_page, serve(PAGE) + DIGITS + "&unet_skip_1=0.5")
+    button = diagram.locator(".diagram-cut")
+    expect(button).to_be_hidden()  # an encoder is selected
+    part(diagram, "skip 1").click()
+    expect(button).to_have_text("Cut it")
+    button.focus()
+    browser_page.keyboard.press("Enter")
+    expect(part(diagram, "skip 1")).to_have_text("cut")
+    expect(browser_page.get_by_role("slider", name="Skip 1")).to_have_value("0")
+    assert "unet_skip_1=0" in browser_page.url
+    expect(part(diagram, "skip 1")).to_have_attribute("aria-pressed", "true")
+    expect(button).to_have_text("Join it again")
+    button.click()
+    expect(part(diagram, "skip 1")).to_have_text("skip 1")
+    expect(diagram.locator('[data-image="whole"]')).to_be_hidden()
+
+
 @pytest.mark.parametrize("browser_page", [PHONE | STILL | {"color_scheme": "dark"}], indirect=True)
 def test_on_a_phone_by_touch_in_the_dark(browser_page: Page, serve: Serve) -> None:
     diagram = opened(browser_page, serve(PAGE) + "?unet_skip_1=0.5")

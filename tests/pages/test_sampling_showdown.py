@@ -3,6 +3,7 @@
 import base64
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -201,6 +202,10 @@ def test_a_table_that_came_with_the_app_is_shown_at_once(open_page: Open, monkey
     assert "Network calls" not in charts[0].spec
     assert "python scripts/measure_samplers.py" in text_of(app)
     assert "DDPM is not there after 50, DDIM needs 50" in text_of(app)
+    assert "Dashed: 500 real training images" in text_of(app)
+    points[:] = [replace(point, n=300) for point in points]  # a level that nobody measured
+    app.run()
+    assert "Dashed" not in text_of(app)
     control(app, "show_against").set_value("evaluations").run()
     assert not app.exception
     assert "Network calls" in app.get("vega_lite_chart")[0].proto.spec
@@ -266,7 +271,7 @@ def test_a_model_without_classes_or_classifier(with_shelf: Callable[..., AppTest
     assert "over the pixels" in text_of(app)
     assert not metrics(app, "Right class")
     assert table(app)["DDIM (eta 0)"] == [0, 0, 0]
-    assert "are not on this machine" in text_of(app)
+    assert "are not here" in text_of(app)
     assert float(metrics(app, "Error")[0]) > 0
 
 
@@ -332,7 +337,7 @@ def test_a_drawing_goes_to_its_noise_and_back(digits_page: AppTest) -> None:
     assert metrics(digits_page, "Error") == scan  # until something is drawn
     drawing = np.zeros((8, 8), np.uint8)
     drawing[1:7, 3:5] = 255
-    digits_page.session_state["show_pad_kept"] = base64.b64encode(drawing.tobytes()).decode()
+    digits_page.session_state["show_pad_8_kept"] = base64.b64encode(drawing.tobytes()).decode()
     digits_page.run()
     assert not digits_page.exception
     assert "Your drawing." in text_of(digits_page)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 import explorer as ex
 from explorer.data.images import ImageDataset
+from explorer.hardware import machine
 from explorer.lab_images import OWN, PRESETS, SAMPLES, Plan, Training, from_json, recorded, to_json
 from explorer.schedules import schedule_names
 from explorer.ui import models_images, training_images, work
@@ -209,6 +211,20 @@ def test_what_does_not_fit_memory_is_refused_before_it_starts(opened: Opened, mo
     assert not said(app)
 
 
+def test_a_step_that_is_too_long_to_pause_is_refused(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training_images, "LONGEST_STEP", 1e-9)
+    app = opened()
+    assert app.button(key="lab_start").disabled
+    assert "too long to pause or to keep anything in time: choose a smaller batch, width or depth" in said(app)[0]
+
+
+def test_workers_share_half_of_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "allowed_memory", lambda: 8 * 2**30)
+    training_images.memory_for_training.clear()
+    assert training_images.memory_for_training() == 4 * 2**30 // work.manager().workers
+    training_images.memory_for_training.clear()
+
+
 def test_a_network_of_too_many_weights_is_refused(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training_images, "MOST_WEIGHTS", 100_000)
     app = opened()
@@ -314,7 +330,7 @@ def test_a_moment_is_kept_under_a_name_and_taken_away(
     moment.set_value(run.kept_steps[0]).run()
     app.text_input(key=f"lab_name_{run.run}").set_value("  Early  ")
     press(app, "Keep on the shelf")
-    assert "“Early” is on the shelf" in app.success[0].value
+    assert re.match(r"“Early”, of epoch [\d.]+, is on the shelf", app.success[0].value)
     assert [model.label for model in shelf(app)] == [name, "Early"]
     assert shelf(app)[1].about["step"] == run.kept_steps[0]
 
@@ -341,11 +357,16 @@ def test_pause_resume_and_stop(opened: Opened) -> None:
     assert "so far: epoch" in films(app)[0]
     assert labels(app) == {"Start", "Resume", "Stop", "Forget this run", "Keep on the shelf"}
     assert not shelf(app)
+    app.text_input(key=f"lab_name_{run.run}").set_value("Half")
+    press(app, "Keep on the shelf")
+    kept = next(slider.value for slider in app.select_slider if slider.label == "Moment")
     assert run.state
     paused = run.state[0]["step"]
+    run.result = {"accuracy": 0.5}  # as of a run that had ended
 
     press(app, "Resume")
     assert running(app)
+    assert not run.result
     until(app, lambda: run.progress["step"] > paused and len(run.curve) and run.curve[-1, 0] > paused)
     press(app, "Stop")
     until(app, lambda: not running(app))
@@ -353,14 +374,16 @@ def test_pause_resume_and_stop(opened: Opened) -> None:
     assert (np.diff(run.curve[:, 0]) > 0).all()
     assert line(app).startswith("Stopped at ")
     assert labels(app) == {"Start", "Forget this run", "Keep on the shelf"}
-    (model,) = shelf(app)
-    assert model.about["step"] == max(run.moments) > paused
+    half, model = shelf(app)
+    assert (half.label, half.about["step"]) == ("Half", kept)
+    assert (model.label, model.about["step"]) == (run.name, max(run.moments))
+    assert model.about["step"] > paused
 
     press(app, "Forget this run")
     app.run()
     assert not runs(app)
     assert app.selectbox(key="lab_shown").value.startswith("recorded-")
-    assert len(shelf(app)) == 1
+    assert len(shelf(app)) == 2
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
@@ -428,6 +451,9 @@ def test_own_images_are_trained_and_resumed_only_with_them(opened: Opened, monke
     until(app, lambda: not running(app))
     assert plan(app).digest
     assert not app.button(key="lab_resume").disabled
+    chosen[0] = ImageDataset(OWN, -own.images, own.labels, own.classes)  # other images
+    app.run()
+    assert app.button(key="lab_resume").disabled
     chosen[0] = None
     app.run()
     assert app.button(key="lab_resume").disabled
@@ -503,3 +529,4 @@ def test_the_session_keeps_a_few_runs_within_bounds(monkeypatch: pytest.MonkeyPa
     assert sum(run.bytes for run in kept.values()) <= models_images.TRAININGS_BYTES
     assert kept["8"].state
     assert not kept["3"].state
+    assert [model.label for model in models_images.shelf().values()] == [str(number) for number in range(8)]

@@ -137,7 +137,7 @@ def test_any_model_of_the_shelf_is_drawn(open_page: Open, sent: Sent, name: str)
     names = {slider.key for slider in app.slider}
     assert ("unet_attention" in names) == bool(size.get("attention"))
     assert {f"unet_skip_{level}" for level in range(1, len(denoiser.network.encoders) + 1)} <= names
-    assert any("not on this machine" in caption.value for caption in app.caption)
+    assert any("are not here" in caption.value for caption in app.caption)
 
 
 def test_the_noise_level_moves_the_marks(open_page: Open) -> None:

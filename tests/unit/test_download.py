@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import os
 import socket
 import sys
 import threading
@@ -209,6 +210,18 @@ def test_a_dropped_download_leaves_nothing(folder: Path) -> None:
     assert not is_available("fashion-28")
     events.close()  # type: ignore[attr-defined]
     assert nothing_in(folder)
+
+
+def test_what_a_killed_download_left_goes_with_the_next(folder: Path) -> None:
+    others = folder / "download-others"
+    abandoned = folder / "download-abandoned"
+    for left in (others, abandoned):
+        left.mkdir(parents=True)
+        (left / "part").write_bytes(b"1")
+    os.utime(abandoned, (0, 0))
+    fetched()
+    assert others.exists()  # somebody's who is still at it
+    assert not abandoned.exists()
 
 
 def test_a_folder_that_cannot_be_written_is_a_sentence(folder: Path) -> None:

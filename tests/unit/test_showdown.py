@@ -91,13 +91,6 @@ def test_the_calls_that_are_promised_are_made(gaussian: ex.Denoiser, sampler: st
     assert Start(2, 0, (), 2.0).calls_each == 1
 
 
-def test_a_method_knows_whether_chance_enters() -> None:
-    chance = {"ddpm", "euler_maruyama", "langevin"}
-    assert {name for name in ex.sampler_names() if not Method(name).deterministic} == chance
-    assert not Method("ddim", eta=0.1).deterministic
-    assert Method("ddpm", eta=0.0).deterministic
-
-
 @pytest.mark.parametrize(
     ("n", "classes", "expected"), [(5, (0, 1, 2), [0, 1, 2, 0, 1]), (2, (7,), [7, 7]), (3, (), None)]
 )
@@ -203,6 +196,16 @@ def test_the_first_noise_is_where_sampling_starts(tiny: ex.Denoiser) -> None:
     torch.testing.assert_close(showdown.first_noise(tiny, 3, 9), walk.x[0])
     again = showdown.end(tiny, Method("ddpm", 4), Start(3, 9), walk.x[0])
     torch.testing.assert_close(again, walk.samples)
+
+
+@pytest.mark.parametrize("name", schedule_names())
+@pytest.mark.parametrize("spacing", SPACINGS)
+def test_a_common_film_begins_with_the_start_of_both(name: str, spacing: str) -> None:
+    denoiser = ex.Denoiser(Gaussian(), make_schedule(name), "x0", SHAPE)
+    walks = [showdown.walk(denoiser, Method("ddim", 5, spacing=other), Start(1)) for other in ("time", spacing)]
+    _, frames = showdown.one_clock(walks)
+    assert [frame[0] for frame in frames] == [0, 0]
+    assert all((np.diff(frame) >= 0).all() for frame in frames)
 
 
 @pytest.mark.parametrize("name", schedule_names())
