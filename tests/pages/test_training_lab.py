@@ -11,6 +11,7 @@ import numpy as np
 import psutil
 import pytest
 import streamlit as streamlit
+import torch
 from streamlit.testing.v1 import AppTest
 
 import explorer as ex
@@ -19,6 +20,7 @@ from explorer.hardware import machine
 from explorer.lab_images import OWN, PRESETS, SAMPLES, Plan, Training, from_json, recorded, to_json
 from explorer.schedules import schedule_names
 from explorer.ui import models_images, training_images, work
+from explorer.ui.models_images import ImageModel
 from explorer.zoo import from_bytes, to_bytes
 from tests.pages.waiting import until
 
@@ -459,6 +461,24 @@ def test_own_images_are_trained_and_resumed_only_with_them(opened: Opened, monke
     assert app.button(key="lab_resume").disabled
     assert app.button(key="lab_start").disabled
     assert "There is nothing to train on yet" in said(app)[-1]
+
+
+def test_own_images_belong_to_a_model_only_while_they_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    from explorer.lab2d import digest
+    from explorer.ui import datasets
+
+    images = ImageDataset(OWN, torch.zeros(20, 1, 8, 8))
+    more = ImageDataset(OWN, torch.zeros(21, 1, 8, 8))
+    larger = ImageDataset(OWN, torch.zeros(20, 1, 28, 28))
+    here: list[ImageDataset | None] = [images]
+    monkeypatch.setattr(datasets, "find_dataset", lambda name: here[0])
+    denoiser = Plan(width=8).denoiser((1, 8, 8), None)
+    trained = ImageModel("one", "One", denoiser, OWN, about={"plan": {"digest": digest(images.images.numpy())}})
+    loaded = ImageModel("two", "Two", denoiser, OWN)
+    assert models_images.dataset_of(trained) is images
+    assert models_images.dataset_of(loaded) is None
+    for here[0] in (more, larger, None):
+        assert models_images.dataset_of(trained) is None
 
 
 # Files

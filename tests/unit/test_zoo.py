@@ -126,7 +126,7 @@ def test_the_quality_that_the_course_promises_is_on_the_card(name: str) -> None:
     [
         "digits-8",
         pytest.param(
-            "mnist-28", marks=pytest.mark.xfail(strict=True, reason="2.07 times so far: wider or longer training")
+            "mnist-28", marks=pytest.mark.xfail(strict=True, reason="1.92 times so far: a better network is needed")
         ),
     ],
 )
