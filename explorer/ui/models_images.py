@@ -12,7 +12,6 @@ import numpy as np
 import streamlit as st
 
 from explorer.jobs import Job
-from explorer.lab2d import digest
 from explorer.lab_images import OWN, Plan, Training
 from explorer.ui import work
 
@@ -87,6 +86,7 @@ def choose_model(key: str, default: str = "mnist-28", label: str = "Model") -> I
 
 def dataset_of(model: ImageModel) -> "ImageDataset | None":
     """The images that a model was trained on; None where they are not here, or are no longer the same ones."""
+    from explorer.lab2d import digest
     from explorer.ui.datasets import find_dataset
 
     dataset = find_dataset(model.dataset)

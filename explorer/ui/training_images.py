@@ -12,7 +12,6 @@ import streamlit as st
 from PIL import Image
 
 from explorer.jobs import Job
-from explorer.lab2d import digest
 from explorer.lab_images import MOST_WEIGHTS, OWN, PRESETS, SAMPLES, Moment, Plan, Training, recorded
 from explorer.ui import models_images, work
 
@@ -84,6 +83,7 @@ def settings_of(plan: Plan) -> dict[str, Any]:
 
 def choose_plan() -> "tuple[Plan, ImageDataset | None]":
     """The controls: what to train, on what, how and for how long; and the images, None while they are missing."""
+    from explorer.lab2d import digest
     from explorer.ui.controls import PREDICTION_LABELS, SCHEDULE_LABELS, choice
     from explorer.ui.datasets import choose_dataset
 
@@ -271,6 +271,7 @@ def memory_for_training() -> int | None:
 
 def has_own_images(plan: Plan) -> bool:
     """Whether this session has the images that a plan of the person's own images was for."""
+    from explorer.lab2d import digest
     from explorer.ui.datasets import find_dataset
 
     dataset = find_dataset(OWN)
