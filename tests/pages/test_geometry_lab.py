@@ -27,7 +27,7 @@ from explorer.ui import models2d, work
 from explorer.ui.pad import encode_points
 from explorer.views import FAN
 from explorer.zoo import from_bytes, to_bytes
-from tests.pages.waiting import until
+from tests.pages.acting import labels, press, said, until
 
 PAGE = "pages/geometry_lab.py"
 Opened = Callable[..., AppTest]
@@ -80,20 +80,6 @@ def metrics(app: AppTest, label: str = "Distance to fresh data") -> list[float]:
 
 def floors(app: AppTest) -> list[float]:
     return [float(metric.delta.removeprefix("floor ")) for metric in app.metric if metric.delta]
-
-
-def labels(app: AppTest) -> set[str]:
-    return {button.label for button in app.button}
-
-
-def press(app: AppTest, label: str) -> AppTest:
-    next(button for button in app.button if button.label == label).click().run()
-    assert not app.exception
-    return app
-
-
-def said(app: AppTest) -> list[str]:
-    return [element.value for element in (*app.error, *app.warning)]
 
 
 def page_link_of(app: AppTest) -> str:

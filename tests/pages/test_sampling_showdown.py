@@ -17,7 +17,7 @@ from explorer import showdown
 from explorer.networks.unet import make_image_denoiser
 from explorer.showdown import Quality, QualityTable
 from explorer.ui.models_images import ImageModel
-from tests.pages.waiting import until
+from tests.pages.acting import until
 
 Buffer = tuple[dict[str, Any], dict[str, np.ndarray]]
 Open = Callable[..., AppTest]

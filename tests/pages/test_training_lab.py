@@ -22,7 +22,7 @@ from explorer.schedules import schedule_names
 from explorer.ui import models_images, training_images, work
 from explorer.ui.models_images import ImageModel
 from explorer.zoo import from_bytes, to_bytes
-from tests.pages.waiting import until
+from tests.pages.acting import labels, press, said, until
 
 PAGE = "pages/training_lab.py"
 TINY = {"lab_width": "8", "lab_take": "20", "lab_batch": "32"}
@@ -43,20 +43,6 @@ def _nothing_left_running(opened: Opened) -> Iterator[None]:
     yield
     for job in list(work.manager()._jobs.values()):
         job.cancel()
-
-
-def labels(app: AppTest) -> set[str]:
-    return {button.label for button in app.button}
-
-
-def press(app: AppTest, label: str) -> AppTest:
-    next(button for button in app.button if button.label == label).click().run()
-    assert not app.exception
-    return app
-
-
-def said(app: AppTest) -> list[str]:
-    return [element.value for element in (*app.error, *app.warning)]
 
 
 def running(app: AppTest) -> bool:
