@@ -14,6 +14,9 @@ from explorer.denoiser import Denoiser, expand
 
 VALUES_DRAWN_AT_ONCE = 2**17
 ADAM_BETAS = (0.9, 0.99)
+OPTIMIZERS = ("adam", "muon")
+NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
+MUON_SCALE = 0.2
 
 
 class Diverged(ArithmeticError):
@@ -28,6 +31,8 @@ class TrainConfig:
     two steps does not count. The learning rate rises over `warmup` steps, then falls along a cosine to 0
     at the end of the run. `ema_decay` in [0, 1) is that of the averaged weights, 0 for none.
     `condition_dropout` is the share of batches trained without their condition (Ho and Salimans 2022).
+    `optimizer` is "adam" (Kingma and Ba 2015), or "muon", which gives the kernels between the first and the last
+    convolution orthogonal steps of the size that Adam's have (Jordan et al. 2024; Liu et al. 2025).
     `log_snr`, a mean and a standard deviation, trains most where the noise level is near that mean instead of at
     the schedule's own times (Karras et al. 2022; Esser et al. 2024).
     Raises ValueError for a value out of its range.
@@ -40,6 +45,7 @@ class TrainConfig:
     warmup: int = 20
     ema_decay: float = 0.99
     condition_dropout: float = 0.1
+    optimizer: str = "adam"
     log_snr: tuple[float, float] | None = None
     seed: int = 0
 
@@ -55,6 +61,8 @@ class TrainConfig:
             raise ValueError(f"ema_decay must lie in [0, 1), not {self.ema_decay}")
         if not 0 <= self.condition_dropout <= 1:
             raise ValueError(f"condition_dropout must lie in [0, 1], not {self.condition_dropout}")
+        if self.optimizer not in OPTIMIZERS:
+            raise ValueError(f"no optimizer is called {self.optimizer!r}; choose one of {', '.join(OPTIMIZERS)}")
         if self.log_snr and not (math.isfinite(self.log_snr[0]) and 0 < self.log_snr[1] < math.inf):
             raise ValueError(f"log_snr must be a finite mean and a positive standard deviation, not {self.log_snr}")
         if not 0 < self.learning_rate <= 1e30:
@@ -131,6 +139,43 @@ def _flatten(denoiser: Denoiser) -> tuple[Tensor, Tensor]:
     return weights, gradient
 
 
+def orthogonalised(matrices: Tensor) -> Tensor:
+    """Matrices (k, m, n) with their singular values brought near 1, by five steps of Newton and Schulz's iteration.
+
+    The coefficients are those of Muon (Jordan et al. 2024), which stop between 0.7 and 1.2; what a step multiplies
+    by depends on the Gram matrix (k, m, m) alone, so only that one is iterated.
+    """
+    a, b, c = NEWTON_SCHULZ
+    matrices = matrices / (matrices.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    gram = matrices @ matrices.mT
+    one = product = torch.eye(gram.shape[-1]).to(gram)
+    for _ in range(5):
+        factor = a * one + b * gram + c * gram @ gram
+        product, gram = factor @ product, factor @ gram @ factor
+    return product @ matrices
+
+
+def _kernels(denoiser: Denoiser) -> dict[torch.Size, list[slice]]:
+    """Where the kernels between the first and the last convolution lie in a vector of weights, by their shape."""
+    kernels: dict[torch.Size, list[slice]] = {}
+    offset = 0
+    for parameter in denoiser.parameters():
+        if parameter.ndim == 4 and min(parameter.shape[:2]) >= 8:
+            kernels.setdefault(parameter.shape, []).append(slice(offset, offset + parameter.numel()))
+        offset += parameter.numel()
+    return kernels
+
+
+def _orthogonalise(update: Tensor, momentum: Tensor, kernels: dict[torch.Size, list[slice]]) -> None:
+    """Put into `update`, in the place of each kernel, its momentum orthogonalised, as large as a step of Adam."""
+    for shape, places in kernels.items():
+        rows = shape[0]
+        matrices = torch.stack([momentum[place].view(rows, -1) for place in places])
+        scale = MUON_SCALE * math.sqrt(max(matrices.shape[1:]))
+        for place, matrix in zip(places, orthogonalised(matrices), strict=True):
+            update[place] = scale * matrix.flatten()
+
+
 def _check(denoiser: Denoiser, values: Tensor, condition: Tensor | None) -> None:
     if len(values) == 0 or values.shape[1:] != denoiser.shape:
         raise ValueError(f"data has shape {tuple(values.shape)}, but a sample has shape {denoiser.shape}")
@@ -178,8 +223,8 @@ def train(denoiser: Denoiser, data: Any, config: TrainConfig, state: TrainState 
 
     `data` is a tensor (m, *shape), a pair (tensor, condition (m,)) or an `ImageDataset`. Give a `state` back to
     resume: a run bounded by steps then ends with the numbers of one that was never interrupted. While it runs
-    the denoiser holds the raw weights; when it ends or is closed, the averaged ones. Adam (Kingma and Ba 2015),
-    by hand on one vector. Raises ValueError for data of another shape, `Diverged` at the first loss that is not finite.
+    the denoiser holds the raw weights; when it ends or is closed, the averaged ones. The optimiser works on one
+    vector of all weights. Raises ValueError for data of another shape, `Diverged` at the first loss that is not finite.
     """
     if isinstance(data, ImageDataset):
         data = data.images, data.labels
@@ -200,6 +245,7 @@ def train(denoiser: Denoiser, data: Any, config: TrainConfig, state: TrainState 
         )
     live = TrainState(step, seconds, weights, averaged, first_moment, second_moment)
     batches = _batches(denoiser, values, condition, config, step)
+    kernels = _kernels(denoiser) if config.optimizer == "muon" else {}
     beta1, beta2 = ADAM_BETAS
     try:
         while (progress := config.progress(step, seconds)) < 1:
@@ -221,7 +267,9 @@ def train(denoiser: Denoiser, data: Any, config: TrainConfig, state: TrainState 
             second_moment.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
             rate = config.learning_rate * min(1, step / max(1, config.warmup)) * (1 + math.cos(math.pi * progress)) / 2
             scale = second_moment.sqrt().div_(math.sqrt(1 - beta2**step)).add_(1e-8)
-            weights.addcdiv_(first_moment, scale, value=-rate / (1 - beta1**step))
+            update = first_moment / (1 - beta1**step) / scale
+            _orthogonalise(update, first_moment, kernels)
+            weights.sub_(update, alpha=rate)
             seconds += time.perf_counter() - started
             yield TrainEvent(step, value, seconds, live)
     finally:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from explorer import training
@@ -15,6 +17,7 @@ from explorer.denoiser import PREDICTIONS, Denoiser, ideal_denoiser
 from explorer.metrics import sliced_wasserstein
 from explorer.networks.blocks import build
 from explorer.networks.mlp import make_denoiser_2d
+from explorer.networks.unet import make_image_denoiser
 from explorer.samplers import sample
 from explorer.schedules import make_schedule, schedule_names
 from explorer.training import Diverged, TrainConfig, TrainEvent, TrainState, load_weights, train
@@ -87,6 +90,54 @@ def test_the_optimiser_is_torchs_adam() -> None:
         loss.backward()
         adam.step()
     torch.testing.assert_close(events[-1].state().weights, weights(theirs), rtol=1e-3, atol=1e-4)
+
+
+@given(st.integers(1, 4), st.integers(2, 24), st.integers(0, 40), st.floats(-20, 20), st.integers(0, 2**31))
+def test_orthogonalising_moves_singular_values_alone(k: int, rows: int, more: int, size: float, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    matrices = torch.randn(k, rows, rows + more, generator=generator) * 2.0**size
+    done = training.orthogonalised(matrices)
+    u, _, v = torch.linalg.svd(matrices.double(), full_matrices=False)
+    turned = u.mT @ done.double() @ v.mT
+    values = turned.diagonal(dim1=1, dim2=2)
+    assert (turned - torch.diag_embed(values)).abs().max() < 1e-3
+    relative = torch.linalg.svdvals(matrices) / matrices.norm(dim=(1, 2))[:, None]
+    assert ((values[relative > 0.01] > 0.65) & (values[relative > 0.01] < 1.25)).all()
+
+
+def test_orthogonalising_nothing_gives_nothing() -> None:
+    assert torch.equal(training.orthogonalised(torch.zeros(2, 8, 72)), torch.zeros(2, 8, 72))
+
+
+def test_muon_is_torchs_for_the_kernels_within_and_adam_for_the_rest() -> None:
+    config = TrainConfig(steps=5, batch_size=16, learning_rate=0.01, warmup=1, optimizer="muon")
+    images = torch.randn(64, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    ours, theirs = (make_image_denoiser((1, 8, 8), widths=(8, 16)) for _ in range(2))
+    before = weights(ours)
+    *_, last = train(ours, images, config)
+
+    inner = [parameter for parameter in theirs.parameters() if parameter.ndim == 4 and min(parameter.shape[:2]) >= 8]
+    outer = [parameter for parameter in theirs.parameters() if all(parameter is not one for one in inner)]
+    assert sum(map(torch.numel, inner)) > sum(map(torch.numel, outer)) > 0
+    matrices = [nn.Parameter(kernel.detach().flatten(1).clone()) for kernel in inner]
+    adam = torch.optim.Adam(outer, betas=training.ADAM_BETAS)
+    muon = torch.optim.Muon(matrices, weight_decay=0, momentum=0.9, nesterov=False, adjust_lr_fn="match_rms_adamw")
+    batches = training._batches(theirs, images, None, config, 0)
+    for step, (x_in, target, log_snr, weight, _) in zip(range(5), batches, strict=False):
+        theirs.zero_grad()
+        (weight[:, None, None, None] * (theirs.network(x_in, log_snr) - target) ** 2).mean().backward()
+        for optimizer in (adam, muon):
+            optimizer.param_groups[0]["lr"] = 0.01 * (1 + math.cos(math.pi * step / 5)) / 2
+        for kernel, matrix in zip(inner, matrices, strict=True):
+            assert kernel.grad is not None
+            matrix.grad = kernel.grad.flatten(1)
+        adam.step()
+        muon.step()
+        for kernel, matrix in zip(inner, matrices, strict=True):
+            kernel.data.copy_(matrix.detach().view_as(kernel))
+    load_weights(ours, last.state().weights)
+    apart = (weights(ours) - weights(theirs)).norm() / (weights(theirs) - before).norm()
+    assert apart < 0.02  # torch orthogonalises in bfloat16
 
 
 def test_each_step_is_an_event() -> None:
@@ -344,6 +395,7 @@ def test_images_train_too(schedule: str) -> None:
         ({"ema_decay": math.nan}, "ema_decay must lie in"),
         ({"condition_dropout": 1.5}, "condition_dropout must lie in"),
         ({"condition_dropout": math.nan}, "condition_dropout must lie in"),
+        ({"optimizer": "sgd"}, "no optimizer is called 'sgd'; choose one of adam, muon"),
         ({"log_snr": (math.nan, 1.0)}, "log_snr must be a finite mean"),
         ({"log_snr": (0.0, 0.0)}, "log_snr must be a finite mean"),
     ],
