@@ -18,6 +18,7 @@ from explorer.ui.layout import (
 )
 
 MOST_NAME = 40  # characters
+ON_SHELF = "on the shelf: the other image pages offer it now."
 
 begin_page(
     "Training lab",
@@ -30,6 +31,7 @@ from explorer.jobs.train_images import Judge, real_images  # noqa: E402
 from explorer.lab_images import to_bytes_grid  # noqa: E402
 from explorer.ui.controls import sentence  # noqa: E402
 from explorer.ui.datasets import find_dataset  # noqa: E402
+from explorer.ui.markdown import plain  # noqa: E402
 from explorer.zoo import from_bytes, to_bytes  # noqa: E402
 
 
@@ -128,7 +130,7 @@ def keep(run: Training) -> None:
     models_images.put_on_shelf(run, step, name, key=f"{run.run}-{step}")
     if run.done >= 1 and step == run.kept_steps[-1]:
         run.name = name
-    kept = f"“{name}”, of epoch {run.epoch_of(step):,.1f}, is on the shelf: the other image pages offer it now."
+    kept = f"“{plain(name)}”, of epoch {run.epoch_of(step):,.1f}, is {ON_SHELF}"
     st.session_state["lab_kept"] = kept
 
 
@@ -196,10 +198,10 @@ def load() -> None:
             run = from_json(content)
             models_images.adopt_history(run)
             st.session_state["lab_shown"] = run.run
-            st.session_state["lab_loaded"] = f"The history of “{run.name}” is shown."
+            st.session_state["lab_loaded"] = f"The history of “{plain(run.name)}” is shown."
         else:
             model = models_images.adopt(*from_bytes(content, "UNet"))
-            st.session_state["lab_loaded"] = f"“{model.label}” is on the shelf: the other image pages offer it now."
+            st.session_state["lab_loaded"] = f"“{plain(model.label)}” is {ON_SHELF}"
     except ValueError as error:
         st.session_state["lab_problem"] = sentence(error)
 
@@ -251,7 +253,7 @@ def the_film() -> None:
         st.rerun()
     for number, run in enumerate(shown):
         job = models_images.job_of(run.run) if own[number] else None
-        training_images.report(run, job, f"{'AB'[number]}: {run.name}. " if len(shown) > 1 else "")
+        training_images.report(run, job, f"{'AB'[number]}: {plain(run.name)}. " if len(shown) > 1 else "")
         training_images.film_strip(run, real_of(run))
 
 
@@ -269,7 +271,7 @@ with left:
     for run in finished:
         if run.result:
             if len(shown) > 1:
-                st.caption(run.name)
+                st.caption(plain(run.name))
             training_images.numbers(run)
     training_images.replay(finished)
     with st.expander("Keep and take away", icon=":material/download:"):

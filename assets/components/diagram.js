@@ -215,6 +215,7 @@ function createDiagram(component) {
       parts[skip.name] = { ...skip, ...unchanged };
     }
     if (!parts[selected]) selected = "encoder 1";
+    if (!parts[pointed]) pointed = null;
     buttons = {};
     for (const [name, part] of Object.entries(parts)) {
       const button = document.createElement("button");
@@ -356,7 +357,9 @@ function createDiagram(component) {
     const part = parts[name];
     const total = (key) => meta.parts.reduce((sum, other) => sum + other[key], 0);
     find(".diagram-about h3").textContent = capital(name);
-    find(".diagram-does").textContent = part.does;
+    const now = { 1: "", 0: " Now it is cut: the decoder gets zeros." }[scaleOf(name)];
+    const passes = part.kind === "skip" ? (now ?? ` Now the decoder gets them times ${scaleOf(name)}.`) : "";
+    find(".diagram-does").textContent = part.does + passes;
     const facts = {
       input: part.kind === "embedding" ? "noise level" : shapeText(part.input),
       output: shapeText(part.output),

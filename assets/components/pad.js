@@ -302,7 +302,7 @@ function createPad(parent, data) {
   });
   canvas.addEventListener("pointermove", (event) => {
     if (!event.isPrimary) return;
-    const moves = pen ? event.getCoalescedEvents() : [];
+    const moves = (pen && event.getCoalescedEvents?.()) || []; // not every browser has it, nor without HTTPS
     for (const move of moves.length ? moves : [event]) penMove(position(move));
   });
   canvas.addEventListener("pointerup", (event) => event.isPrimary && penUp());

@@ -46,7 +46,7 @@ def data_folder() -> Path:
     """Where downloads are kept: DIFFUSION_EXPLORER_DATA, else diffusion-explorer in the user's cache folder."""
     if chosen := os.environ.get("DIFFUSION_EXPLORER_DATA"):
         return Path(chosen).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "diffusion-explorer"
+    return Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "diffusion-explorer"
 
 
 def folder_of(name: str) -> Path:
@@ -64,7 +64,7 @@ def find(folder: Path, part: str) -> tuple[Path, Path] | None:
     pair = []
     for name in files_of(part):
         packed = folder / name
-        found = next((path for path in (packed, packed.with_suffix("")) if path.is_file()), None)
+        found = next((path for path in (packed, packed.with_suffix("")) if os.path.isfile(path)), None)
         if found is None:
             return None
         pair.append(found)

@@ -107,12 +107,18 @@ def read_zip(content: bytes, size: int = SIZE, progress: Progress | None = None)
     except Exception as error:  # zipfile raises many kinds for a broken directory
         raise ValueError("This file is not a zip, or it is damaged. Pack the images again.") from error
     with archive:
-        kept = [entry for entry in archive.infolist() if not entry.is_dir() and not _is_hidden(entry.filename)]
+        kept = [entry for entry in archive.infolist() if not entry.is_dir() and not _is_hidden(_path(entry))]
         if any(entry.flag_bits & LOCKED for entry in kept):
             raise ValueError("This zip is locked with a password. Pack the images again without one.")
         if any(entry.compress_type not in BOUNDED for entry in kept):
             raise ValueError("This zip is packed in an unusual way. Pack the images again as an ordinary zip.")
-        return _read([_File(entry.filename, partial(_unpack, archive, entry)) for entry in kept], size, progress)
+        named = [_File(_path(entry), partial(_unpack, archive, entry)) for entry in kept]
+        return _read(named, size, progress)
+
+
+def _path(entry: zipfile.ZipInfo) -> str:
+    """Its name as it should have been written: some programs of Windows part folders with backslashes."""
+    return entry.filename.replace("\\", "/")
 
 
 def _is_hidden(name: str) -> bool:

@@ -17,7 +17,7 @@ from explorer.jobs.events import END, Event, MessageError, encode, read
 from explorer.jobs.process import available_cores, end_worker, start_worker
 
 MAX_UNFINISHED = 200  # jobs, of all sessions together
-KEEP_FINISHED = 3  # finished jobs a session keeps
+KEEP_FINISHED = 3  # finished jobs of each task that a session keeps
 KEEP_SECONDS = 300.0  # how long a finished job is kept after its last renewal
 CANCEL_GRACE = 0.2  # seconds a worker has to drop a cancelled job before it is killed
 CAP_GRACE = 8.0  # seconds a job at its time cap has to hand over its result
@@ -163,7 +163,7 @@ class JobManager:
                 raise JobRefused(f"You already have {count} running or waiting: stop one, or wait for it.")
             if len(unfinished) >= MAX_UNFINISHED:
                 raise JobRefused("The server has too many jobs waiting: try again in a minute.")
-            kept = [other for other in self.jobs(session) if other.finished]
+            kept = [other for other in self.jobs(session) if other.finished and other.task == task]
             for old in kept[: max(0, len(kept) + 1 - KEEP_FINISHED)]:
                 del self._jobs[old.id]
             if len(self._queue()) >= self._idle and len(self._slots) < self.workers:

@@ -7,6 +7,7 @@ import streamlit as st
 
 from explorer.jobs import Job, JobRefused
 from explorer.ui import work
+from explorer.ui.markdown import plain
 
 if TYPE_CHECKING:
     from explorer.data.images import ImageDataset
@@ -153,9 +154,9 @@ def _take_own_images(prefix: str) -> None:
         bar.empty()
     problem = st.session_state.get("own_problem") if chosen else None
     if problem:
-        st.error(problem, icon=":material/image_not_supported:")
+        st.error(plain(problem), icon=":material/image_not_supported:")
     if read := st.session_state.get("own_images"):
-        st.caption(f"{'The images from before are still here: ' if problem else ''}{read.summary()}")
+        st.caption(f"{'The images from before are still here: ' if problem else ''}{plain(read.summary())}")
     else:
         st.caption(
             f"{FEWEST_IMAGES} to {MOST_IMAGES:,} images, up to {megabytes} MB a file. The middle of each becomes "

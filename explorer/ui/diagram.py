@@ -34,7 +34,7 @@ _DOES = {
     "knows where.",
     "up": "Repeats the values to the next higher resolution and smooths them with a convolution.",
     "head": "Makes pixels of the features: what the network predicts, from which the guess of the clean image follows.",
-    "skip": "Hands the maps of the encoder across, unchanged: the detail that the way down throws away.",
+    "skip": "Hands the maps of the encoder, which are those shown, across: the detail that the way down throws away.",
 }
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 from explorer.jobs import Job
 from explorer.lab_images import MOST_WEIGHTS, OWN, PRESETS, SAMPLES, Moment, Plan, Training, recorded
 from explorer.ui import models_images, work
+from explorer.ui.markdown import plain
 
 if TYPE_CHECKING:
     from explorer.data.images import ImageDataset
@@ -512,7 +513,7 @@ def charts(trainings: Sequence[Training]) -> None:
         st.markdown("**Loss by noise level**", help="Of the averaged weights, always on the same images and noise.")
         st.vega_lite_chart(levels_chart(shown, dark), alt="The training and the held-out loss against the log-SNR.")
     if len(shown) > 1:
-        st.caption(f"Solid lines: {shown[0].name}. Dashed lines: {shown[1].name}.")
+        st.caption(f"Solid lines: {plain(shown[0].name)}. Dashed lines: {plain(shown[1].name)}.")
 
 
 # The sidebar
@@ -532,6 +533,6 @@ def _line(running: list[str], link: Callable[[str, str], None]) -> None:
         st.rerun()
     for job in jobs:
         training = models_images.trainings()[job.params["run"]]
-        st.progress(training.done, text=f"{training.name}: {describe(training, job)}")
+        st.progress(training.done, text=f"{plain(training.name)}: {describe(training, job)}")
     if jobs:
         link(jobs[-1].params["page"], "Training lab")

@@ -43,7 +43,7 @@ def visitor() -> str:
 def attend() -> None:
     """Remember the visitor, and keep their jobs alive while they look at any page; call it once a page."""
     _visit(key="visit", data={"cookie": COOKIE, "value": visitor()}, height=1)
-    if any(not job.finished for job in renewed()):
+    if renewed():
         st.fragment(renewed, run_every=30.0)()
 
 

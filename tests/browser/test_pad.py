@@ -65,6 +65,16 @@ def ink(pad: Locator, canvas: str) -> np.ndarray:
     return np.frombuffer(reds.encode("latin-1"), np.uint8).reshape(height, -1)
 
 
+def test_a_stroke_is_drawn_where_a_browser_does_not_tell_the_moves_between(
+    browser_page: Page, serve: Callable[..., str]
+) -> None:
+    browser_page.add_init_script("delete PointerEvent.prototype.getCoalescedEvents")
+    pad = opened(browser_page, serve(APP), "points")
+    stroke(browser_page, pad, (0.25, 0.25), (0.75, 0.25))
+    points = received(browser_page, "points", lambda points: points is not None)
+    assert np.ptp(points[:, 0]) > 0.4 * 2 * EXTENT
+
+
 def test_a_stroke_sprays_points_along_itself(browser_page: Page, serve: Callable[..., str]) -> None:
     pad = opened(browser_page, serve(APP), "points")
     expect(pad.locator(".pad-hint")).to_be_visible()

@@ -118,6 +118,18 @@ def test_a_cut_shows_in_the_diagram_and_keeps_what_is_selected(browser_page: Pag
 
 
 @pytest.mark.parametrize("browser_page", [STILL], indirect=True)
+def test_a_part_that_the_next_model_lacks_may_be_under_the_pointer(browser_page: Page, serve: Serve) -> None:
+    diagram = opened(browser_page, serve(PAGE))
+    part(diagram, "encoder 3").hover()
+    expect(diagram).to_have_attribute("data-about", "encoder 3")
+    browser_page.get_by_role("combobox", name="Model").focus()
+    browser_page.keyboard.type("Digits")
+    browser_page.keyboard.press("Enter")
+    expect(part(diagram, "encoder 3")).to_have_count(0)
+    expect(diagram).to_have_attribute("data-about", "encoder 1")
+
+
+@pytest.mark.parametrize("browser_page", [STILL], indirect=True)
 def test_a_part_is_cut_and_joined_from_the_diagram(browser_page: Page, serve: Serve) -> None:
     diagram = opened(browser_page, serve(PAGE) + DIGITS + "&unet_skip_1=0.5")
     button = diagram.locator(".diagram-cut")
@@ -127,6 +139,7 @@ def test_a_part_is_cut_and_joined_from_the_diagram(browser_page: Page, serve: Se
     button.focus()
     browser_page.keyboard.press("Enter")
     expect(part(diagram, "skip 1")).to_have_text("cut")
+    expect(diagram.locator(".diagram-does")).to_contain_text("the decoder gets zeros")
     expect(browser_page.get_by_role("slider", name="Skip 1")).to_have_value("0")
     assert "unet_skip_1=0" in browser_page.url
     expect(part(diagram, "skip 1")).to_have_attribute("aria-pressed", "true")

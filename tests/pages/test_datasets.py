@@ -6,6 +6,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -129,10 +130,10 @@ def png(level: int, side: int = 30) -> bytes:
     return file.getvalue()
 
 
-def zipped(count: int, folder: str = "") -> tuple[str, bytes, str]:
+def zipped(count: int, *folders: str) -> tuple[str, bytes, str]:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
-        for level in range(count):
+        for folder, level in product(folders or [""], range(count)):
             archive.writestr(f"{folder}{level:03d}.png", png(level))
     return ("mine.zip", file.getvalue(), "application/zip")
 
@@ -254,6 +255,18 @@ def test_own_images_are_read_and_stay_when_another_set_is_looked_at() -> None:
     app.selectbox(key="lab_data").set_value("own")
     assert len(got(run(app)) or []) == 12
     assert got(opened("Your own images")) is None  # another session
+
+
+def test_names_of_folders_are_text_and_not_markdown() -> None:
+    app = opened("Your own images")
+    folders = ["![x](http:__y) *cat*", "$5 bills"]
+    app.file_uploader(key="lab_own").set_value([zipped(6, *(f"{folder}/" for folder in folders))])
+    run(app)
+    dataset = got(app)
+    assert dataset is not None
+    assert dataset.classes == tuple(folders)
+    escaped = r"\!\[x\]\(http\:\_\_y\) \*cat\*, \$5 bills."
+    assert app.caption[0].value.endswith(f"Their folders are their classes: {escaped}")
 
 
 def test_a_bad_upload_is_a_sentence_and_what_was_there_stays() -> None:

@@ -500,6 +500,8 @@ def test_finished_jobs_do_not_pile_up(make_manager, monkeypatch):
     jobs = make_manager(workers=1)
     done = [finish(jobs.submit("a", "echo", {"n": n})) for n in range(6)]
     assert jobs.jobs("a") == done[-3:]
+    other = finish(jobs.submit("a", "describe_worker", {}))
+    assert jobs.jobs("a") == [*done[-3:], other], "a task does not drop what another has made"
     monkeypatch.setattr(manager, "KEEP_SECONDS", 0.0)
     jobs.submit("b", "echo", {})
     wait_for(lambda: jobs.jobs("a") == [])

@@ -100,6 +100,13 @@ def test_the_folder_is_the_one_that_was_chosen_else_the_cache_of_the_user(monkey
     assert data_folder() == Path.home() / ".cache" / "diffusion-explorer"
 
 
+def test_a_folder_that_the_system_refuses_to_look_into_holds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIFFUSION_EXPLORER_DATA", "/" + 300 * "x")  # too long a name
+    assert not is_available("mnist-28")
+    with pytest.raises(ValueError, match="not on this machine yet"):
+        load_dataset("mnist-28")
+
+
 IMAGES, LABELS = part_of(6)
 
 

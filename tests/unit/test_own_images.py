@@ -86,6 +86,12 @@ def test_folders_become_classes(root: str) -> None:
     assert "Their folders are their classes: cats, dogs." in read.summary()
 
 
+def test_folders_may_be_parted_as_on_windows() -> None:
+    files = [*some(5, "dogs\\"), *some(7, "pets\\cats\\"), ("__MACOSX\\cats\\._00.png", b"junk")]
+    read = read_zip(zipped(files))
+    assert (read.classes, read.skipped, len(read.grey)) == (("cats", "dogs"), 0, 12)
+
+
 @pytest.mark.parametrize(
     "files",
     [
