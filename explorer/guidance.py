@@ -11,18 +11,33 @@ Predict = Callable[[Tensor, float], Estimate]
 
 
 def guided(
-    denoiser: Denoiser, condition: Any = None, negative_condition: Any = None, guidance_scale: float = 1.0
-) -> tuple[Predict, int]:
-    """Classifier-free guidance (Ho and Salimans 2022), and the network calls that one prediction costs.
+    denoiser: Denoiser,
+    condition: Any = None,
+    negative_condition: Any = None,
+    guidance_scale: float = 1.0,
+    guidance_interval: tuple[float, float] | None = None,
+) -> tuple[Predict, Callable[[float], int]]:
+    """Classifier-free guidance (Ho and Salimans 2022), and the network calls that a prediction costs at a time.
 
     The estimate is negative + guidance_scale (positive - negative); the negative condition None
-    is the null condition. A scale of 1, or no condition at all, needs one call.
+    is the null condition. A scale of 1, or no condition at all, needs one call. Outside of `guidance_interval`, from
+    the lowest log-SNR to the highest, the estimate is the positive one: guidance at high noise costs variety, and
+    at low noise changes nothing (Kynkäänniemi et al. 2024). Raises ValueError for an interval that does not rise.
     """
-    if guidance_scale == 1 or (condition is None and negative_condition is None):
-        return lambda x_t, t: denoiser.predict(x_t, t, condition), 1
+    if guidance_interval is not None and not guidance_interval[0] < guidance_interval[1]:
+        raise ValueError(f"guidance_interval must be a lower and a higher log-SNR, not {guidance_interval}")
+    needed = guidance_scale != 1 and (condition is not None or negative_condition is not None)
+
+    def calls(t: float) -> int:
+        if guidance_interval is None or not needed:
+            return 1 + needed
+        low, high = guidance_interval
+        return 1 + (low <= float(denoiser.schedule.log_snr(t)) <= high)
 
     def predict(x_t: Tensor, t: float) -> Estimate:
         positive = denoiser.predict(x_t, t, condition)
+        if calls(t) == 1:
+            return positive
         negative = denoiser.predict(x_t, t, negative_condition)
         return Estimate(
             denoiser.schedule,
@@ -31,4 +46,4 @@ def guided(
             epsilon=negative.epsilon + guidance_scale * (positive.epsilon - negative.epsilon),
         )
 
-    return predict, 2
+    return predict, calls

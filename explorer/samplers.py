@@ -246,6 +246,7 @@ def sample_steps(
     eta: float | None = None,
     x_init: Tensor | None = None,
     times: Tensor | Sequence[float] | None = None,
+    guidance_interval: tuple[float, float] | None = None,
 ) -> Iterator[Step]:
     """Sample n times, a step at a time, the start included. Takes what `sample` takes; raises what it raises."""
     if sampler not in SAMPLERS:
@@ -276,12 +277,12 @@ def sample_steps(
         x = x_init
     if x.shape != (n, *denoiser.shape):
         raise ValueError(f"x_init has shape {tuple(x.shape)}, but n samples have shape {(n, *denoiser.shape)}")
-    predict, cost = guided(denoiser, condition, negative_condition, guidance_scale)
+    predict, calls = guided(denoiser, condition, negative_condition, guidance_scale, guidance_interval)
     evaluations = 0
 
     def counted(x_t: Tensor, t: float) -> Any:
         nonlocal evaluations
-        evaluations += cost
+        evaluations += calls(t)
         return predict(x_t, t)
 
     yield Step(0, points[0].t, x, None, 0)
@@ -304,21 +305,34 @@ def sample(
     x_init: Tensor | None = None,
     times: Tensor | Sequence[float] | None = None,
     keep: Literal["all", "last"] = "all",
+    guidance_interval: tuple[float, float] | None = None,
 ) -> Trajectory:
     """Draw n samples.
 
     `steps` counts the times visited, spread from t_max to t_min (noise levels for "langevin"); the walk
     ends with the model's x_0. `times` replaces them: falling, (k + 1,), ending with 0 or at an interior
     time. `x_init`, (n, *shape), is x at the first time; otherwise it is sigma(t_max) times noise from
-    `seed`. `eta` is None (1 for ddpm, 0 for ddim) or in [0, 1]. Raises ValueError for an unknown sampler,
-    bad times or shapes.
+    `seed`. `guidance_interval` is the lowest and the highest log-SNR at which `guidance_scale` holds, None for all.
+    `eta` is None (1 for ddpm, 0 for ddim) or in [0, 1]. Raises ValueError for an unknown sampler,
+    bad times, shapes or intervals.
     """
     xs: list[Tensor] = []
     x0s: list[Tensor] = []
     ts: list[float] = []
     evaluations = 0
     for step in sample_steps(
-        denoiser, n, sampler, steps, seed, condition, negative_condition, guidance_scale, eta, x_init, times
+        denoiser,
+        n,
+        sampler,
+        steps,
+        seed,
+        condition,
+        negative_condition,
+        guidance_scale,
+        eta,
+        x_init,
+        times,
+        guidance_interval,
     ):
         if keep == "last":
             for kept in (xs, x0s, ts):

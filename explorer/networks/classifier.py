@@ -48,7 +48,7 @@ class Classifier(Drawn):
 
     @property
     def floor(self) -> float:
-        """The Frechet distance of 2,000 training images, or of all if there are fewer, to the held-out ones."""
+        """The Frechet distance of 2,000 training images to the held-out ones, the mean of a few draws."""
         return float(self.reference_floor)
 
     def features(self, images: Tensor) -> Tensor:

@@ -293,6 +293,8 @@ def test_evaluations_count_the_network_calls(sampler: str, steps: int) -> None:
         ({"guidance_scale": 3.0}, 1),
         ({"condition": torch.ones(4), "negative_condition": torch.zeros(4)}, 1),
         ({"condition": torch.ones(4), "guidance_scale": 3.0}, 2),
+        ({"condition": torch.ones(4), "guidance_scale": 3.0, "guidance_interval": (-99.0, 99.0)}, 2),
+        ({"condition": torch.ones(4), "guidance_scale": 3.0, "guidance_interval": (98.0, 99.0)}, 1),
         ({"negative_condition": torch.ones(4), "guidance_scale": 0.0}, 2),
     ):
         denoiser = Denoiser(Counting(), make_schedule("cosine"), "v", shape=(3,))
@@ -303,12 +305,29 @@ def test_evaluations_count_the_network_calls(sampler: str, steps: int) -> None:
 def test_guidance_is_a_line_through_two_predictions(scale: float, t: float, prediction: str) -> None:
     denoiser = Denoiser(Counting(), make_schedule("cosine"), prediction, shape=(3,))
     x, wanted, unwanted = normal(4, 3).double(), torch.arange(4.0), -torch.ones(4)
-    predict, cost = guided(denoiser, wanted, unwanted, scale)
+    predict, calls = guided(denoiser, wanted, unwanted, scale)
     positive, negative = denoiser.predict(x, t, wanted), denoiser.predict(x, t, unwanted)
     for name in PREDICTIONS:
         up, down = getattr(positive, name), getattr(negative, name)
         torch.testing.assert_close(getattr(predict(x, t), name), down + scale * (up - down), rtol=1e-9, atol=1e-6)
-    assert cost == (1 if scale == 1 else 2)
+    assert calls(t) == (1 if scale == 1 else 2)
+
+
+@given(st.floats(-12, 12), st.floats(0.1, 12), st.floats(0.02, 0.98))
+def test_guidance_acts_within_its_interval_alone(low: float, width: float, t: float) -> None:
+    denoiser = Denoiser(Counting(), make_schedule("cosine"), "v", shape=(3,))
+    x, wanted = normal(4, 3), torch.arange(4.0)
+    predict, calls = guided(denoiser, wanted, None, 3.0, (low, low + width))
+    within = low <= float(denoiser.schedule.log_snr(t)) <= low + width
+    same, _ = guided(denoiser, wanted, None, 3.0 if within else 1.0)
+    assert torch.equal(predict(x, t).x0, same(x, t).x0)
+    assert denoiser.network.calls == 2 * calls(t) == (4 if within else 2)
+
+
+@pytest.mark.parametrize("interval", [(1.0, 1.0), (2.0, -2.0), (math.nan, 1.0)])
+def test_an_interval_of_guidance_that_does_not_rise_is_refused(interval: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="a lower and a higher log-SNR"):
+        sample(make_denoiser_2d(), 2, guidance_interval=interval)
 
 
 def test_guidance_pushes_away_from_the_null_condition() -> None:

@@ -113,12 +113,22 @@ def test_a_shipped_image_model_is_what_its_card_says(name: str) -> None:
 @pytest.mark.parametrize("name", IMAGES)
 def test_the_quality_that_the_course_promises_is_on_the_card(name: str) -> None:
     metrics, judge = model_card(name)["metrics"], model_card(f"classifier-{name}")["metrics"]
-    assert metrics["samples"] == 2000
-    assert metrics["class_accuracy"] >= 0.97
+    assert (metrics["samples"], metrics["draws"]) == (2000, 5)
+    assert min(metrics["class_accuracy"], metrics["class_accuracy_throughout"]) >= 0.97
     assert metrics["nearest_is_training"] <= 0.6
     assert judge["held_out_accuracy"] >= 0.98
     assert judge["frechet_floor"] == pytest.approx(zoo.load_classifier(name).floor, abs=1e-3)
+    assert judge["frechet_floor"] == pytest.approx(statistics.mean(judge["frechet_floors"]), abs=1e-3)
+    assert metrics["frechet"] == pytest.approx(statistics.mean(metrics["frechets"]), abs=1e-3)
+    assert len(judge["frechet_floors"]) == len(metrics["frechets"]) == metrics["draws"]
     assert metrics["frechet_floor"] == pytest.approx(judge["frechet_floor"], abs=1e-3)
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_samples_are_at_most_half_as_far_again_from_real_images_as_real_images_are(name: str) -> None:
+    metrics = model_card(name)["metrics"]
+    assert metrics["frechet"] <= 1.5 * metrics["frechet_floor"]
+    assert metrics["frechet_unguided"] <= 1.5 * metrics["frechet_floor"]
 
 
 @pytest.mark.parametrize(
@@ -126,13 +136,14 @@ def test_the_quality_that_the_course_promises_is_on_the_card(name: str) -> None:
     [
         "digits-8",
         pytest.param(
-            "mnist-28", marks=pytest.mark.xfail(strict=True, reason="1.92 times so far: a better network is needed")
+            "mnist-28",
+            marks=pytest.mark.xfail(strict=True, reason="1.72 times: guidance at high noise costs variety"),
         ),
     ],
 )
-def test_samples_are_at_most_half_as_far_again_from_real_images_as_real_images_are(name: str) -> None:
+def test_so_they_are_when_guided_at_every_noise_level(name: str) -> None:
     metrics = model_card(name)["metrics"]
-    assert metrics["frechet"] <= 1.5 * metrics["frechet_floor"]
+    assert metrics["frechet_throughout"] <= 1.5 * metrics["frechet_floor"]
 
 
 @pytest.mark.parametrize("name", IMAGES)
@@ -140,7 +151,7 @@ def test_samples_are_of_the_class_asked_for_and_as_far_from_real_ones_as_the_car
     classifier, metrics = zoo.load_classifier(name), model_card(name)["metrics"]
     labels = torch.arange(200) % 10
     walk = ex.sample(load_pretrained(name), 200, "heun", 20, seed=77, condition=labels, guidance_scale=1.5, keep="last")
-    assert (classifier(walk.samples).argmax(1) == labels).float().mean() >= metrics["class_accuracy"] - 0.04
+    assert (classifier(walk.samples).argmax(1) == labels).float().mean() >= metrics["class_accuracy_throughout"] - 0.04
     mean, spread = classifier.reference_mean, classifier.reference_covariance.diag().sqrt()
     gap = (classifier.features(walk.samples).mean(0) - mean) / spread
     assert gap.square().mean().sqrt() < 0.5
