@@ -59,7 +59,7 @@ def parts_of(weights: str, _denoiser: "Denoiser") -> "list[Part]":
 def drawn_from(weights: str, _denoiser: "Denoiser", label: int | None, seed: int) -> np.ndarray:
     """An image that the model makes, (channels, h, w)."""
     condition = None if label is None else torch.tensor([label])
-    walk = ex.sample(_denoiser, 1, "heun", STEPS, seed, condition=condition, keep="last")
+    walk = ex.sample(_denoiser, 1, "dpmpp_2m", STEPS, seed, condition=condition, keep="last")
     return walk.samples[0].clamp(-1, 1).numpy()
 
 

@@ -42,6 +42,15 @@ class Drawn(nn.Module):
         raise NotImplementedError
 
 
+class GroupNorm(nn.GroupNorm):
+    """Group norm (Wu and He 2018). On a CPU torch's takes several times as long for narrow groups of channels-last
+    maps as for contiguous ones; where nothing is to be differentiated, a copy costs less than that."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        narrow = self.num_channels < 8 * self.num_groups
+        return super().forward(x.contiguous() if narrow and not torch.is_grad_enabled() else x)
+
+
 class FourierFeatures(Drawn):
     """cos and sin of `count` random projections of a vector of `width` (Tancik et al. 2020).
 

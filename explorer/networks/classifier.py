@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from explorer.networks.blocks import Drawn
+from explorer.networks.blocks import Drawn, GroupNorm
 
 FEATURES = 64
 
@@ -25,13 +25,13 @@ class Classifier(Drawn):
         self.size = {"channels": channels, "classes": classes, "width": width}
         self.layers = nn.Sequential(
             nn.Conv2d(channels, width, 3, padding=1),
-            nn.GroupNorm(8, width),
+            GroupNorm(8, width),
             nn.SiLU(),
             nn.Conv2d(width, 2 * width, 3, stride=2, padding=1),
-            nn.GroupNorm(8, 2 * width),
+            GroupNorm(8, 2 * width),
             nn.SiLU(),
             nn.Conv2d(2 * width, 2 * width, 3, padding=1),
-            nn.GroupNorm(8, 2 * width),
+            GroupNorm(8, 2 * width),
             nn.SiLU(),
             nn.AdaptiveAvgPool2d(4),
             nn.Flatten(),

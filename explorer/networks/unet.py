@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from explorer.denoiser import Denoiser
-from explorer.networks.blocks import Drawn, FourierFeatures, build
+from explorer.networks.blocks import Drawn, FourierFeatures, GroupNorm, build
 from explorer.schedules import make_schedule
 
 GROUPS = 8
@@ -47,10 +47,10 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, embedding: int):
         super().__init__()
-        self.first_norm = nn.GroupNorm(GROUPS, inputs)
+        self.first_norm = GroupNorm(GROUPS, inputs)
         self.first = nn.Conv2d(inputs, outputs, 3, padding=1)
         self.modulation = nn.Linear(embedding, 2 * outputs)
-        self.second_norm = nn.GroupNorm(GROUPS, outputs, affine=False)
+        self.second_norm = GroupNorm(GROUPS, outputs, affine=False)
         self.second = nn.Conv2d(outputs, outputs, 3, padding=1)
         self.through = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
 
@@ -85,7 +85,7 @@ class Attention(nn.Module):
     def __init__(self, width: int, context: int | None = None, heads: int = 4):
         super().__init__()
         self.heads = heads
-        self.norm = nn.GroupNorm(GROUPS, width)
+        self.norm = GroupNorm(GROUPS, width)
         self.query = nn.Linear(width, width)
         self.key_value = nn.Linear(context or width, 2 * width)
         self.out = nn.Linear(width, width)
@@ -161,7 +161,7 @@ class UNet(nn.Module):
         self.cross_attention = Attention(widths[-1], context) if context else None
         self.decoders = nn.ModuleList(Stage(2 * width, width, embedding, depth) for width in widths)
         self.ups = nn.ModuleList(nn.Conv2d(deeper, width, 3, padding=1) for width, deeper in pairwise(widths))
-        self.head_norm = nn.GroupNorm(GROUPS, widths[0])
+        self.head_norm = GroupNorm(GROUPS, widths[0])
         self.head = nn.Conv2d(widths[0], channels * patch**2, 3, padding=1)
 
     def waves(self, log_snr: Tensor) -> Tensor:
