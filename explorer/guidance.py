@@ -8,6 +8,7 @@ from torch import Tensor
 from explorer.denoiser import Denoiser, Estimate
 
 Predict = Callable[[Tensor, float], Estimate]
+MIDDLE = (-1.0, 2.0)  # log-SNR: guided above this noise, digits lose variety; below it nothing changes
 
 
 def guided(

@@ -7,7 +7,7 @@ import json
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from explorer.denoiser import Denoiser
+from explorer.guidance import guided
 from explorer.metrics import frechet_to, mean_pairwise_distance
 from explorer.networks.classifier import Classifier
 from explorer.samplers import LANGEVIN_CALLS, SAMPLERS, Step, euler, points_of, sample, sample_steps, sample_times
@@ -39,24 +40,26 @@ class Method:
         """The times that it visits and 0, (steps + 1,) float64."""
         return sample_times(schedule, self.steps, self.spacing or SAMPLERS[self.sampler].spacing)
 
-    @property
-    def calls(self) -> int:
-        """Estimates that a walk asks for; with guidance each is two network calls."""
-        cost = {"heun": 2 * self.steps - 1, "langevin": LANGEVIN_CALLS * self.steps}
-        return cost.get(self.sampler, self.steps)
+    def asked(self, schedule: Schedule) -> list[float]:
+        """The times of the estimates that a walk asks for, in no order."""
+        visited = self.times(schedule)[:-1].tolist()
+        if self.sampler == "langevin":
+            return visited * LANGEVIN_CALLS
+        return visited + visited[1:] * (self.sampler == "heun")
 
 
 @dataclass(frozen=True)
 class Start:
     """What methods have in common: how many images, the classes that they take in turn, guidance, and the seed.
 
-    No classes: the null condition.
+    No classes: the null condition. `guidance_interval` is that of `sample`.
     """
 
     n: int = 16
     seed: int = 0
     classes: tuple[int, ...] = ()
     guidance_scale: float = 1.0
+    guidance_interval: tuple[float, float] | None = None
 
     def labels(self) -> Tensor | None:
         """The condition, (n,) int64, or None."""
@@ -64,10 +67,10 @@ class Start:
             torch.tensor(self.classes).repeat(math.ceil(self.n / len(self.classes)))[: self.n] if self.classes else None
         )
 
-    @property
-    def calls_each(self) -> int:
-        """Network calls that one estimate costs."""
-        return 2 if self.classes and self.guidance_scale != 1 else 1
+    def calls(self, denoiser: Denoiser, method: Method) -> int:
+        """Network calls that a walk costs: two for each estimate that is guided."""
+        _, calls = guided(denoiser, self.labels(), None, self.guidance_scale, self.guidance_interval)
+        return sum(map(calls, method.asked(denoiser.schedule)))
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,7 @@ def _steps(denoiser: Denoiser, method: Method, start: Start, x_init: Tensor | No
         seed=start.seed,
         condition=start.labels(),
         guidance_scale=start.guidance_scale,
+        guidance_interval=start.guidance_interval,
         eta=method.eta,
         x_init=x_init,
         times=method.times(denoiser.schedule),
@@ -290,19 +294,20 @@ def quality(
 
     Samples come in batches of 100, so that memory stays small.
     """
-    total = sum(method.calls for method in methods) * start.n
+    calls = [start.calls(denoiser, method) for method in methods]
+    total = sum(calls) * start.n
     before = 0
-    for method in methods:
+    for method, each in zip(methods, calls, strict=True):
         images, seconds = [], 0.0
         for first in range(0, start.n, BATCH):
             batch = _batch(start, first)
             began = time.perf_counter()
             for step in _steps(denoiser, method, batch):
-                done = before + method.calls * (first + batch.n * step.index / method.steps)
+                done = before + each * (first + batch.n * step.index / method.steps)
                 yield done / total, None
             seconds += time.perf_counter() - began
             images.append(step.x)
-        before += method.calls * start.n
+        before += each * start.n
         judged = judge(classifier, torch.cat(images), start.labels())
         point = Quality(method.sampler, method.steps, method.eta, start.n, *judged, seconds, step.evaluations)
         yield before / total, point
@@ -315,7 +320,7 @@ def _batch(start: Start, first: int) -> Start:
         if start.classes
         else ()
     )
-    return Start(min(BATCH, start.n - first), start.seed * 1_000_003 + first, classes, start.guidance_scale)
+    return replace(start, n=min(BATCH, start.n - first), seed=start.seed * 1_000_003 + first, classes=classes)
 
 
 @torch.no_grad()

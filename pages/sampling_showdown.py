@@ -27,6 +27,7 @@ begin_page(
 import torch  # noqa: E402  (the title is on the screen by now)
 
 from explorer import samplers, showdown  # noqa: E402
+from explorer.guidance import MIDDLE  # noqa: E402
 from explorer.jobs import Job, JobRefused  # noqa: E402
 from explorer.jobs.measure_quality import walk_of  # noqa: E402
 from explorer.lab2d import digest  # noqa: E402
@@ -135,6 +136,21 @@ def steps_control(key: str, options: list[int], default: int) -> int:
         width=180,
         help="Times visited between noise and data.",
     )
+
+
+def guidance_controls(key: str) -> tuple[float, tuple[float, float] | None]:
+    """The guidance scale, and the log-SNR between which it holds, None for all."""
+    help = "1 asks the model once; more asks twice, with and without the class, and exaggerates the difference."
+    scale = st.slider("Guidance scale", 1.0, 5.0, 1.0, 0.5, key=key, bind="query-params", width=160, help=help)
+    if scale == 1:
+        return scale, None
+    low, high = (f"{level:g}".replace("-", "\N{MINUS SIGN}") for level in MIDDLE)
+    help = (
+        f"In the middle: only while the log-SNR is between {low} and {high}. Guidance at more noise costs variety, at "
+        "less it changes nothing; outside, the model is asked once."
+    )
+    where = {"all": "At all levels", "middle": "In the middle"}
+    return scale, MIDDLE if choice("Guided", where, "all", key=f"{key}_at", help=help, width=150) == "middle" else None
 
 
 def few_steps(model: ImageModel) -> list[int]:
@@ -257,14 +273,9 @@ def duel(busy: bool, takeaway: DeltaGenerator) -> ImageModel:
             st.session_state["show_model_of_page"] = model.key
             st.rerun()
         classes = class_control(model, "show_class", "all", several=True)
-        scale = 1.0
-        if classes:
-            help = "1 asks the model once; more asks twice, with and without the class, and exaggerates the difference."
-            scale = st.slider(
-                "Guidance scale", 1.0, 5.0, 1.0, 0.5, key="show_guidance", bind="query-params", width=160, help=help
-            )
+        scale, interval = guidance_controls("show_guidance") if classes else (1.0, None)
         seed = seed_control("show_seed", 0)
-    start = Start(IMAGES, seed, classes, scale)
+    start = Start(IMAGES, seed, classes, scale, interval)
     stage = st.container()
     sides = st.columns(2, gap="large")
     methods, walks = [], []
@@ -297,7 +308,7 @@ def duel(busy: bool, takeaway: DeltaGenerator) -> ImageModel:
 
 def one_side(model: ImageModel, method: Method, start: Start, prefix: str) -> Walk | None:
     """What a side costs, and its walk; where that takes long, a button and a job."""
-    calls = method.calls * start.calls_each
+    calls = start.calls(model.denoiser, method)
     estimate = calls * call_seconds(identity(model), start.n, model.denoiser)
     st.caption(
         f"{calls:,} network call{'s' * (calls > 1)} for {start.n} images: about {seconds_of(estimate)} on this machine."
@@ -456,9 +467,13 @@ def quality(model: ImageModel, busy: bool, takeaway: DeltaGenerator) -> None:
     else:
         show_quality(model, judge, here, earlier)
     if here:
+        where = " in the middle" * bool(start["guidance_interval"])
+        faint = (
+            f" The faint lines came with the app, at guidance {before.guidance_scale:g}." if before and earlier else ""
+        )
         st.caption(
-            f"{start['n']:,} samples a point at guidance {start['guidance_scale']:g}, measured here in "
-            f"{seconds_of(seconds)}." + " The faint lines came with the app." * bool(earlier)
+            f"{start['n']:,} samples a point at guidance {start['guidance_scale']:g}{where}, measured here in "
+            f"{seconds_of(seconds)}.{faint}"
         )
     elif before:
         st.caption(f"{before.samples:,} samples a point at guidance {before.guidance_scale:g}, by `{before.command}`.")
@@ -515,11 +530,11 @@ def measure_controls(model: ImageModel, busy: bool) -> None:
         with st.container(horizontal=True):
             n = st.select_slider("Samples a point", [100, 200, 500, 1000], 200, key="show_measure_n", width=200)
             most = st.select_slider("Up to how many steps", COUNTS[2:], 50, key="show_measure_steps", width=220)
-            scale = st.slider("Guidance scale", 1.0, 5.0, 1.0, 0.5, key="show_measure_guidance", width=160)
+            scale, interval = guidance_controls("show_measure_guidance") if model.classes else (1.0, None)
         counts = [count for count in COUNTS if count <= most]
         methods = [Method(name, count) for count in counts for name in names]
-        start = Start(n, 0, tuple(range(len(model.classes))), scale if model.classes else 1.0)
-        calls = sum(method.calls for method in methods) * start.calls_each * n / IMAGES
+        start = Start(n, 0, tuple(range(len(model.classes))), scale, interval)
+        calls = sum(start.calls(model.denoiser, method) for method in methods) * n / IMAGES
         limit = work.manager().max_seconds
         estimate = calls * call_seconds(identity(model), IMAGES, model.denoiser)
         say = f"{len(methods)} points, about {seconds_of(estimate)} in the background."

@@ -23,6 +23,7 @@ from torch.nn import functional
 import explorer as ex
 from explorer.data.images import ImageDataset, load_dataset
 from explorer.data.mnist import load_mnist
+from explorer.guidance import MIDDLE
 from explorer.lab_images import first_of_each_class
 from explorer.metrics import frechet_to, moments, nearest
 from explorer.networks.blocks import build
@@ -32,7 +33,6 @@ from explorer.zoo import FOLDER, load_classifier, save_classifier, to_bytes
 JUDGED = 2000
 DRAWS = 5  # one draw's distance of real images to the held-out ones scatters by a seventh: with the classes it has
 FEWER = (100, 200, 500, 1000)  # a Frechet distance depends on how many samples it is measured with
-INTERVAL = (-1.0, 2.0)  # log-SNR: guided earlier, samples lose variety; later, nothing changes
 DATA = {
     "digits-8": {
         "data": "1,797 scans of handwritten digits, 8 x 8; scan i is held out when i % 5 == 4",
@@ -229,7 +229,7 @@ def judged(denoiser: ex.Denoiser, name: str, learned: ImageDataset, held_out: Im
     """Whether samples are of the class asked for, how far they are from real images, and whether they are copies.
 
     Means over five draws of 2,000 samples in 20 steps of Heun, each of the classes of 2,000 training images whose own
-    distance is the floor: at guidance 1.5 within `INTERVAL`, throughout, and without guidance. Copies: how often the
+    distance is the floor: at guidance 1.5 within `MIDDLE`, throughout, and without guidance. Copies: how often the
     nearest of equally many training and held-out images is a training image; a model that copies nothing has one half.
     """
     classifier = load_classifier(name)
@@ -237,7 +237,7 @@ def judged(denoiser: ex.Denoiser, name: str, learned: ImageDataset, held_out: Im
     equal = torch.randperm(len(learned), generator=torch.Generator().manual_seed(1))[: len(held_out)]
     both = torch.cat([learned.images[equal], held_out.images])
     ways: dict[str, dict[str, Any]] = {
-        "": {"guidance_scale": 1.5, "guidance_interval": INTERVAL},
+        "": {"guidance_scale": 1.5, "guidance_interval": MIDDLE},
         "_throughout": {"guidance_scale": 1.5},
         "_unguided": {"guidance_scale": 1.0},
     }
@@ -260,7 +260,7 @@ def judged(denoiser: ex.Denoiser, name: str, learned: ImageDataset, held_out: Im
     return {
         "samples": JUDGED,
         "draws": DRAWS,
-        "sampler": f"heun, 20 steps, guidance 1.5 at log-SNR {INTERVAL[0]:g} to {INTERVAL[1]:g}",
+        "sampler": f"heun, 20 steps, guidance 1.5 at log-SNR {MIDDLE[0]:g} to {MIDDLE[1]:g}",
         **{f"class_accuracy{way}": round(statistics.mean(shares), 4) for way, shares in right.items()},
         **{f"frechet{way}": round(statistics.mean(found), 3) for way, found in distances.items()},
         "frechets": distances[""],

@@ -128,7 +128,7 @@ function drawPath(svg, d, className, ends = "") {
   path.setAttribute("d", d);
   path.setAttribute("class", className);
   path.dataset.ends = ends;
-  path.setAttribute("marker-end", `url(#diagram-${className === "told" ? "dot" : "arrow"})`);
+  if (className !== "hit") path.setAttribute("marker-end", `url(#diagram-${className === "told" ? "dot" : "arrow"})`);
   svg.append(path);
   return path;
 }
@@ -315,6 +315,10 @@ function createDiagram(component) {
       const name = `skip ${part.level}`;
       const d = `M${from.x + from.width} ${y}H${to.x - 3}`;
       drawPath(svg, d, "way across", `${part.name}|decoder ${part.level}`).dataset.part = name;
+      const hit = drawPath(svg, d, "hit");
+      hit.addEventListener("click", () => select(name));
+      hit.addEventListener("pointerenter", () => point(name));
+      hit.addEventListener("pointerleave", () => point(null));
       const size = width < NARROW ? { width: 42, height: 20 } : { width: 58, height: 24 };
       boxes[name] = { ...size, x: (width - size.width) / 2, y: y - size.height / 2 };
     }

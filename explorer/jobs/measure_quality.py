@@ -27,7 +27,9 @@ def measure_quality(params: dict[str, Any], arrays: dict[str, np.ndarray], stop:
 
     denoiser = _model(params["model"], arrays)
     methods = [Method(**method) for method in params["methods"]]
-    start = Start(**{**params["start"], "classes": tuple(params["start"]["classes"])})
+    interval = params["start"]["guidance_interval"]
+    tuples = {"classes": tuple(params["start"]["classes"]), "guidance_interval": interval and tuple(interval)}
+    start = Start(**{**params["start"], **tuples})
     began = told = time.monotonic()
 
     def progress(share: float) -> Event:

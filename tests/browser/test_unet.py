@@ -143,6 +143,12 @@ def test_a_part_is_cut_and_joined_from_the_diagram(browser_page: Page, serve: Se
     expect(browser_page.get_by_role("slider", name="Skip 1")).to_have_value("0")
     assert "unet_skip_1=0" in browser_page.url
     expect(part(diagram, "skip 1")).to_have_attribute("aria-pressed", "true")
+    part(diagram, "skip 2").scroll_into_view_if_needed()
+    line = part(diagram, "skip 2").bounding_box()
+    assert line
+    browser_page.mouse.click(line["x"] - 20, line["y"] + line["height"] / 2 + 5)
+    expect(part(diagram, "skip 2")).to_have_attribute("aria-pressed", "true")
+    part(diagram, "skip 1").click()
     expect(button).to_have_text("Join it again")
     button.click()
     expect(part(diagram, "skip 1")).to_have_text("skip 1")

@@ -165,6 +165,18 @@ def test_each_control_changes_the_film(digits_page: AppTest, sent: Sent, key: st
     assert changed(2) == (key[:7] != "show_a_")
 
 
+def test_guidance_may_hold_in_the_middle_alone(digits_page: AppTest, sent: Sent) -> None:
+    control(digits_page, "show_guidance").set_value(3.0).run()
+    throughout, calls = sent(digits_page, "film")[1], metrics(digits_page, "Network calls")
+    control(digits_page, "show_guidance_at").set_value("middle").run()
+    assert not digits_page.exception
+    assert (sent(digits_page, "film")[1]["strip 2"] != throughout["strip 2"]).any()
+    assert calls == ["20", "20"]
+    assert all(10 < int(fewer) < 20 for fewer in metrics(digits_page, "Network calls"))
+    control(digits_page, "show_guidance").set_value(1.0).run()
+    assert not [box for box in digits_page.selectbox if box.key == "show_guidance_at"]
+
+
 def test_one_side_that_changes_is_computed_alone(digits_page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     computed = []
     walk = showdown.walk
@@ -216,13 +228,15 @@ def test_quality_is_measured_by_a_job_and_stays(with_shelf: Callable[..., AppTes
     assert "Nothing is measured for this model yet" in text_of(app)
     control(app, "show_measure_samplers").set_value(["ddim"])
     control(app, "show_measure_n").set_value(100)
+    control(app, "show_measure_guidance").set_value(2.0)
     control(app, "show_measure_steps").set_value(5).run()
+    control(app, "show_measure_guidance_at").set_value("middle").run()
     assert "3 points, about" in text_of(app)
     app.button(key="show_measure").click().run()
     assert not app.exception
     assert app.button(key="show_measure").disabled
     until(app, lambda: not app.button(key="show_measure").disabled)
-    assert "100 samples a point at guidance 1, measured here in" in text_of(app)
+    assert "100 samples a point at guidance 2 in the middle, measured here in" in text_of(app)
     assert "To come within a quarter of the best" in text_of(app)
     spec = app.get("vega_lite_chart")[0].proto.spec
     assert spec.count('"samples"') >= 1

@@ -82,13 +82,17 @@ def test_karras_times_are_uniform_on_edm_and_quadratic_ones_uniform_in_the_root(
 
 
 @pytest.mark.parametrize("sampler", ex.sampler_names())
-@pytest.mark.parametrize("scale", [1.0, 2.0])
-def test_the_calls_that_are_promised_are_made(gaussian: ex.Denoiser, sampler: str, scale: float) -> None:
+@pytest.mark.parametrize(("scale", "interval"), [(1.0, None), (2.0, None), (2.0, (-1.0, 4.0)), (2.0, (8.5, 8.6))])
+def test_the_calls_that_are_promised_are_made(
+    gaussian: ex.Denoiser, sampler: str, scale: float, interval: tuple[float, float] | None
+) -> None:
     for steps in (1, 4):
-        method, start = Method(sampler, steps), Start(2, 0, (0, 1), scale)
+        method, start = Method(sampler, steps), Start(2, 0, (0, 1), scale, interval)
         walk = showdown.walk(gaussian, method, start)
-        assert walk.evaluations == method.calls * start.calls_each
-    assert Start(2, 0, (), 2.0).calls_each == 1
+        assert walk.evaluations == start.calls(gaussian, method)
+    unguided = Start(2, 0, (), 2.0).calls(gaussian, method)
+    assert unguided <= walk.evaluations <= 2 * unguided
+    assert (walk.evaluations > unguided) == (scale > 1 and interval != (8.5, 8.6))
 
 
 @pytest.mark.parametrize(
@@ -100,7 +104,7 @@ def test_classes_are_taken_in_turn(n: int, classes: tuple[int, ...], expected: l
 
 
 def test_a_walk_is_what_sample_returns(tiny: ex.Denoiser) -> None:
-    walk = showdown.walk(tiny, Method("ddpm", 12, spacing="karras"), Start(4, 3, (1, 2), 1.5))
+    walk = showdown.walk(tiny, Method("ddpm", 12, spacing="karras"), Start(4, 3, (1, 2), 1.5, (-9.0, 9.0)))
     times = sample_times(tiny.schedule, 12, "karras")
     whole = ex.sample(tiny, 4, "ddpm", seed=3, condition=torch.tensor([1, 2, 1, 2]), guidance_scale=1.5, times=times)
     np.testing.assert_array_equal(walk.samples, whole.samples)
