@@ -75,7 +75,7 @@ def quality_chart(
             ],
         },
     }
-    return {"height": 280, "layer": [lines] if floor is None else [lines, _level(floor, dark)]}
+    return {"height": 380, "layer": [lines] if floor is None else [lines, _level(floor, dark)]}
 
 
 def _counts(field: str, title: str) -> dict[str, Any]:

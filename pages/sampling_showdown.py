@@ -404,7 +404,7 @@ def one_noise(model: ImageModel, takeaway: DeltaGenerator) -> None:
         )
         for name, method in methods.items()
     }
-    picture, table = st.columns([3, 2], gap="large", vertical_alignment="center")
+    picture, table = st.columns([5, 4], gap="medium", vertical_alignment="center")
     with picture:
         rows = [
             Row(name, grey(found.images), [], f"{WALKS} walks of {name} from one noise")
