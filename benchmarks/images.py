@@ -4,19 +4,22 @@ The Frechet distance is that of 1,000 samples, 50 steps of DDIM without guidance
 features of the shipped classifier.
 """
 
+import statistics
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 import explorer as ex
-from benchmarks.peers.diffusers_unet import DiffusersUNet, like, pipeline_loop
+from benchmarks.peers.diffusers_unet import BATCH, DiffusersUNet, like, pipeline_loop
 from benchmarks.tables import table
 from benchmarks.throughput import best_of
 from explorer.data.images import ImageDataset, is_available, load_dataset
+from explorer.hardware.timing import seconds_per_step
 from explorer.jobs.train_images import train_images
 from explorer.lab_images import PRESETS
 from explorer.metrics import frechet_to
@@ -53,10 +56,7 @@ def training(name: str, seconds: tuple[float, ...]) -> str:
     learned, _ = load_dataset(name).split()
     parameters = sum(parameter.numel() for parameter in denoiser_of(learned).parameters())
     assert learned.labels is not None
-    peer = DiffusersUNet(learned.images, learned.labels, seed=0, parameters=parameters)
-    peer_parameters = sum(parameter.numel() for parameter in peer.network.parameters())
     rows: list[list[object]] = []
-    spent, steps = 0.0, 0
     for limit in seconds:
         denoiser = denoiser_of(learned)
         config = ex.TrainConfig(
@@ -67,9 +67,10 @@ def training(name: str, seconds: tuple[float, ...]) -> str:
         distance, accuracy = judged(name, sampler_of(denoiser))
         rows.append([f"this project, {limit:g} s", parameters, f"{speed:,.0f}", distance, f"{accuracy:.0%}"])
 
-        more, took = peer.train(limit - spent)
-        spent, steps = spent + took, steps + more
-        peer_speed = 16 * steps / spent
+        peer = DiffusersUNet(learned.images, learned.labels, seed=0, parameters=parameters, seconds=limit)
+        peer_parameters = sum(parameter.numel() for parameter in peer.network.parameters())
+        steps, spent = peer.train(limit)
+        peer_speed = BATCH * steps / spent
         theirs, accuracy = judged(name, partial(peer.sample, steps=DDIM_STEPS))
         rows.append([f"diffusers, {limit:g} s", peer_parameters, f"{peer_speed:,.0f}", theirs, f"{accuracy:.0%}"])
         rows.append([f"ratio, {limit:g} s", "", f"{speed / peer_speed:.1f}", distance / theirs, ""])
@@ -89,6 +90,27 @@ def preset() -> str:
         f"{plan.epochs} epochs of the digits in the Training lab, measuring included (budget 60 s for 180,000 images)"
     )
     return table(title, header, [[*row, f"{events['result']['accuracy']:.1%}"]])
+
+
+def estimates(steps: int) -> str:
+    """What the Training lab says that a step will take, before it starts, and what it then takes."""
+    plans = {
+        "One minute, digits": PRESETS["digits"].plan,
+        "Four minutes, MNIST": PRESETS["mnist"].plan,
+        "width 32, depth 2, attention": replace(PRESETS["mnist"].plan, width=32, depth=2, attention=True),
+        "batches of 512, width 8": replace(PRESETS["mnist"].plan, width=8, batch_size=512),
+    }
+    rows: list[list[object]] = []
+    for name, plan in plans.items():
+        shape = (1, 8, 8) if plan.dataset == "digits-8" else (1, 28, 28)
+        denoiser = plan.denoiser(shape, classes=10)
+        expected = seconds_per_step(denoiser, plan.batch_size)
+        data = torch.zeros(plan.batch_size, *shape), torch.arange(plan.batch_size) % 10
+        run = ex.train(denoiser, data, ex.TrainConfig(steps=steps, batch_size=plan.batch_size, learning_rate=1e-4))
+        found = statistics.median(after.seconds - before.seconds for before, after in pairwise(run))
+        rows.append([name, f"{1000 * expected:.1f}", f"{1000 * found:.1f}", f"{expected / found:.2f}"])
+    header = ["", "estimated, ms", "median of the steps, ms", "ratio"]
+    return table("A training step, estimated before it starts (goal: within 25 %)", header, rows)
 
 
 def sampling(repeats: int) -> str:
@@ -132,6 +154,7 @@ class Adapter(torch.nn.Module):
 def run(quick: bool, seeds: int) -> Iterator[str]:
     """Sampling, the preset, and training beside diffusers; MNIST where it is on this machine."""
     try:
+        yield estimates(20 if quick else 100)
         yield sampling(3 if quick else 10)
         for name in ["digits-8"] + ["mnist-28"] * is_available("mnist-28"):
             yield training(name, (5.0,) if quick else (60.0, 240.0))

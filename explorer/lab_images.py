@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
@@ -29,6 +29,7 @@ PROGRESS = ("step", "epoch", "seconds", "share", "loss")
 MOST_ROWS = 2000  # of a curve
 LARGEST_SIDE = 64
 LARGEST_NUMBER = 1e12
+LONGEST_TEXT = 200
 TWO_LEVELS = 16  # pixels a side, at most
 MOST_WEIGHTS = 4_000_000  # of a network: what resuming needs then fits into one message, and the weights into a file
 
@@ -277,8 +278,11 @@ class Training:
 
 
 def _continued(before: np.ndarray, curve: np.ndarray) -> np.ndarray:
-    """A curve that a resumed run goes on with."""
-    return np.concatenate([before[before[:, 0] < curve[0, 0]], curve]) if len(curve) else before
+    """A curve that a resumed run goes on with, thinned where it grows too long."""
+    if not len(curve):
+        return before
+    whole = np.concatenate([before[before[:, 0] < curve[0, 0]], curve])
+    return whole if len(whole) <= MOST_ROWS else np.concatenate([whole[:-1:2], whole[-1:]])
 
 
 # The history as a file
@@ -360,6 +364,11 @@ def _packed(samples: np.ndarray) -> str:
     return base64.b64encode(zlib.compress(np.ascontiguousarray(samples).tobytes(), 9)).decode()
 
 
+def is_text(value: Any) -> TypeGuard[str]:
+    """Whether a value from a file is a line of text that a page can show."""
+    return type(value) is str and len(value) <= LONGEST_TEXT and all(letter.isprintable() for letter in value)
+
+
 def _unpacked(text: str, shape: tuple[int, ...]) -> np.ndarray:
     try:
         packed = base64.b64decode(text, validate=True)
@@ -373,7 +382,7 @@ def _unpacked(text: str, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _text(value: Any) -> str:
-    if type(value) is not str or len(value) > 200:
+    if not is_text(value):
         raise ValueError("a text was expected")
     return value
 

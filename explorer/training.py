@@ -157,12 +157,15 @@ def orthogonalised(matrices: Tensor) -> Tensor:
 
 def _kernels(denoiser: Denoiser) -> dict[torch.Size, list[slice]]:
     """Where the kernels between the first and the last convolution lie in a vector of weights, by their shape."""
-    kernels: dict[torch.Size, list[slice]] = {}
+    found: list[tuple[torch.Size, slice]] = []
     offset = 0
     for parameter in denoiser.parameters():
-        if parameter.ndim == 4 and min(parameter.shape[:2]) >= 8:
-            kernels.setdefault(parameter.shape, []).append(slice(offset, offset + parameter.numel()))
+        if parameter.ndim == 4:
+            found.append((parameter.shape, slice(offset, offset + parameter.numel())))
         offset += parameter.numel()
+    kernels: dict[torch.Size, list[slice]] = {}
+    for shape, place in found[1:-1]:
+        kernels.setdefault(shape, []).append(place)
     return kernels
 
 

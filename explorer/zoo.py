@@ -61,6 +61,7 @@ SIZES: dict[str, Mapping[str, Callable[[Any], bool]]] = {
     },
 }
 LONGEST_SIDE = 64
+MOST_VALUES = 2**16  # of the maps of one part: pages keep those of many noise levels
 
 
 def to_bytes(denoiser: Denoiser, **about: Any) -> bytes:
@@ -120,9 +121,11 @@ def _shape_fits(name: str, size: Mapping[str, Any], shape: Any) -> bool:
         return False
     channels, height, width = shape
     widths, patch = size.get("widths", [32, 64]), size.get("patch", 2)
-    tiled = height % patch == width % patch == 0
-    one_value_a_group = widths[-1] == GROUPS and max(height, width) <= patch * 2 ** (len(widths) - 1)
-    return channels == size.get("channels", 1) and tiled and not one_value_a_group
+    if channels != size.get("channels", 1) or height % patch or width % patch:
+        return False
+    places = [-(-height // (patch * 2**level)) * -(-width // (patch * 2**level)) for level in range(len(widths))]
+    values = [channels * count for channels, count in zip(widths, places, strict=True)]
+    return min(values) > GROUPS and max(values) <= MOST_VALUES  # a norm of one value has no spread
 
 
 def _read(content: bytes) -> tuple[dict[str, torch.Tensor], Any]:

@@ -679,7 +679,11 @@ def real_image(model: ImageModel) -> tuple[np.ndarray, int | None, str]:
         )
         which = st.slider("Which one", 1, 30, 1, key="show_trip_which", bind="query-params", width=160)
         if len(images):
-            return images[(which - 1) % len(images)].numpy(), number, "An image that the model was not trained on."
+            return (
+                images[(which - 1) % len(images)].numpy(),
+                number,
+                "An image that this app holds out of every training.",
+            )
     note = "The images that this model learned from are not here: this is a scanned digit of 8 x 8 pixels, enlarged."
     return enlarged_scan(number, model.denoiser.shape), number, note
 
@@ -727,9 +731,10 @@ st.header("Key takeaways", anchor=False)
 takeaways = {name: st.empty() for name in SECTIONS}
 what_to_notice(
     "Watch the guesses and not x: they look like digits long before x does.",
-    "Give both sides DDIM, one with 10 steps and one with 100: the two ends are nearly the same. DDPM's are not.",
-    "Set one side to 1 step. Every sampler then shows the model's first guess: an average, because at pure noise "
-    "nothing is known yet.",
+    "Give both sides DDIM, one with 10 steps and one with 100, and read how far apart the ends are; then do the same "
+    "with DDPM. The paths of DDIM stay near each other, those of DDPM are new ones.",
+    "Set one side to 1 step. All samplers but annealed Langevin, which moves at each level, then show the model's "
+    "first guess: an average, because at pure noise nothing is known yet.",
 )
 mathematics(
     (

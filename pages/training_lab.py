@@ -17,7 +17,7 @@ from explorer.ui.layout import (
     what_to_notice,
 )
 
-MOST_NAME = 40  # characters
+MOST_NAME = 60  # characters
 ON_SHELF = "on the shelf: the other image pages offer it now."
 
 begin_page(
@@ -158,6 +158,7 @@ def take_away(run: Training, recorded: bool) -> None:
                     run.denoiser_at(kept_step(run, step)),
                     name=typed_name(run),
                     dataset=run.plan.dataset,
+                    digest=run.plan.digest,
                     classes=run.classes,
                 ),
                 f"{file}.safetensors",

@@ -316,14 +316,14 @@ def show_code() -> None:
     snippet = """
 import torch
 import explorer as ex
-from explorer.data.digits import digits
+from explorer.data.images import load_dataset
 from explorer.networks.structure import structure
 
 denoiser = ex.load_pretrained("digits-8")
 for part in structure(denoiser.network, denoiser.shape):
     print(part.name, part.output_shape, part.parameters, part.multiply_adds, part.field)
 
-clean = digits()[0][4:5]  # held out: image i is when i % 5 == 4
+clean = load_dataset("digits-8").held_out.images[:1]
 t = 0.5
 noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
 x = denoiser.schedule.alpha(t).float() * clean + denoiser.schedule.sigma(t).float() * noise

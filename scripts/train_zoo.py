@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 
 import explorer as ex
-from explorer.data.images import ImageDataset, load_dataset
+from explorer.data.images import DATASETS, ImageDataset, load_dataset
 from explorer.data.mnist import load_mnist
 from explorer.guidance import MIDDLE
 from explorer.lab_images import first_of_each_class
@@ -35,7 +35,7 @@ DRAWS = 5  # one draw's distance of real images to the held-out ones scatters by
 FEWER = (100, 200, 500, 1000)  # a Frechet distance depends on how many samples it is measured with
 DATA = {
     "digits-8": {
-        "data": "1,797 scans of handwritten digits, 8 x 8; scan i is held out when i % 5 == 4",
+        "data": "1,797 scans of handwritten digits, 8 x 8; of each digit every fifth is held out",
         "terms": "E. Alpaydin and C. Kaynak, UCI Machine Learning Repository, CC BY 4.0",
     },
     "mnist-28": {
@@ -198,7 +198,9 @@ def train_generator(name: str, data: ImageDataset) -> None:
             print(f"{name}: step {event.step}, loss {event.loss:.4f}, {event.seconds:.0f} s", flush=True)
     seconds = time.perf_counter() - started
     denoiser.requires_grad_(False)
-    (FOLDER / f"{name}.safetensors").write_bytes(to_bytes(denoiser, data=name))
+    (FOLDER / f"{name}.safetensors").write_bytes(
+        to_bytes(denoiser, name=DATASETS[name].label, dataset=name, classes=data.classes)
+    )
     write_card(
         name,
         {

@@ -201,7 +201,7 @@ function createDiagram(component) {
   field.className = "diagram-field";
   find('[data-image="x"] .diagram-picture').append(field);
   let selected = "encoder 1";
-  let pointed = null;
+  const attended = { pointer: null, focus: null }; // the part that either is on
   let shown = null; // the moment on the canvases
 
   function build() {
@@ -215,7 +215,7 @@ function createDiagram(component) {
       parts[skip.name] = { ...skip, ...unchanged };
     }
     if (!parts[selected]) selected = "encoder 1";
-    if (!parts[pointed]) pointed = null;
+    for (const by of Object.keys(attended)) if (!parts[attended[by]]) attended[by] = null;
     buttons = {};
     for (const [name, part] of Object.entries(parts)) {
       const button = document.createElement("button");
@@ -224,8 +224,9 @@ function createDiagram(component) {
       button.dataset.part = name;
       button.innerHTML = `<canvas></canvas><span class="diagram-name"><b></b><small></small></span>`;
       button.addEventListener("click", () => select(name));
-      for (const event of ["pointerenter", "focus"]) button.addEventListener(event, () => point(name));
-      for (const event of ["pointerleave", "blur"]) button.addEventListener(event, () => point(null));
+      attendTo(button, name);
+      button.addEventListener("focus", () => attend("focus", name));
+      button.addEventListener("blur", () => attend("focus", null));
       stage.append(button);
       buttons[name] = button;
     }
@@ -317,8 +318,7 @@ function createDiagram(component) {
       drawPath(svg, d, "way across", `${part.name}|decoder ${part.level}`).dataset.part = name;
       const hit = drawPath(svg, d, "hit");
       hit.addEventListener("click", () => select(name));
-      hit.addEventListener("pointerenter", () => point(name));
-      hit.addEventListener("pointerleave", () => point(null));
+      attendTo(hit, name);
       const size = width < NARROW ? { width: 42, height: 20 } : { width: 58, height: 24 };
       boxes[name] = { ...size, x: (width - size.width) / 2, y: y - size.height / 2 };
     }
@@ -338,9 +338,14 @@ function createDiagram(component) {
 
   const imageShape = () => arrays.x.shape.slice(1); // height, width
 
-  function point(name) {
-    pointed = name;
+  function attend(by, name) {
+    attended[by] = name;
     describe();
+  }
+
+  function attendTo(element, name) {
+    element.addEventListener("pointerenter", () => attend("pointer", name));
+    element.addEventListener("pointerleave", () => attend("pointer", null));
   }
 
   function select(name) {
@@ -355,9 +360,9 @@ function createDiagram(component) {
   const cut = find(".diagram-cut");
   cut.addEventListener("click", () => component.setTriggerValue("cut", selected));
 
-  // What the panel says: of the part under the pointer or in focus, else of the selected one.
+  // What the panel says: of the part under the pointer, else of that in focus, else of the selected one.
   function describe() {
-    const name = pointed ?? selected;
+    const name = attended.pointer ?? attended.focus ?? selected;
     const part = parts[name];
     const total = (key) => meta.parts.reduce((sum, other) => sum + other[key], 0);
     find(".diagram-about h3").textContent = capital(name);

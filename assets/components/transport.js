@@ -54,6 +54,8 @@ export function createTransport(host, options) {
   const [playButton, scrub, readout, speedSelect, loopButton] = ["play", "scrub", "readout", "speed", "loop"].map(find);
   scrub.setAttribute("aria-label", `Position: ${label}`);
   if (!root.hasAttribute("tabindex")) root.tabIndex = 0;
+  if (!root.hasAttribute("role")) root.setAttribute("role", "group");
+  if (!root.hasAttribute("aria-label")) root.setAttribute("aria-label", label);
 
   function icon(name) {
     return `<svg viewBox="0 0 24 24" aria-hidden="true"><path d="${ICONS[name]}"/></svg>`;

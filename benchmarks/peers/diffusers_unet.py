@@ -1,9 +1,13 @@
 """Diffusers' tutorial, "Train a diffusion model", on small images: its U-Net, its loop, its pipelines.
 
 Constants are the tutorial's: DDPM with 1,000 timesteps predicts epsilon; AdamW at 1e-4, warmed up over 500 steps,
-batches of 16, gradients clipped at 1. The U-Net has two levels instead of six, whose widths are chosen so that
-it has about as many parameters as ours, and it is told the class, as ours is.
+then falling along a cosine to the end of the run; batches of 16, gradients clipped at 1. The U-Net has two levels
+instead of six, whose widths are chosen so that it has about as many parameters as ours, and it is told the class, as
+ours is.
 """
+
+import math
+import time
 
 import torch
 from torch import Tensor, nn
@@ -14,9 +18,12 @@ BATCH, LEARNING_RATE, WARMUP, TIMESTEPS = 16, 1e-4, 500, 1000
 
 
 class DiffusersUNet(TorchPeer):
-    """`images` (m, 1, side, side) in [-1, 1] and `labels` (m,); `parameters` is what to come near to."""
+    """`images` (m, 1, side, side) in [-1, 1] and `labels` (m,); `parameters` is what to come near to.
 
-    def __init__(self, images: Tensor, labels: Tensor, seed: int, parameters: int):
+    It is made to be trained for `seconds`, once.
+    """
+
+    def __init__(self, images: Tensor, labels: Tensor, seed: int, parameters: int, seconds: float):
         from diffusers import DDIMScheduler, DDPMScheduler
 
         torch.manual_seed(seed)
@@ -25,9 +32,14 @@ class DiffusersUNet(TorchPeer):
         self.scheduler = DDPMScheduler(num_train_timesteps=TIMESTEPS)
         self.ddim = DDIMScheduler(num_train_timesteps=TIMESTEPS)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=LEARNING_RATE)
-        self.warmup = torch.optim.lr_scheduler.LinearLR(self.optimizer, 1 / WARMUP, total_iters=WARMUP)
+        self.seconds, self.steps, self.began = seconds, 0, 0.0
 
     def step(self) -> None:
+        self.began = self.began or time.perf_counter()
+        self.steps += 1
+        share = min(1.0, (time.perf_counter() - self.began) / self.seconds)
+        rate = LEARNING_RATE * min(1.0, self.steps / WARMUP) * (1 + math.cos(math.pi * share)) / 2
+        self.optimizer.param_groups[0]["lr"] = rate
         picked = torch.randint(len(self.images), (BATCH,))
         clean = self.images[picked]
         noise, timesteps = torch.randn_like(clean), torch.randint(TIMESTEPS, (BATCH,))
@@ -37,7 +49,6 @@ class DiffusersUNet(TorchPeer):
         nn.functional.mse_loss(guess, noise).backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimizer.step()
-        self.warmup.step()
 
     def sample(self, labels: Tensor, steps: int) -> Tensor:
         """One image of each class in `labels` (n,): the loop of the pipeline, with its DDIM scheduler."""

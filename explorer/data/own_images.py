@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import takewhile
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -26,7 +27,7 @@ FEWEST_CLASSES, MOST_CLASSES = 2, 10
 FEWEST_OF_A_CLASS = HELD_OUT_EVERY  # so that some can be held out
 MOST_ZIP_BYTES = 20_000_000
 MOST_UNPACKED_BYTES = 200_000_000
-MOST_PIXELS = 500_000_000  # of all images together, which bounds the time to decode them
+MOST_PIXELS = 250_000_000  # of all images together, which bounds the time to decode them
 MOST_ENTRIES = 20_000  # of a zip, with its folders and what is no image
 TOO_MANY = f"At most {MOST_IMAGES:,} are read: choose some of them, and leave the others out."
 CHUNK_BYTES = 2**16
@@ -90,7 +91,8 @@ def from_files(files: Sequence[tuple[str, bytes]], size: int = SIZE) -> ImageDat
 def read_zip(content: bytes, size: int = SIZE, progress: Progress | None = None) -> OwnImages:
     """The images of a zip, each its centred square at (size, size), in the order of their names.
 
-    Their folders are their classes where there are 2 to 10, with 5 images at least in each and none outside.
+    Their folders are their classes where there are 2 to 10, with 5 images at least in each and none outside; folders
+    within a class belong to it.
     Hidden files, and those that macOS adds, are left out; others that give no image are skipped and counted.
     `progress` is told the share that is read. Raises ValueError, with a sentence, for a zip that is broken, locked,
     too large or a bomb, and for fewer than 10 images or more than 5,000.
@@ -156,7 +158,7 @@ def _read(files: Sequence[_File], size: int, progress: Progress | None) -> OwnIm
         raise ValueError(f"These are {len(named):,} images. {TOO_MANY}")
     problems = [f"{name}, which is not named as an image." for name, _ in files if not name.lower().endswith(endings)]
     squares: list[np.ndarray] = []
-    folders: list[str] = []
+    folders: list[tuple[str, ...]] = []
     cropped = unpacked = pixels = 0
     for number, (name, chunks) in enumerate(named):
         if progress and number % UPDATE_EVERY == 0:
@@ -171,7 +173,7 @@ def _read(files: Sequence[_File], size: int, progress: Progress | None) -> OwnIm
             problems.append(f"{name}: {error}")
         else:
             squares.append(np.rint(255 * centred_square(grey, size)).astype(np.uint8))
-            folders.append(PurePosixPath(name).parent.name)
+            folders.append(PurePosixPath(name).parent.parts)
             cropped += grey.shape[0] != grey.shape[1]
         unpacked += len(content)
         if unpacked > MOST_UNPACKED_BYTES or pixels > MOST_PIXELS:
@@ -204,8 +206,13 @@ def _left_out(count: int, first: str) -> str:
     return f"{count:,} files were skipped, the first of them {first}" if count > 1 else f"One file was skipped: {first}"
 
 
-def _classes(folders: Sequence[str]) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """Labels (m,) int64 and the names of the classes where the folders can be classes; else None and no names."""
+def _classes(paths: Sequence[tuple[str, ...]]) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Labels (m,) int64 and the names of the classes where the folders can be classes; else None and no names.
+
+    A class is the first folder in which paths differ, whatever folders it holds.
+    """
+    shared = len([*takewhile(lambda level: len(set(level)) == 1, zip(*paths, strict=False))])
+    folders = ["".join(path[shared : shared + 1]) for path in paths]
     counts = Counter(folders)
     names = sorted(counts)
     if "" in counts or not FEWEST_CLASSES <= len(names) <= MOST_CLASSES or min(counts.values()) < FEWEST_OF_A_CLASS:

@@ -62,7 +62,7 @@ def _grey(image: Image.Image) -> np.ndarray:
     if image.mode.startswith("I"):  # 16 bits, which Pillow would clip
         image = Image.fromarray((np.asarray(image) / 257).astype(np.uint8))
     elif image.mode in ("1", "P", "PA"):  # Pillow scales palettes and single bits without smoothing
-        image = image.convert("RGBA")
+        image = image.convert("LA" if image.mode == "PA" or "transparency" in image.info else "L")
     image.thumbnail((KEPT_SIDE, KEPT_SIDE))
     upright = ImageOps.exif_transpose(image).convert("RGBA")
     paper = Image.new("RGBA", upright.size, "white")

@@ -1,6 +1,5 @@
 """What a U-Net is made of, measured on the module itself: shapes, weights, operations, receptive fields."""
 
-import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -8,10 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from explorer.networks.blocks import FourierFeatures
-from explorer.networks.unet import Attention, ResidualBlock, UNet
+from explorer.hardware.dry_run import shape_copy
+from explorer.networks.blocks import FourierFeatures, build
+from explorer.networks.unet import GROUPS, Attention, ResidualBlock, UNet
 
 IMAGE = "image"
+LIT_AT_ONCE = 16  # images
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,12 @@ def structure(network: nn.Module, shape: tuple[int, ...]) -> list[Part]:
     """
     if not isinstance(network, UNet):
         raise TypeError(f"only a UNet has these parts, not a {type(network).__name__}")
-    probe = _transparent(network)
-    counts = _count_multiply_adds(probe)
-    record = _light_each_line(probe, shape)
+    on_shapes = shape_copy(network)
+    counts = _count_multiply_adds(on_shapes)
+    record: dict[str, Tensor] = {}
+    on_shapes(torch.zeros(1, *shape, device="meta"), torch.zeros(1, device="meta"), record=record)
     shapes = {name: tuple(h.shape[1:]) for name, h in record.items()} | {IMAGE: tuple(shape)}
+    fields = _fields(network, shape)
 
     parts = []
     for name, inputs, modules in _plan(network):
@@ -72,7 +75,7 @@ def structure(network: nn.Module, shape: tuple[int, ...]) -> list[Part]:
                 shapes[name],
                 sum(weights.numel() for module in owned.values() for weights in module.parameters(recurse=False)),
                 sum(counts.get(path, 0) for path in owned),
-                _field(record[seen_by], shape) if inputs else None,
+                fields[seen_by] if inputs else None,
                 any(isinstance(module, ResidualBlock) for module in owned.values()),
             )
         )
@@ -102,10 +105,11 @@ def _plan(network: UNet) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]
 
 
 def _transparent(network: UNet) -> UNet:
-    """A copy with norms taken out and weights that average: a place then answers with more than 0 exactly
-    where something that it can see is more than 0."""
-    copied = copy.deepcopy(network)
-    for module in [*copied.modules()]:
+    """A narrow network of the same plan with norms taken out and weights that average: a place then answers with more
+    than 0 exactly where something that it can see is more than 0."""
+    size: dict[str, Any] = {**network.size, "widths": [GROUPS] * len(network.encoders), "classes": None}
+    narrow = build(lambda: UNet(**size), seed=0)
+    for module in [*narrow.modules()]:
         for name, child in module.named_children():
             if isinstance(child, nn.GroupNorm):
                 setattr(module, name, nn.Identity())
@@ -113,10 +117,10 @@ def _transparent(network: UNet) -> UNet:
                 nn.init.constant_(child.weight, 0 if name == "modulation" else 1 / child.weight[0].numel())
                 if child.bias is not None:
                     nn.init.zeros_(child.bias)
-    return copied
+    return narrow
 
 
-def _count_multiply_adds(network: UNet) -> dict[str, int]:
+def _count_multiply_adds(network: nn.Module) -> dict[str, int]:
     """What the next forward pass of `network` fills: the multiply-adds of each module itself, for one image."""
     counts: dict[str, int] = {}
 
@@ -139,18 +143,26 @@ def _count_multiply_adds(network: UNet) -> dict[str, int]:
 
 
 @torch.no_grad()
-def _light_each_line(network: UNet, shape: tuple[int, ...]) -> dict[str, Tensor]:
-    """What `network` records for images in which one row alone is 1, then for those of the columns."""
+def _fields(network: UNet, shape: tuple[int, ...]) -> dict[str, tuple[int, int, int, int]]:
+    """What the central place of each part sees of an image: the rows and the columns that it answers to when one of
+    them alone is lit."""
     channels, height, width = shape
     rows = torch.eye(height)[:, None, :, None].expand(-1, channels, -1, width)
     columns = torch.eye(width)[:, None, None, :].expand(-1, channels, height, -1)
-    record: dict[str, Tensor] = {}
-    network(torch.cat([rows, columns]), torch.zeros(1), scales={"cross-attention": 0.0}, record=record)
-    return record
+    probe = _transparent(network)
+    answers: dict[str, list[Tensor]] = {}
+    for lines in torch.cat([rows, columns]).split(LIT_AT_ONCE):
+        record: dict[str, Tensor] = {}
+        probe(lines, torch.zeros(1), scales={"cross-attention": 0.0}, record=record)
+        for name, h in record.items():
+            if h.ndim == 4:
+                answers.setdefault(name, []).append(h[:, :, h.shape[2] // 2, h.shape[3] // 2].amax(1))
 
+    def ends(lit: Tensor) -> tuple[int, int]:
+        places = lit.nonzero().flatten().tolist()
+        return places[0], places[-1] + 1
 
-def _field(h: Tensor, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """The receptive field of the central place of maps from `_light_each_line`."""
-    answers = h[:, :, h.shape[2] // 2, h.shape[3] // 2].amax(1)
-    rows, columns = (lit.nonzero().flatten().tolist() for lit in answers.split(shape[1:]))
-    return rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    lit = {
+        name: torch.cat(parts).split([height, width]) for name, parts in answers.items() if name != "cross-attention"
+    }
+    return {name: (*ends(of_rows), *ends(of_columns)) for name, (of_rows, of_columns) in lit.items()}

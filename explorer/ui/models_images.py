@@ -12,7 +12,7 @@ import numpy as np
 import streamlit as st
 
 from explorer.jobs import Job
-from explorer.lab_images import OWN, Plan, Training
+from explorer.lab_images import OWN, Plan, Training, is_text
 from explorer.ui import work
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SHIPPED = {"digits-8": "Digits 8 x 8", "mnist-28": "MNIST 28 x 28"}
 MOST_KEPT = 8
+SHELF_BYTES = 48 * 2**20
 TASK = "train_images"
 MOST_TRAININGS = 6
 TRAININGS_BYTES = 24 * 2**20
@@ -62,8 +63,12 @@ def keep(model: ImageModel) -> None:
     while label in taken:
         label, number = f"{model.label} ({number})", number + 1
     models[model.key] = replace(model, label=label)
-    while len(models) > MOST_KEPT:
+    while len(models) > MOST_KEPT or (len(models) > 1 and sum(map(_bytes, models.values())) > SHELF_BYTES):
         del models[next(iter(models))]
+
+
+def _bytes(model: ImageModel) -> int:
+    return sum(weights.nbytes for weights in model.denoiser.parameters())
 
 
 def shipped(name: str) -> ImageModel:
@@ -186,6 +191,8 @@ def start(plan: Plan, name: str, dataset: "ImageDataset", page: str) -> str:
 def resume(training: Training, plan: Plan, dataset: "ImageDataset | None", page: str) -> str:
     """Go on where a training stands, to the end of `plan`, as `start` does. Raises `JobRefused` with a sentence."""
     assert training.state
+    if (job := job_of(training.run)) and not job.finished:  # another tab was quicker
+        return training.run
     about, vectors = training.state
     arrays = dict(vectors) | (_arrays(plan, dataset) if dataset else {})
     _submit(training.run, training.name, plan, {**about, "page": page}, arrays, training.classes)
@@ -239,12 +246,14 @@ def adopt(denoiser: "Denoiser", about: Mapping[str, Any]) -> ImageModel:
 
     classes = cast("int | None", cast("UNet", denoiser.network).size["classes"]) or 0
     names = about.get("classes")
-    if not (isinstance(names, list) and len(names) == classes and all(isinstance(name, str) for name in names)):
+    if not (isinstance(names, list) and len(names) == classes and all(map(is_text, names))):
         names = [str(number) for number in range(classes)]
-    label, dataset = str(about.get("name", "Loaded"))[:60], about.get("dataset")
+    label, dataset, digest = (about.get(name) for name in ("name", "dataset", "digest"))
+    label = label[:60] if is_text(label) and label.strip() else "Loaded"
     if not isinstance(dataset, str) or dataset not in DATASETS:
         dataset = OWN
-    model = ImageModel(secrets.token_hex(8), label, denoiser.requires_grad_(False), dataset, tuple(names), dict(about))
+    known = {"plan": {"digest": digest}} if is_text(digest) else {}
+    model = ImageModel(secrets.token_hex(8), label, denoiser.requires_grad_(False), dataset, tuple(names), known)
     keep(model)
     return shelf()[model.key]
 

@@ -21,7 +21,7 @@ from explorer.lab_images import OWN, PRESETS, SAMPLES, Plan, Training, from_json
 from explorer.schedules import schedule_names
 from explorer.ui import models_images, training_images, work
 from explorer.ui.models_images import ImageModel
-from explorer.zoo import from_bytes, to_bytes
+from explorer.zoo import FOLDER, from_bytes, to_bytes
 from tests.pages.acting import labels, press, said, until
 
 PAGE = "pages/training_lab.py"
@@ -486,6 +486,52 @@ def test_weights_are_loaded_back_onto_the_shelf(opened: Opened) -> None:
     np.testing.assert_array_equal(ex.training.weights_of(model.denoiser), ex.training.weights_of(denoiser))
     load(app, "again.safetensors", content)
     assert [model.label for model in shelf(app)] == ["Mine", "Mine (2)"]
+
+
+def test_what_a_file_says_of_its_model_is_not_trusted(opened: Opened, open_page: Opened) -> None:
+    denoiser = Plan(width=8).denoiser((1, 8, 8), 2)
+    lies = {
+        "name": "\ud800",
+        "dataset": ["own"],
+        "classes": ["a", "\ud800"],
+        "step": [1],
+        "plan": "x",
+        "pad": "x" * 999,
+    }
+    app = load(opened(), "mine.safetensors", to_bytes(denoiser, **lies))
+    (model,) = shelf(app)
+    assert (model.label, model.dataset, model.classes, model.about) == ("Loaded", OWN, ("0", "1"), {})
+    for page in ("pages/unet.py", "pages/sampling_showdown.py"):
+        other = open_page(page)
+        other.session_state["shelf_images"] = {model.key: model}
+        other.run()
+        other.selectbox(key=f"{'unet' if 'unet' in page else 'show'}_model").select("Loaded").run()
+        assert not other.exception
+
+
+def test_a_model_of_own_images_finds_them_again(opened: Opened) -> None:
+    content = to_bytes(Plan(width=8).denoiser((1, 8, 8), None), name="Mine", dataset=OWN, digest="abc", classes=())
+    (model,) = shelf(load(opened(), "mine.safetensors", content))
+    assert model.about == {"plan": {"digest": "abc"}}
+
+
+def test_a_shipped_file_is_known_again(opened: Opened) -> None:
+    content = (FOLDER / "digits-8.safetensors").read_bytes()
+    (model,) = shelf(load(opened(), "digits-8.safetensors", content))
+    assert (model.label, model.dataset, model.classes) == ("Digits 8 x 8 (2)", "digits-8", tuple("0123456789"))
+
+
+def test_the_shelf_has_a_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streamlit, "session_state", {})
+    denoiser = Plan(width=8).denoiser((1, 8, 8), None)
+    size = 4 * sum(parameter.numel() for parameter in denoiser.parameters())
+    monkeypatch.setattr(models_images, "SHELF_BYTES", 2 * size)
+    for key in "abc":
+        models_images.keep(ImageModel(key, key, denoiser, OWN))
+    assert list(models_images.shelf()) == ["b", "c"]
+    monkeypatch.setattr(models_images, "SHELF_BYTES", 1)
+    models_images.keep(ImageModel("d", "d", denoiser, OWN))
+    assert list(models_images.shelf()) == ["d"]  # the newest stays, whatever its size
 
 
 def test_a_history_is_loaded_back_and_shown(opened: Opened) -> None:

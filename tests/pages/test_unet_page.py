@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 import explorer as ex
-from explorer.data.digits import digits
+from explorer.data.images import load_dataset
 from explorer.networks.structure import structure
 from explorer.networks.unet import make_image_denoiser
 from explorer.ui.diagram import to_own_range
@@ -38,9 +38,9 @@ def errors_under(app: AppTest) -> str:
 
 def scan(digit: int, index: int) -> np.ndarray:
     """A held-out scan."""
-    images, labels = digits()
-    held_out = np.arange(len(images)) % 5 == 4
-    return images[held_out & (labels == digit).numpy()][index].numpy()
+    held_out = load_dataset("digits-8").held_out
+    assert held_out.labels is not None
+    return held_out.images[held_out.labels == digit][index].numpy()
 
 
 def test_it_opens_with_everything_to_see(open_page: Open, sent: Sent) -> None:

@@ -86,8 +86,16 @@ def test_folders_become_classes(root: str) -> None:
     assert "Their folders are their classes: cats, dogs." in read.summary()
 
 
+def test_folders_within_a_class_belong_to_it() -> None:
+    files = [file for pet in ("cats", "dogs") for part in ("full", "crop") for file in some(3, f"pets/{pet}/{part}/")]
+    read = read_zip(zipped(files))
+    assert read.classes == ("cats", "dogs")
+    assert read.labels is not None
+    assert np.bincount(read.labels).tolist() == [6, 6]
+
+
 def test_folders_may_be_parted_as_on_windows() -> None:
-    files = [*some(5, "dogs\\"), *some(7, "pets\\cats\\"), ("__MACOSX\\cats\\._00.png", b"junk")]
+    files = [*some(5, "pets\\dogs\\"), *some(7, "pets\\cats\\"), ("__MACOSX\\cats\\._00.png", b"junk")]
     read = read_zip(zipped(files))
     assert (read.classes, read.skipped, len(read.grey)) == (("cats", "dogs"), 0, 12)
 

@@ -281,7 +281,10 @@ def test_a_history_comes_back_as_it_was(record: Training) -> None:
         {"moments": {"1": {"epoch": 1, "seconds": 1, "loss": 1, "validation": None, "samples": "AAAA"}}},
         {"real": "§"},
         {"name": 3},
+        {"name": "\ud800"},
+        {"name": "two\nlines"},
         {"classes": 3},
+        {"classes": ["\ud800"]},
         {"shape": [2, 8, 8]},
         {"progress": {"share": 1}},
         {"result": 3},
@@ -292,6 +295,17 @@ def test_another_file_is_refused_in_a_sentence(record: Training, change: dict[st
     content = json.dumps(json.loads(to_json(record)) | change).encode()
     with pytest.raises(ValueError, match="This is not a history that the Training lab saved"):
         from_json(content)
+
+
+def test_a_run_that_was_resumed_often_is_read_back() -> None:
+    run = Training("run", "Run", Plan())
+    for part in range(12):
+        curve = np.arange(400, dtype=np.float32)[:, None] + [400.0 * part, 0, 0]
+        data = dict.fromkeys(("step", "epoch", "seconds", "share", "loss"), 0.0)
+        run.take({"progress": Event("progress", data, {"curve": curve, "validation": np.zeros((0, 3), np.float32)})})
+    back = from_json(to_json(run).encode())
+    assert (back.curve[0, 0], back.curve[-1, 0]) == (0, 4799)
+    assert np.all(np.diff(back.curve[:, 0]) > 0)
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode) | st.just(b"[" * 100_000))
