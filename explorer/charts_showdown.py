@@ -15,7 +15,7 @@ LIGHT = ["#8e3b96", "#b07400", "#444a52", "#0c8fa0", "#8a4b22", "#d9488f", "#6f7
 DARK = ["#d08ae0", "#f0c04a", "#d0d4da", "#4fd0e0", "#d0a07a", "#ff8fc0", "#bccb5a"]
 SHAPES = ["circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "triangle-right"]
 DISTANCES = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200]
-ERRORS = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1]
+ERRORS = [0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1]
 TICKS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
 
 
@@ -59,7 +59,7 @@ def quality_chart(
         scale = {"domain": [labels[number] for number in present], "range": [values[number] for number in present]}
         return {"field": "sampler", "scale": scale, "legend": {"title": None, "orient": "top", "columns": 2}}
 
-    fading = {"domain": ["before", "here"], "range": [0.3 if measured else 1.0, 1.0]}
+    behind = {"test": "datum.measured == 'before'", "value": 0.3 if measured else 1.0}
     lines = {
         "data": {"values": rows},
         "mark": {"type": "line", "point": {"filled": True, "size": 55}},
@@ -68,7 +68,8 @@ def quality_chart(
             "y": {"field": what, "type": "quantitative", "title": title, **y},
             "color": by_sampler(colours),
             "shape": by_sampler(SHAPES),
-            "opacity": {"field": "measured", "scale": fading, "legend": None},
+            "opacity": {"condition": behind, "value": 1},
+            "detail": {"field": "measured"},
             "tooltip": [
                 *({"field": field} for field in ("sampler", "steps", "samples")),
                 {"field": what, "format": ".1%" if what == "accuracy" else ".3f"},
@@ -118,4 +119,4 @@ def error_chart(errors: dict[int, float], chosen: int, dark: bool = False) -> di
         "encoding": {**encoding, "size": size},
     }
     line = {"mark": {"type": "line", "color": colour}, "encoding": encoding}
-    return {"height": 220, "layer": [{"data": {"values": rows}, **layer} for layer in (line, points)]}
+    return {"height": 260, "layer": [{"data": {"values": rows}, **layer} for layer in (line, points)]}

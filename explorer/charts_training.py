@@ -11,7 +11,8 @@ from explorer.lab_images import Training
 
 TRAINING, HELD_OUT = "training", "held-out"
 DASHES = ([1, 0], [5, 3])  # of the run that is shown, and of the one it is compared with
-HEIGHT = 230
+HEIGHT = 300
+UNLIKE = 5  # times as many epochs: a linear axis would hide the shorter run
 
 
 def losses_chart(runs: Sequence[Training], dark: bool = False) -> dict[str, Any]:
@@ -27,6 +28,9 @@ def losses_chart(runs: Sequence[Training], dark: bool = False) -> dict[str, Any]
             _line(smoothed, TRAINING, number),
             _line(held_out, HELD_OUT, number),
         ]
+    longest, *others = sorted((run.epoch_of(run.curve[-1, 0]) for run in runs if len(run.curve)), reverse=True)
+    if others and longest > UNLIKE * others[-1]:
+        return _chart(layers, "Epoch (log scale)", "Loss", dark, type="log")
     return _chart(layers, "Epoch", "Loss", dark)
 
 
@@ -39,7 +43,7 @@ def levels_chart(runs: Sequence[Training], dark: bool = False) -> dict[str, Any]
             _line([(level, loss) for level, _, loss in rows], TRAINING, number, points=True),
             _line([(level, loss) for level, loss, _ in rows], HELD_OUT, number, points=True),
         ]
-    return _chart(layers, "log-SNR (left: noise, right: data)", "Loss", dark)
+    return _chart(layers, "log-SNR (left: image, right: noise)", "Loss", dark, reverse=True)
 
 
 def _line(
@@ -60,7 +64,7 @@ def _line(
     }
 
 
-def _chart(layers: Sequence[dict[str, Any]], x: str, y: str, dark: bool) -> dict[str, Any]:
+def _chart(layers: Sequence[dict[str, Any]], x: str, y: str, dark: bool, **scale_of_x: Any) -> dict[str, Any]:
     """The layers on a logarithmic axis; the wildest hundredth of the values may leave it."""
     colours = palette.DARK if dark else palette.LIGHT
     colour = {
@@ -72,7 +76,12 @@ def _chart(layers: Sequence[dict[str, Any]], x: str, y: str, dark: bool) -> dict
     scale = {"type": "log", "domain": [float(low) / 1.15, float(high) * 1.3]}
     for layer in layers:
         layer["encoding"] |= {
-            "x": {"field": "x", "type": "quantitative", "title": x, "scale": {"nice": False, "zero": False}},
+            "x": {
+                "field": "x",
+                "type": "quantitative",
+                "title": x,
+                "scale": {"nice": False, "zero": False, **scale_of_x},
+            },
             "y": {
                 "field": "y",
                 "type": "quantitative",

@@ -8,7 +8,7 @@ from explorer import palette
 
 GROUNDS = {"light": "#ffffff", "dark": "#0f1114"}
 INKS = {"light": "#1f2328", "dark": "#f0f2f4"}
-HEIGHT = 230
+HEIGHT = 300
 
 
 def heat_chart(log_snr: np.ndarray, rows: np.ndarray, title: str, now: float, theme: str) -> dict[str, Any]:
@@ -16,7 +16,7 @@ def heat_chart(log_snr: np.ndarray, rows: np.ndarray, title: str, now: float, th
     step = float(log_snr[1] - log_snr[0])
     values = [{"x": float(x), "v": column} for x, column in zip(log_snr, rows.T.round(2).tolist(), strict=True)]
     colours = palette.THEMES[theme]
-    scale = {"domainMid": 0, "range": [colours["data"], GROUNDS[theme], colours["model"]]}
+    scale = {"domainMid": 0, "range": [colours["data"], GROUNDS[theme], colours["model"]], "interpolate": "rgb"}
     return {
         "height": HEIGHT,
         "title": {"text": title, "fontSize": 14},

@@ -134,11 +134,12 @@ PRESETS = {
     "rate": Preset(
         "Too high a learning rate",
         "Each step overshoots: the loss leaps and stays high, and the samples never become digits.",
-        Plan(learning_rate=0.3, epochs=40),
+        Plan(learning_rate=0.3, epochs=60),
     ),
     "no-ema": Preset(
         "No EMA",
-        "The samples come from the newest weights instead of their average: they jump about between moments.",
+        "No average of the weights: in the middle of the run its held-out loss is higher than that of the first "
+        "preset, at the end, where the learning rate has fallen to 0, it is the same.",
         Plan(ema_decay=0.0),
     ),
     "memorise": Preset(

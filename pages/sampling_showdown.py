@@ -35,6 +35,7 @@ from explorer.samplers import SPACINGS  # noqa: E402
 from explorer.showdown import Method, Quality, Repeats, RoundTrip, Start, Walk, one_clock  # noqa: E402
 from explorer.ui import work  # noqa: E402
 from explorer.ui.controls import SAMPLER_LABELS, choice  # noqa: E402
+from explorer.ui.datasets import offer_download  # noqa: E402
 from explorer.ui.film import Strip, film  # noqa: E402
 from explorer.ui.models_images import SHIPPED, ImageModel, choose_model, dataset_of, shipped  # noqa: E402
 from explorer.ui.pad import draw_image  # noqa: E402
@@ -288,7 +289,14 @@ def duel(busy: bool, takeaway: DeltaGenerator) -> ImageModel:
     report_others([job for job in jobs_of(judged=False) if job.params not in wanted])
     shown = [(method, walk) for method, walk in zip(methods, walks, strict=True) if walk is not None]
     with stage:
-        if shown:
+        if len(shown) == 1:
+            for half, walk in zip(st.columns(2, gap="large"), walks, strict=True):
+                with half:
+                    if walk is None:
+                        st.info("This walk is long: run it below.", icon=":material/hourglass:")
+                    else:
+                        show_film(shown)
+        elif shown:
             show_film(shown)
         else:
             st.info("Both walks are long: run one of them below.", icon=":material/hourglass:")
@@ -556,7 +564,10 @@ def in_words(points: list[Quality]) -> str:
     for name in dict.fromkeys(point.sampler for point in points):
         enough = [point.steps for point in points if point.sampler == name and point.frechet <= CLOSE * best.frechet]
         most = max(point.steps for point in points if point.sampler == name)
-        found.append(f"{SAMPLER_LABELS[name]} {f'needs {min(enough)}' if enough else f'is not there after {most}'}")
+        calls = {point.steps: point.evaluations for point in points if point.sampler == name}
+        asked = f" ({calls[min(enough)]} network calls)" if enough and calls[min(enough)] != min(enough) else ""
+        needs = f"needs {min(enough)}{asked}" if enough else f"is not there after {most}"
+        found.append(f"{SAMPLER_LABELS[name]} {needs}")
     return (
         f"**How many steps are enough depends on the sampler.** To come within a quarter of the best Fréchet distance "
         f"({best.frechet:.2f}, {SAMPLER_LABELS[best.sampler]} in {best.steps:,} steps): {', '.join(found)}."
@@ -572,7 +583,7 @@ def between(model: ImageModel, takeaway: DeltaGenerator) -> None:
         "without fresh noise on the way and once with it."
     )
     with st.container(horizontal=True):
-        classes = class_control(model, "show_between_class", "none")
+        classes = class_control(model, "show_between_class", "3")
         steps = steps_control("show_between_steps", few_steps(model), 10)
         first = seed_control("show_between_from", 3, "Seed of the left noise")
         last = seed_control("show_between_to", 7, "Seed of the right noise")
@@ -611,7 +622,7 @@ def round_trip(model: ImageModel, takeaway: DeltaGenerator) -> None:
     st.header(SECTIONS["round-trip"], anchor="round-trip")
     st.markdown(
         "DDIM without fresh noise can be walked backwards: from an image that nobody sampled up to the noise that "
-        "would have become it. Sampling from that noise should return the image; what is missing is the error."
+        "would have become it. Sampling from that noise should return the image; the difference is the error."
     )
     with st.container(horizontal=True):
         image, number, note = real_image(model)
@@ -631,7 +642,13 @@ def round_trip(model: ImageModel, takeaway: DeltaGenerator) -> None:
         shown = np.concatenate([found.image, found.noise, found.back, difference])
         heads = ["the image", "its noise", "back again", "difference"]
         sheet([Row("", grey(shown), [], "A real image, the noise that DDIM finds for it, and the way back")], heads)
-        st.caption(note)
+        short = (
+            " What is found is not quite noise: where an image is flat, the first steps up find next to nothing to "
+            "follow, so its outline stays visible and the standard deviation below 1."
+        )
+        st.caption(note + short * bool(found.noise.std() < 0.95))
+        if dataset_of(model) is None and model.dataset in SHIPPED:
+            offer_download("show", model.dataset)
         with st.container(horizontal=True):
             help = "Root mean square over the pixels, which run from −1 to 1."
             st.metric("Error", f"{found.error:.3f}", width="content", help=help)
@@ -643,7 +660,7 @@ def round_trip(model: ImageModel, takeaway: DeltaGenerator) -> None:
         st.vega_lite_chart(error_chart(errors, steps, dark), alt="Error of the round trip against steps each way.")
     few, many = min(errors), max(errors)
     takeaway.markdown(
-        f"- **DDIM can be run backwards, as well as its steps are small.** The image goes to noise and back with an "
+        f"- **DDIM can be run backwards, the better the smaller its steps.** The image goes to noise and back with an "
         f"error of {errors[few]:.3f} in {few} steps each way and {errors[many]:.3f} in {many}. {see('round-trip')}"
     )
 
@@ -652,7 +669,7 @@ def real_image(model: ImageModel) -> tuple[np.ndarray, int | None, str]:
     """An image that no sampler made, (channels, height, width) in [-1, 1]; its class; and where it is from."""
     channels, height, _ = model.denoiser.shape
     dataset = dataset_of(model)
-    sources = {"real": "Real image" if dataset else "Scan, enlarged", "drawing": "Your drawing"}
+    sources = {"real": "Real image", "drawing": "Your drawing"}
     source = st.radio(
         "Image",
         list(sources),

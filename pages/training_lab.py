@@ -68,10 +68,7 @@ def run_buttons(run: Training, job: Job | None) -> None:
     """What can be done with a training of this session."""
     if job is not None and job in models_images.under_way():
         waiting = job.state not in ("queued", "running")
-        help_pause = (
-            "Stops, and keeps everything that going on needs. Where later runs need the room, its model stays, on the "
-            "shelf."
-        )
+        help_pause = "Stops for now. If later runs need its memory, its model moves to the shelf."
         st.button(
             "Pause", on_click=job.stop, disabled=waiting, icon=":material/pause:", key="lab_pause", help=help_pause
         )
@@ -123,14 +120,19 @@ def typed_name(run: Training) -> str:
     return str(st.session_state[f"lab_name_{run.run}"]).strip() or run.name
 
 
+def moment_key(run: Training) -> str:
+    """Of the choice among a run's moments, which begins anew with each that comes."""
+    return f"lab_moment_{run.run}_{run.kept_steps[-1]}"
+
+
 def keep(run: Training) -> None:
     """The moment that was chosen goes on the shelf under the name that was typed."""
-    step = kept_step(run, st.session_state.get(f"lab_moment_{run.run}"))
+    step = kept_step(run, st.session_state.get(moment_key(run)))
     name = typed_name(run)
     models_images.put_on_shelf(run, step, name, key=f"{run.run}-{step}")
     if run.done >= 1 and step == run.kept_steps[-1]:
         run.name = name
-    kept = f"“{plain(name)}”, of epoch {run.epoch_of(step):,.1f}, is {ON_SHELF}"
+    kept = f"“{plain(name)}”, of epoch {run.epoch_of(step):,.0f}, is {ON_SHELF}"
     st.session_state["lab_kept"] = kept
 
 
@@ -141,22 +143,26 @@ def take_away(run: Training, recorded: bool) -> None:
     if steps and not recorded:
         step = steps[-1]
         if len(steps) > 1:
-            key = f"lab_moment_{run.run}"
             step = st.select_slider(
-                "Moment", steps, steps[-1], key=key, format_func=lambda step: f"epoch {run.epoch_of(step):,.1f}"
+                "Moment",
+                steps,
+                steps[-1],
+                key=moment_key(run),
+                format_func=lambda step: f"epoch {run.epoch_of(step):,.0f}",
             )
         with st.container(horizontal=True, vertical_alignment="bottom"):
             st.text_input("Name", run.name, max_chars=MOST_NAME, key=f"lab_name_{run.run}", width=300)
             st.button("Keep on the shelf", on_click=keep, args=(run,), icon=":material/bookmark_add:", key="lab_keep")
         if kept := st.session_state.pop("lab_kept", None):
             st.success(kept, icon=":material/check:")
+        name = typed_name(run)
     with st.container(horizontal=True):
         if steps and not recorded:
             st.download_button(
                 "Weights as safetensors",
-                lambda: to_bytes(
+                lambda: to_bytes(  # in a thread that knows no session
                     run.denoiser_at(kept_step(run, step)),
-                    name=typed_name(run),
+                    name=name,
                     dataset=run.plan.dataset,
                     digest=run.plan.digest,
                     classes=run.classes,
@@ -219,7 +225,11 @@ with top:
         actions = st.container(horizontal=True, width="content", vertical_alignment="bottom")
         shown = training_images.choose_runs(plan)
 own = [run.run in models_images.trainings() for run in shown]
-problem = "There is nothing to train on yet: see the settings." if dataset is None else ""
+problem = (
+    "There is nothing to train on yet. Get the images under Data, in the settings, or choose others."
+    if dataset is None
+    else ""
+)
 if dataset is not None:
     expected = training_images.forecast(plan, dataset)
     with right:
@@ -255,7 +265,8 @@ def the_film() -> None:
     for number, run in enumerate(shown):
         job = models_images.job_of(run.run) if own[number] else None
         training_images.report(run, job, f"{'AB'[number]}: {plain(run.name)}. " if len(shown) > 1 else "")
-        training_images.film_strip(run, real_of(run))
+        goes_on = run.state is not None if job is None or job.finished else True
+        training_images.film_strip(run, real_of(run), goes_on)
 
 
 @st.fragment(run_every=2.0 if running else None)
@@ -289,8 +300,8 @@ what_to_notice(
     "(10 steps of DPM-Solver++, guidance 1.5), so what changes is the network alone. Large shapes come first, thin "
     "strokes last.",
     "The loss never reaches 0: noise hides the image, and no network can know it exactly. **Loss by noise level** "
-    "tells where it stays high: at the left the image must be guessed from next to nothing, at the right faint noise "
-    "must be told from the image's own roughness.",
+    "tells where it stays high: at the left faint noise must be told from the image's own roughness, which is hardest "
+    "on 8 x 8 pixels; at the right it is what nobody can know of the image yet.",
     "With **only 20 images** the two losses part: the held-out one turns and rises, and the samples become copies. The "
     "distance to the nearest training image falls towards 0.",
 )
@@ -357,11 +368,11 @@ check_yourself(
         "the distance to the nearest training image at its end.",
     ),
     Question(
-        "Compare the record without EMA with the first preset. What does averaging the weights do?",
-        ["It makes training faster", "It evens out the last steps", "It prevents memorising"],
-        "It evens out the last steps",
-        "Each step pulls the weights towards its own batch; the average keeps what the steps agree on. The learning "
-        "rate falls to 0 at the end, which evens them out as well: look at the moments before.",
+        "Compare the record without EMA with the first preset. When does averaging the weights help?",
+        ["While the steps are large, in the middle of a run", "At the end of a run", "Only against memorising"],
+        "While the steps are large, in the middle of a run",
+        "Each step pulls the weights towards its own batch; the average keeps what the steps agree on, and its "
+        "held-out loss is lower. At the end the learning rate has fallen to 0, which does the same: the two meet.",
     ),
 )
 page_link("pages/sampling_showdown.py", "Sampling showdown")

@@ -37,12 +37,12 @@ begin_page(
 import torch  # noqa: E402  (the title is on the screen by now)
 
 import explorer as ex  # noqa: E402
-from explorer.lab_images import OWN  # noqa: E402
 from explorer.networks.structure import structure  # noqa: E402
 from explorer.ui.controls import choice  # noqa: E402
+from explorer.ui.datasets import offer_download  # noqa: E402
 from explorer.ui.diagram import diagram  # noqa: E402
 from explorer.ui.film import Strip, film  # noqa: E402
-from explorer.ui.models_images import ImageModel, choose_model, dataset_of  # noqa: E402
+from explorer.ui.models_images import SHIPPED, ImageModel, choose_model, dataset_of  # noqa: E402
 from explorer.ui.pad import draw_image  # noqa: E402
 from explorer.ui.sheet import Row, sheet  # noqa: E402
 from explorer.unet_lab import Moments, cut, fingerprint, observe, time_embedding  # noqa: E402
@@ -106,7 +106,7 @@ def choose_image(model: ImageModel, weights: str) -> tuple[np.ndarray, str, str]
     made = drawn_from(weights, model.denoiser, label if model.classes else None, number)
     why = {
         "real": "The real images that this model learned from are not here, so the clean image is one that it made "
-        "itself." + " The Training lab can download them." * (model.dataset != OWN),
+        "itself.",
         "model": "The clean image is one that this model made from noise.",
         "drawing": "Until you draw on the pad, the clean image is one that this model made from noise.",
     }
@@ -143,7 +143,7 @@ def slider_key(name: str) -> str:
 
 
 def signed(value: float) -> str:
-    return f"{value:+.3f}".replace("-", "\N{MINUS SIGN}")
+    return f"{value:+.3f}".replace("-0.000", "+0.000").replace("-", "\N{MINUS SIGN}")
 
 
 @st.fragment
@@ -188,6 +188,8 @@ def lab() -> None:
             on_cut=cut_or_join,
         )
         st.caption(where_from)
+        if dataset_of(model) is None and model.dataset in SHIPPED:
+            offer_download("unet", model.dataset)
     cuts = {"As you set it": tuple(scales.items())} if scales else {}
     cuts |= {f"{name.capitalize()} cut": ((name, 0.0),) for name in cuttable}
     others = {title: guessed(weights, model.denoiser, image, seed, label, one) for title, one in cuts.items()}
@@ -213,7 +215,8 @@ def losses(whole: Moments, others: dict[str, Moments]) -> None:
     sheet(rows, heads)
     st.caption(
         "Under each guess its error: the root mean square over the pixels against the clean image. In brackets, what "
-        "the cut adds to it."
+        "the cut adds to it; on one image at one level that may by chance be less than nothing. The deeper a skip "
+        "connection lies, the less it carries that the way below has lost."
     )
 
 

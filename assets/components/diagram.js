@@ -430,7 +430,7 @@ function createDiagram(component) {
       paintMaps(grid.querySelector("canvas"), turned, 1, width, moments, 1);
       const [low, high] = arrays["range embedding"].data;
       find(".diagram-scale").textContent =
-        "A row a number, a column a noise level, from image (left) to noise; the line is now. " +
+        "One row for each number, one column for each noise level, from image (left) to noise; the line is now. " +
         `From ${short(low)} (dark) to ${short(high)} (light).`;
       return;
     }

@@ -2,6 +2,7 @@
 import { unpack } from "./buffer.js";
 import { mountView } from "./mount.js";
 import { GREY_LABEL, paintGreys } from "./pixels.js";
+import { createSaving } from "./save.js";
 import { followTheme } from "./theme.js";
 import { createTransport } from "./transport.js";
 
@@ -41,12 +42,17 @@ function createStrip({ title, role, captions }, { data, shape: [frames, count, h
     section,
     frames,
     count,
+    scene: { title },
+    caption: (frame) => captions?.[Math.min(frame, captions.length - 1)] ?? "",
+    shape: { width, height },
+    image: (frame, index) => greys(Math.min(frame, frames - 1), index),
+    images: () => (chosen === null ? [...small.keys()] : [chosen]),
 
     show(frame) {
       const shown = Math.min(frame, frames - 1);
       small.forEach((button, index) => paintGreys(button.firstChild, greys(shown, index), width));
       if (chosen !== null) paintGreys(large.firstChild, greys(shown, chosen), width);
-      if (captions) find(".film-caption").textContent = captions[Math.min(shown, captions.length - 1)];
+      if (captions) find(".film-caption").textContent = this.caption(shown);
     },
 
     // index: number, or null for the whole grid; the strip that was clicked keeps the focus.
@@ -60,13 +66,34 @@ function createStrip({ title, role, captions }, { data, shape: [frames, count, h
   };
 }
 
+// What a strip shows at a frame, as a square of `side` pixels, its images under the line of its title.
+function paintStrip({ shape, image, images }, context, frame, side) {
+  const head = side / 10;
+  const shown = images();
+  const columns = Math.ceil(Math.sqrt(shown.length));
+  const rows = Math.ceil(shown.length / columns);
+  const step = Math.min(side / (columns * shape.width), (side - head) / (rows * shape.height));
+  const left = (side - columns * step * shape.width) / 2;
+  const canvas = document.createElement("canvas");
+  context.imageSmoothingEnabled = false;
+  shown.forEach((index, place) => {
+    paintGreys(canvas, image(frame, index), shape.width);
+    const [x, y] = [left + (place % columns) * step * shape.width, head + Math.floor(place / columns) * step * shape.height];
+    const gap = shown.length > 1 ? side / 200 : 0;
+    context.drawImage(canvas, x + gap / 2, y + gap / 2, step * shape.width - gap, step * shape.height - gap);
+  });
+}
+
 function createFilm({ parentElement, data: bytes }) {
   const root = document.createElement("div");
   root.className = "film themed";
   root.innerHTML = `
     <div class="film-strips"></div>
     <div class="film-transport"></div>
-    <p class="film-scale">${GREY_LABEL}. Select an image to enlarge it.</p>`;
+    <div class="film-foot">
+      <p class="film-scale">${GREY_LABEL}. Select an image to enlarge it.</p>
+      <div></div>
+    </div>`;
   parentElement.append(root);
   const find = (selector) => root.querySelector(selector);
   let strips = [];
@@ -112,6 +139,19 @@ function createFilm({ parentElement, data: bytes }) {
     root,
     onFrame: show,
     format: (position) => `frame ${Math.round(position)} / ${length() - 1}`,
+  });
+  createSaving(find(".film-foot").lastElementChild, () => {
+    const computed = getComputedStyle(root);
+    const frameAt = (position) => Math.round(position * (length() - 1));
+    return {
+      style: { background: computed.backgroundColor, text: computed.color, font: computed.fontFamily },
+      position: shown / Math.max(length() - 1, 1),
+      frames: length(),
+      milliseconds: (1000 * (length() - 1)) / meta.fps,
+      painters: (side) => strips.map((strip) => ({ ...strip, side })),
+      paint: (painter, context, position) => paintStrip(painter, context, frameAt(position), painter.side),
+      text: (painter, position) => painter.caption(frameAt(position)),
+    };
   });
   root.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || chosen === null) return;

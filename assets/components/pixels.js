@@ -1,6 +1,6 @@
 // Grey-scale images on canvases. Values are stored as bytes: 0 is -GREY_LIMIT, 255 is +GREY_LIMIT, clipped;
 // explorer/ui/film.py writes the same. One mapping everywhere: data in [-1, 1] leaves room for noise.
-export const GREY_LIMIT = 1.5;
+export const GREY_LIMIT = 1.2;
 export const GREY_LABEL = `Grey scale from −${GREY_LIMIT} (black) to +${GREY_LIMIT} (white), clipped`;
 
 export function toGrey(value) {

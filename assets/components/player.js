@@ -36,7 +36,7 @@ function createPlayer({ parentElement }) {
   const bar = element("div", "player-transport");
   const chips = element("div", "player-layers", { role: "group", "aria-label": "Layers" });
   const foot = element("div", "player-foot");
-  const saving = element("div", "player-save", { role: "group", "aria-label": "Save" });
+  const saving = element("div");
   const hint = element("p", "player-hint", { "aria-live": "polite" });
   foot.append(hint, saving);
   root.append(stageRow, bar, chips, foot);

@@ -1,4 +1,4 @@
-// Saves what the player shows: a picture, a GIF, or a film where the browser records one.
+// Saves what a player or a film shows: a picture, a GIF, or a film where the browser records one.
 import { choosePalette, createGif } from "./gif.js";
 
 const FILE_NAME = "diffusion-explorer";
@@ -36,6 +36,9 @@ export function createSaving(host, film) {
     for (const button of buttons) button.disabled = false;
   }
 
+  host.className = "saving";
+  host.setAttribute("role", "group");
+  host.setAttribute("aria-label", "Save");
   host.append(status, label, ...buttons);
 }
 
@@ -68,9 +71,12 @@ function createSheet(film, side) {
     context.textBaseline = "top";
     context.font = `600 ${14 * unit}px ${film.style.font}`;
     context.fillText(painter.scene.title, margin / 2, margin / 2);
+    const room = side - 1.5 * margin - context.measureText(painter.scene.title).width;
     context.font = `400 ${12.5 * unit}px ${film.style.font}`;
     context.textAlign = "right";
-    context.fillText(film.text(painter, position), side - margin / 2, margin / 2);
+    const text = film.text(painter, position);
+    const below = context.measureText(text).width > room ? 17 * unit : 0;
+    context.fillText(text, side - margin / 2, margin / 2 + below);
     context.globalAlpha = 0.25;
     context.lineWidth = 2 * unit; // the inner half of it is seen
     context.strokeRect(0, 0, side, side);

@@ -96,17 +96,22 @@ def train_2d(params: dict[str, Any], arrays: Arrays, stop: Callable[[], bool]) -
 
 
 class LossCurve:
-    """The losses of a run by step, thinned as it goes so that there are CURVE_POINTS at most."""
+    """The losses of a run by step, thinned as it goes so that there are CURVE_POINTS at most.
+
+    They are smoothed over the last few steps at first, over 20 later, so that the fall at the start is not hidden.
+    """
 
     def __init__(self) -> None:
         self.smoothed = math.nan
         self.runs_away = False  # the newest loss is RUNAWAY times the smallest
-        self._smallest, self._every = math.inf, 1
+        self._smallest, self._every, self._count = math.inf, 1, 0
         self._rows: list[tuple[float, float, float]] = []
 
     def add(self, step: int, loss: float) -> None:
         """The loss of the next step."""
-        self.smoothed = 0.95 * self.smoothed + 0.05 * loss if self._rows else loss
+        self._count += 1
+        weight = max(0.05, self._count**-0.5)
+        self.smoothed = (1 - weight) * self.smoothed + weight * loss if self._rows else loss
         self._smallest = min(self._smallest, loss)
         self.runs_away = loss >= RUNAWAY * self._smallest
         if step % self._every == 0 or not self._rows:

@@ -44,7 +44,7 @@ def choose_dataset(prefix: str, default: str = "digits-8") -> "ImageDataset | No
             return _shared(name)
         except ValueError as error:
             problem = f"{error} Download the files again."
-    _offer_download(prefix, name, problem)
+    offer_download(prefix, name, problem)
     return None
 
 
@@ -76,7 +76,7 @@ def _shared(name: str) -> "ImageDataset":
     return load_dataset(name)
 
 
-def _offer_download(prefix: str, name: str, problem: str | None) -> None:
+def offer_download(prefix: str, name: str, problem: str | None = None) -> None:
     """A button that fetches the data set, how that goes, and why it failed; `problem` is why it is not here."""
     from explorer.data.images import DATASETS
 
@@ -91,9 +91,10 @@ def _offer_download(prefix: str, name: str, problem: str | None) -> None:
         problem = f"The download was not done after {job.max_seconds:.0f} s. Try again where the network is faster."
     if problem:
         st.error(problem, icon=":material/error:")
-    label = f"{'Try again' if job and problem else 'Download'} ({DATASETS[name].download_bytes / 1e6:.1f} MB)"
+    what = "Try again" if job and problem else f"Download {DATASETS[name].label}"
+    label = f"{what} ({DATASETS[name].download_bytes / 1e6:.1f} MB)"
     help = "Once for this machine: the files are kept for everyone who uses it."
-    if st.button(label, type="primary", icon=":material/download:", key=f"{prefix}_download", help=help):
+    if st.button(label, icon=":material/download:", key=f"{prefix}_download", help=help):
         try:
             work.manager().submit(work.visitor(), "download", {"dataset": name})
         except JobRefused as refusal:

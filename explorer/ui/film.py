@@ -13,10 +13,10 @@ from explorer import palette
 from explorer.ui.buffer import pack
 from explorer.ui.components import component
 
-GREY_LIMIT = 1.5
+GREY_LIMIT = 1.2
 
 _noising = component("noising", "buffer", "mount", "pixels", "theme", "transport")
-_film = component("film", "buffer", "mount", "pixels", "theme", "transport")
+_film = component("film", "buffer", "gif", "mount", "pixels", "save", "theme", "transport")
 
 
 def noising(

@@ -5,4 +5,5 @@ import re
 
 def plain(text: str) -> str:
     """The text with every sign escaped that Markdown, or Streamlit's own additions to it, would read as more."""
-    return re.sub(r"([\\`*_\[\](){}$~<>#!|&]|:(?=\S))", r"\\\1", text)
+    escaped = re.sub(r"([\\`*_\[\](){}$~<>#!|&])", r"\\\1", text)
+    return re.sub(r":(?=\S)", ":\N{WORD JOINER}", escaped)  # no escape keeps Streamlit from :smile: and :red[...]

@@ -19,7 +19,7 @@ from explorer.ui.markdown import plain
 if TYPE_CHECKING:
     from explorer.data.images import ImageDataset
 
-TAKES = [0, 20, 100, 500]
+TAKES = [20, 100, 500, 0]
 WIDTHS = [8, 16, 24, 32, 48, 64]
 RATES = [1e-4, 5e-4, 1e-3, 2e-3, 3e-3, 5e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 100.0]
 BATCHES = [32, 64, 128, 256, 512, 1024]
@@ -47,7 +47,7 @@ def choose_preset(plan: Plan) -> None:
         on_change=_take_preset,
         label_visibility="collapsed",
     )
-    st.caption(PRESETS[chosen].about if chosen else "Settings of your own: they are no preset.")
+    st.caption(PRESETS[chosen].about if chosen else "Settings of your own.")
 
 
 def _take_preset() -> None:
@@ -134,7 +134,8 @@ def choose_plan() -> "tuple[Plan, ImageDataset | None]":
         RATES,
         default.learning_rate,
         "lab_rate",
-        "How far each step goes. Too low learns slowly; too high overshoots, and at the far right leaves the numbers.",
+        "How far each step goes. Too low learns slowly; too high overshoots, and at the far right the loss "
+        "grows beyond all numbers.",
         lambda rate: f"{rate:g}",
     )
     batch = _option(
@@ -153,7 +154,7 @@ def choose_plan() -> "tuple[Plan, ImageDataset | None]":
         lambda decay: f"{decay:g}" if decay else "None",
     )
     until = choice(
-        "Train for so many",
+        "Length of the run in",
         UNTIL,
         "epochs",
         key="lab_until",
@@ -322,11 +323,11 @@ def choose_runs(plan: Plan) -> list[Training]:
             if models_images.trainings()
             else RECORDED + (preset if preset and has_record(preset) else next(iter(PRESETS)))
         )
-    shown = st.selectbox("Run", list(names), format_func=names.__getitem__, key="lab_shown", width=245)
+    shown = st.selectbox("Run", list(names), format_func=names.__getitem__, key="lab_shown", width=290)
     others = {"": "Nothing"} | {key: name for key, name in names.items() if key != shown}
     if st.session_state.get("lab_other", "") not in others:
         st.session_state["lab_other"] = ""
-    other = st.selectbox("Compare with", list(others), format_func=others.__getitem__, key="lab_other", width=245)
+    other = st.selectbox("Compare with", list(others), format_func=others.__getitem__, key="lab_other", width=290)
     return [run_of(key) for key in (shown, other) if key]
 
 
@@ -378,8 +379,9 @@ def report(training: Training, job: Job | None, name: str) -> None:
 # The film
 
 
-def film_strip(training: Training, real: np.ndarray | None) -> None:
+def film_strip(training: Training, real: np.ndarray | None, goes_on: bool) -> None:
     """The grids of 1, 25, 50 and 100 % beside real images; the next to come shows how far the run is."""
+    so_far, to_come = ("so far", "to come") if goes_on else ("ended at", "not reached")
     panels = []
     newest = max(training.moments, default=0)
     shown = 0
@@ -391,10 +393,10 @@ def film_strip(training: Training, real: np.ndarray | None) -> None:
             shown = step
         elif shown < newest:
             moment = training.moments[newest]
-            panels.append(_panel(title, f"so far: epoch {moment.epoch:,.0f}", moment.samples, "model", training))
+            panels.append(_panel(title, f"{so_far}: epoch {moment.epoch:,.0f}", moment.samples, "model", training))
             shown = newest
         else:
-            panels.append(_panel(title, "to come", None, "model", training))
+            panels.append(_panel(title, to_come, None, "model", training))
     why = "to train on" if real is not None else "shown when the data are here"
     panels.append(_panel("Real images", why, real, "data", training))
     grid = "display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: 0.75rem 1rem"

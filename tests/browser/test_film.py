@@ -5,11 +5,13 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from explorer.ui.components import FOLDER
 from explorer.ui.film import GREY_LIMIT, to_grey
 from tests.browser.film_data import SCHEDULES, digit, noise
+from tests.browser.test_player import saved
 
 MINUS = "\N{MINUS SIGN}"
 APP = "tests/browser/film_app.py"
@@ -207,6 +209,24 @@ def test_new_data_keeps_the_position(browser_page: Page, serve: Serve) -> None:
     expected = share * digit() + (1 - share) * noise(4)[2]
     canvas = root.locator("button:not(.film-large) canvas").nth(2)
     np.testing.assert_allclose(pixels(canvas), to_grey(expected).astype(float), atol=1)
+
+
+def test_a_film_is_saved_as_a_picture_and_as_an_animation(browser_page: Page, serve: Serve) -> None:
+    root = opened(browser_page, serve(APP, "--still"), "film")
+    seek(root, 30)
+    with Image.open(saved(root, "PNG").path()) as picture:
+        shown = np.asarray(picture.convert("L")).astype(float)
+    side, margin = 1000, 40
+    assert shown.shape[1] == pytest.approx(2 * (side + margin) + margin, abs=2)
+    last = to_grey(digit()).astype(float)  # the film ends with it, sixteen times in a square under a line of text
+    step = (side - side / 10) / 4
+    corner = margin + (side - 4 * step) / 2, margin + side / 10
+    centres = (np.arange(8) + 0.5) * step / 8
+    found = shown[np.ix_((corner[1] + centres).astype(int), (corner[0] + centres).astype(int))]
+    np.testing.assert_allclose(found, last, atol=2)
+    with Image.open(saved(root, "GIF").path()) as film:
+        assert film.n_frames == 31
+        assert film.info["loop"] == 0
 
 
 @pytest.mark.parametrize("browser_page", [PHONE], indirect=True)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from explorer.zoo import from_bytes
+
 LAB = "training_lab"
 TINY = "lab_width=8&lab_take=20&lab_batch=32&lab_until=Seconds&lab_seconds=400"
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
@@ -71,6 +73,10 @@ def test_train_look_elsewhere_come_back_stop_and_use_the_model(browser_page: Pag
     page.get_by_label("Name").press("Enter")
     button(page, "Keep on the shelf").click()
     expect(page.get_by_text(re.compile("“Mine”, of epoch .* is on the shelf"))).to_be_visible(timeout=LONG)
+    with page.expect_download(timeout=LONG) as download:
+        button(page, "Weights as safetensors").click()
+    denoiser, about = from_bytes(download.value.path().read_bytes(), "UNet")
+    assert (about["name"], denoiser.shape) == ("Mine", (1, 8, 8))
 
     go(page, "Sampling showdown")
     model = page.get_by_label("Model", exact=True)

@@ -156,7 +156,7 @@ def test_a_bad_address_means_the_default() -> None:
 def test_what_must_be_downloaded_is_offered_with_its_size_and_terms(internet: Internet) -> None:
     app = opened("Fashion-MNIST 28 x 28")
     assert got(app) is None
-    assert labels(app) == ["Download (4.4 MB)"]
+    assert labels(app) == ["Download Fashion-MNIST 28 x 28 (4.4 MB)"]
     assert "MIT licence" in app.caption[0].value
     assert not app.error
     assert datasets.find_dataset("fashion-28") is None
@@ -206,7 +206,7 @@ def test_a_cancelled_download_leaves_nothing_but_the_button(internet: Internet) 
     rerun_until(app, lambda: "MB" in app.get("progress")[0].proto.text)
     app.button(key="lab_cancel_download").click()
     run(app)
-    rerun_until(app, lambda: labels(app) == ["Download (4.4 MB)"])
+    rerun_until(app, lambda: labels(app) == ["Download Fashion-MNIST 28 x 28 (4.4 MB)"])
     assert not app.error
     assert got(app) is None
     assert not is_available("fashion-28")
@@ -221,7 +221,7 @@ def test_damaged_files_are_told_and_can_be_fetched_again(tmp_path: Path, monkeyp
     app = opened("Fashion-MNIST 28 x 28")
     assert got(app) is None
     assert app.error[0].value == ("t10k-images-idx3-ubyte.gz is not an IDX file of bytes. Download the files again.")
-    assert labels(app) == ["Download (4.4 MB)"]
+    assert labels(app) == ["Download Fashion-MNIST 28 x 28 (4.4 MB)"]
 
 
 def test_a_job_that_is_refused_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,7 +235,7 @@ def test_a_job_that_is_refused_is_a_sentence(tmp_path: Path, monkeypatch: pytest
     app = opened("Fashion-MNIST 28 x 28")
     download(app)
     assert [warning.value for warning in app.warning] == [sentence]
-    assert labels(app) == ["Download (4.4 MB)"]
+    assert labels(app) == ["Download Fashion-MNIST 28 x 28 (4.4 MB)"]
 
 
 def test_own_images_are_read_and_stay_when_another_set_is_looked_at() -> None:
@@ -259,13 +259,13 @@ def test_own_images_are_read_and_stay_when_another_set_is_looked_at() -> None:
 
 def test_names_of_folders_are_text_and_not_markdown() -> None:
     app = opened("Your own images")
-    folders = ["![x](http:__y) *cat*", "$5 bills"]
+    folders = ["![x](http:__y) *cat*", "$5 :smile:"]
     app.file_uploader(key="lab_own").set_value([zipped(6, *(f"{folder}/" for folder in folders))])
     run(app)
     dataset = got(app)
     assert dataset is not None
     assert dataset.classes == tuple(folders)
-    escaped = r"\!\[x\]\(http\:\_\_y\) \*cat\*, \$5 bills."
+    escaped = r"\!\[x\]\(http:~\_\_y\) \*cat\*, \$5 :~smile:~.".replace("~", "\N{WORD JOINER}")
     assert app.caption[0].value.endswith(f"Their folders are their classes: {escaped}")
 
 

@@ -41,7 +41,7 @@ DEFAULTS = {
     "show_noise_eta": 0.5,
     "show_noise_other": "none",
     "show_noise_seed": 1,
-    "show_between_class": "none",
+    "show_between_class": "3",
     "show_between_steps": 10,
     "show_between_from": 3,
     "show_between_to": 7,
@@ -339,7 +339,7 @@ def test_the_round_trip_follows_its_controls(digits_page: AppTest) -> None:
     assert errors[0] > errors[1] > errors[2]
     control(digits_page, "show_trip_class").set_value("9").run()
     assert float(metrics(digits_page, "Error")[0]) != errors[2]
-    assert "An image that the model was not trained on." in text_of(digits_page)
+    assert "An image that this app holds out of every training." in text_of(digits_page)
     before = metrics(digits_page, "Its standard deviation")
     digits_page.slider(key="show_trip_which").set_value(7).run()
     assert metrics(digits_page, "Its standard deviation") != before

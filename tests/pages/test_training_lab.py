@@ -237,7 +237,7 @@ def test_two_records_are_compared(opened: Opened, sent: Sent) -> None:
 def test_questions_answer_back(opened: Opened) -> None:
     app = opened()
     app.radio(key="lab_question_0").set_value("The network learns its images by heart")
-    app.radio(key="lab_question_1").set_value("It makes training faster").run()
+    app.radio(key="lab_question_1").set_value("At the end of a run").run()
     assert app.success[0].value.startswith("Yes.")
     assert app.warning[0].value.startswith("Not quite.")
 
@@ -361,6 +361,9 @@ def test_pause_resume_and_stop(opened: Opened) -> None:
     assert runs(app) == [run]
     assert (np.diff(run.curve[:, 0]) > 0).all()
     assert line(app).startswith("Stopped at ")
+    assert "ended at: epoch" in films(app)[0]
+    assert "not reached" in films(app)[0]
+    assert next(slider.value for slider in app.select_slider if slider.label == "Moment") == run.kept_steps[-1]
     assert labels(app) == {"Start", "Forget this run", "Keep on the shelf"}
     half, model = shelf(app)
     assert (half.label, half.about["step"]) == ("Half", kept)
