@@ -97,9 +97,10 @@ def redraws(page: Page, repeats: int) -> list[float]:
     slider.focus()
     page.evaluate(WATCH)
     milliseconds = []
+    arrow = "ArrowLeft" if slider.input_value() == slider.get_attribute("max") else "ArrowRight"
     for _ in range(repeats):
         before = slider.input_value()
-        page.keyboard.press("ArrowRight")  # a value that nobody has asked for yet
+        page.keyboard.press(arrow)  # a value that nobody has asked for yet
         if slider.input_value() == before:  # the last one
             break
         page.wait_for_function(SETTLED, timeout=30_000)

@@ -49,10 +49,12 @@ def begin_page(title: str, lead: str) -> None:
 
 def _enter_course() -> None:
     """Streamlit takes a folder named pages for its older kind of navigation until `st.navigation` is first
-    called, so the first visitor of a server who follows a link to a page would see it without the course."""
+    called, so the first visitor of a server who follows a link to a page would see it without the course, and keep
+    the wide sidebar of that kind: their browser loads the page again."""
     if PagesManager.uses_pages_directory:
         PagesManager.uses_pages_directory = False
-        st.rerun()
+        st.html("<script>location.reload()</script>", unsafe_allow_javascript=True)
+        st.stop()
 
 
 def end_page() -> None:

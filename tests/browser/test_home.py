@@ -6,6 +6,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.serving import serving
+
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 
@@ -35,6 +37,18 @@ def test_the_sidebar_has_its_width_from_the_first_paint(home: Page) -> None:
         again = home.get_by_test_id("stSidebar").bounding_box()
         assert again
         assert again["width"] == 230
+
+
+def test_a_link_to_a_page_is_the_first_thing_that_a_server_is_asked_for(browser_page: Page) -> None:
+    with serving("Home.py") as server:
+        browser_page.goto(f"{server.url}/core_concepts?core_digit=7")
+        sidebar = browser_page.get_by_test_id("stSidebar")
+        expect(sidebar.get_by_role("link", name="Geometry lab")).to_be_visible(timeout=90_000)
+        expect(browser_page.get_by_role("heading", level=1)).to_contain_text("Core concepts", timeout=90_000)
+        box = sidebar.bounding_box()
+        assert box
+        assert box["width"] == 230
+        assert "core_digit=7" in browser_page.url
 
 
 def test_its_links_open_the_modules(home: Page) -> None:
