@@ -16,6 +16,7 @@ DARK = ["#d08ae0", "#f0c04a", "#d0d4da", "#4fd0e0", "#d0a07a", "#ff8fc0", "#bccb
 SHAPES = ["circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "triangle-right"]
 DISTANCES = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200]
 ERRORS = [0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1]
+LEGEND = {"title": None, "orient": "top", "columns": 2, "labelFontSize": 12, "columnPadding": 6}  # fits a phone
 TICKS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
 
 
@@ -57,7 +58,7 @@ def quality_chart(
 
     def by_sampler(values: Sequence[str]) -> dict[str, Any]:
         scale = {"domain": [labels[number] for number in present], "range": [values[number] for number in present]}
-        return {"field": "sampler", "scale": scale, "legend": {"title": None, "orient": "top", "columns": 2}}
+        return {"field": "sampler", "scale": scale, "legend": LEGEND}
 
     behind = {"test": "datum.measured == 'before'", "value": 0.3 if measured else 1.0}
     lines = {
