@@ -28,8 +28,8 @@ def losses_chart(runs: Sequence[Training], dark: bool = False) -> dict[str, Any]
             _line(smoothed, TRAINING, number),
             _line(held_out, HELD_OUT, number),
         ]
-    longest, *others = sorted((run.epoch_of(run.curve[-1, 0]) for run in runs if len(run.curve)), reverse=True)
-    if others and longest > UNLIKE * others[-1]:
+    lengths = [run.plan.epochs or run.epoch_of(run.curve[-1, 0]) for run in runs if len(run.curve)]
+    if lengths and max(lengths) > UNLIKE * min(lengths):
         return _chart(layers, "Epoch (log scale)", "Loss", dark, type="log")
     return _chart(layers, "Epoch", "Loss", dark)
 

@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 import math
+import unicodedata
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -30,6 +31,7 @@ MOST_ROWS = 2000  # of a curve
 LARGEST_SIDE = 64
 LARGEST_NUMBER = 1e12
 LONGEST_TEXT = 200
+UNSHOWN = ("Cc", "Cs", "Zl", "Zp")  # control characters, halves of characters, ends of lines
 TWO_LEVELS = 16  # pixels a side, at most
 MOST_WEIGHTS = 4_000_000  # of a network: what resuming needs then fits into one message, and the weights into a file
 
@@ -367,7 +369,11 @@ def _packed(samples: np.ndarray) -> str:
 
 def is_text(value: Any) -> TypeGuard[str]:
     """Whether a value from a file is a line of text that a page can show."""
-    return type(value) is str and len(value) <= LONGEST_TEXT and all(letter.isprintable() for letter in value)
+    return (
+        type(value) is str
+        and len(value) <= LONGEST_TEXT
+        and not any(unicodedata.category(letter) in UNSHOWN for letter in value)
+    )
 
 
 def _unpacked(text: str, shape: tuple[int, ...]) -> np.ndarray:

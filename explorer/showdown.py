@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 from explorer.denoiser import Denoiser
-from explorer.guidance import guided
 from explorer.metrics import frechet_to, mean_pairwise_distance
 from explorer.networks.classifier import Classifier
 from explorer.samplers import LANGEVIN_CALLS, SAMPLERS, Step, euler, points_of, sample, sample_steps, sample_times
@@ -69,8 +68,12 @@ class Start:
 
     def calls(self, denoiser: Denoiser, method: Method) -> int:
         """Network calls that a walk costs: two for each estimate that is guided."""
-        _, calls = guided(denoiser, self.labels(), None, self.guidance_scale, self.guidance_interval)
-        return sum(map(calls, method.asked(denoiser.schedule)))
+        asked = method.asked(denoiser.schedule)
+        if not self.classes or self.guidance_scale == 1:
+            return len(asked)
+        low, high = self.guidance_interval or (-math.inf, math.inf)
+        log_snr = denoiser.schedule.log_snr(torch.tensor(asked, dtype=torch.float64))
+        return len(asked) + int(((low <= log_snr) & (log_snr <= high)).sum())
 
 
 @dataclass(frozen=True)

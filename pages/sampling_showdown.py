@@ -35,7 +35,7 @@ from explorer.samplers import SPACINGS  # noqa: E402
 from explorer.showdown import Method, Quality, Repeats, RoundTrip, Start, Walk, one_clock  # noqa: E402
 from explorer.ui import work  # noqa: E402
 from explorer.ui.controls import SAMPLER_LABELS, choice  # noqa: E402
-from explorer.ui.datasets import offer_download  # noqa: E402
+from explorer.ui.datasets import offer_missing  # noqa: E402
 from explorer.ui.film import Strip, film  # noqa: E402
 from explorer.ui.models_images import SHIPPED, ImageModel, choose_model, dataset_of, shipped  # noqa: E402
 from explorer.ui.pad import draw_image  # noqa: E402
@@ -351,7 +351,7 @@ def numbers(model: ImageModel, method: Method, start: Start, walk: Walk) -> None
     with st.container(horizontal=True):
         help = "Of sampling, when these settings were first computed."
         st.metric("Seconds", f"{walk.seconds:.2f}", width="content", help=help)
-        help = "Each call moves all images at once. With guidance, every step takes two."
+        help = "Each call moves all images at once. An estimate takes two where it is guided."
         st.metric("Network calls", f"{walk.evaluations:,}", width="content", help=help)
         judge = judge_of(model)
         if judge is not None and start.classes:
@@ -647,8 +647,8 @@ def round_trip(model: ImageModel, takeaway: DeltaGenerator) -> None:
             "follow, so its outline stays visible and the standard deviation below 1."
         )
         st.caption(note + short * bool(found.noise.std() < 0.95))
-        if dataset_of(model) is None and model.dataset in SHIPPED:
-            offer_download("show", model.dataset)
+        if st.session_state["show_trip_source"] == "real":
+            offer_missing("show", model.dataset)
         with st.container(horizontal=True):
             help = "Root mean square over the pixels, which run from −1 to 1."
             st.metric("Error", f"{found.error:.3f}", width="content", help=help)

@@ -111,7 +111,7 @@ def real_of(run: Training) -> np.ndarray | None:
     return to_bytes_grid(real_images(dataset.split()[0], len(dataset.classes)).numpy())
 
 
-def kept_step(run: Training, wanted: int | None) -> int:
+def kept_step(run: Training, wanted: int) -> int:
     """A step whose weights are here: the one that was chosen, unless the run has gone on and dropped it."""
     return wanted if wanted in run.kept_steps else run.kept_steps[-1]
 
@@ -120,14 +120,23 @@ def typed_name(run: Training) -> str:
     return str(st.session_state[f"lab_name_{run.run}"]).strip() or run.name
 
 
-def moment_key(run: Training) -> str:
-    """Of the choice among a run's moments, which begins anew with each that comes."""
-    return f"lab_moment_{run.run}_{run.kept_steps[-1]}"
+def choose_moment(run: Training) -> int:
+    """One of the steps whose weights are here; the last, also when others come, until another is chosen."""
+    steps, key = run.kept_steps, f"lab_moment_{run.run}"
+    before = st.session_state.get(f"{key}_last")
+    if st.session_state.get(key, before) == before or st.session_state[key] not in steps:
+        st.session_state[key] = steps[-1]
+    st.session_state[f"{key}_last"] = steps[-1]
+    if len(steps) == 1:
+        return steps[0]
+    return st.select_slider(
+        "Moment", steps, key=key, format_func=lambda step: f"epoch {run.epoch_of(step):,.1f}, step {step:,}"
+    )
 
 
-def keep(run: Training) -> None:
+def keep(run: Training, chosen: int) -> None:
     """The moment that was chosen goes on the shelf under the name that was typed."""
-    step = kept_step(run, st.session_state.get(moment_key(run)))
+    step = kept_step(run, chosen)
     name = typed_name(run)
     models_images.put_on_shelf(run, step, name, key=f"{run.run}-{step}")
     if run.done >= 1 and step == run.kept_steps[-1]:
@@ -141,18 +150,12 @@ def take_away(run: Training, recorded: bool) -> None:
     file = "".join(letter if letter.isalnum() else "-" for letter in run.name.lower()).strip("-")
     steps = run.kept_steps
     if steps and not recorded:
-        step = steps[-1]
-        if len(steps) > 1:
-            step = st.select_slider(
-                "Moment",
-                steps,
-                steps[-1],
-                key=moment_key(run),
-                format_func=lambda step: f"epoch {run.epoch_of(step):,.0f}",
-            )
+        step = choose_moment(run)
         with st.container(horizontal=True, vertical_alignment="bottom"):
             st.text_input("Name", run.name, max_chars=MOST_NAME, key=f"lab_name_{run.run}", width=300)
-            st.button("Keep on the shelf", on_click=keep, args=(run,), icon=":material/bookmark_add:", key="lab_keep")
+            st.button(
+                "Keep on the shelf", on_click=keep, args=(run, step), icon=":material/bookmark_add:", key="lab_keep"
+            )
         if kept := st.session_state.pop("lab_kept", None):
             st.success(kept, icon=":material/check:")
         name = typed_name(run)
@@ -300,8 +303,8 @@ what_to_notice(
     "(10 steps of DPM-Solver++, guidance 1.5), so what changes is the network alone. Large shapes come first, thin "
     "strokes last.",
     "The loss never reaches 0: noise hides the image, and no network can know it exactly. **Loss by noise level** "
-    "tells where it stays high: at the left faint noise must be told from the image's own roughness, which is hardest "
-    "on 8 x 8 pixels; at the right it is what nobody can know of the image yet.",
+    "tells where it stays high. At the left faint noise must be told from the image's own roughness; on 8 x 8 pixels "
+    "that is by far the hardest. MNIST's rises at the right too, where the whole image must be guessed.",
     "With **only 20 images** the two losses part: the held-out one turns and rises, and the samples become copies. The "
     "distance to the nearest training image falls towards 0.",
 )

@@ -39,10 +39,10 @@ import torch  # noqa: E402  (the title is on the screen by now)
 import explorer as ex  # noqa: E402
 from explorer.networks.structure import structure  # noqa: E402
 from explorer.ui.controls import choice  # noqa: E402
-from explorer.ui.datasets import offer_download  # noqa: E402
+from explorer.ui.datasets import offer_missing  # noqa: E402
 from explorer.ui.diagram import diagram  # noqa: E402
 from explorer.ui.film import Strip, film  # noqa: E402
-from explorer.ui.models_images import SHIPPED, ImageModel, choose_model, dataset_of  # noqa: E402
+from explorer.ui.models_images import ImageModel, choose_model, dataset_of  # noqa: E402
 from explorer.ui.pad import draw_image  # noqa: E402
 from explorer.ui.sheet import Row, sheet  # noqa: E402
 from explorer.unet_lab import Moments, cut, fingerprint, observe, time_embedding  # noqa: E402
@@ -188,8 +188,8 @@ def lab() -> None:
             on_cut=cut_or_join,
         )
         st.caption(where_from)
-        if dataset_of(model) is None and model.dataset in SHIPPED:
-            offer_download("unet", model.dataset)
+        if st.session_state["unet_source"] == "real":
+            offer_missing("unet", model.dataset)
     cuts = {"As you set it": tuple(scales.items())} if scales else {}
     cuts |= {f"{name.capitalize()} cut": ((name, 0.0),) for name in cuttable}
     others = {title: guessed(weights, model.denoiser, image, seed, label, one) for title, one in cuts.items()}

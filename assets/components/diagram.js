@@ -265,6 +265,7 @@ function createDiagram(component) {
     stage.style.height = `${placed.height}px`;
     svg.setAttribute("viewBox", `0 0 ${width} ${placed.height}`);
     for (const path of svg.querySelectorAll(":scope > path")) path.remove();
+    if (parts[attended.pointer]?.kind === "skip") attended.pointer = null; // a line that is removed is never left
     drawEmbedding(width);
     drawWays();
     drawSkips(width);

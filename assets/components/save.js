@@ -70,13 +70,13 @@ function createSheet(film, side) {
     context.fillStyle = context.strokeStyle = film.style.text;
     context.textBaseline = "top";
     context.font = `600 ${14 * unit}px ${film.style.font}`;
-    context.fillText(painter.scene.title, margin / 2, margin / 2);
+    context.fillText(painter.scene.title, margin / 2, margin / 2, side - margin);
     const room = side - 1.5 * margin - context.measureText(painter.scene.title).width;
     context.font = `400 ${12.5 * unit}px ${film.style.font}`;
     context.textAlign = "right";
     const text = film.text(painter, position);
     const below = context.measureText(text).width > room ? 17 * unit : 0;
-    context.fillText(text, side - margin / 2, margin / 2 + below);
+    context.fillText(text, side - margin / 2, margin / 2 + below, side - margin);
     context.globalAlpha = 0.25;
     context.lineWidth = 2 * unit; // the inner half of it is seen
     context.strokeRect(0, 0, side, side);

@@ -33,6 +33,7 @@ TOO_MANY = f"At most {MOST_IMAGES:,} are read: choose some of them, and leave th
 CHUNK_BYTES = 2**16
 UPDATE_EVERY = 20  # images
 ENTRY = b"PK\1\2"  # so begins each entry in the directory of a zip
+PARTS = {"train", "training", "val", "valid", "validation", "test", "testing"}
 LOCKED = 1  # the bit in the flags of an entry
 BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # zipfile unpacks the other methods without a limit
 
@@ -209,9 +210,9 @@ def _left_out(count: int, first: str) -> str:
 def _classes(paths: Sequence[tuple[str, ...]]) -> tuple[np.ndarray | None, tuple[str, ...]]:
     """Labels (m,) int64 and the names of the classes where the folders can be classes; else None and no names.
 
-    A class is the first folder in which paths differ, whatever folders it holds.
+    A class is the first folder in which paths differ, whatever folders it holds; those of `PARTS` are no classes.
     """
-    shared = len([*takewhile(lambda level: len(set(level)) == 1, zip(*paths, strict=False))])
+    shared = len([*takewhile(lambda level: len(set(level)) == 1 or set(level) <= PARTS, zip(*paths, strict=False))])
     folders = ["".join(path[shared : shared + 1]) for path in paths]
     counts = Counter(folders)
     names = sorted(counts)

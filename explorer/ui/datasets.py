@@ -44,7 +44,7 @@ def choose_dataset(prefix: str, default: str = "digits-8") -> "ImageDataset | No
             return _shared(name)
         except ValueError as error:
             problem = f"{error} Download the files again."
-    offer_download(prefix, name, problem)
+    _offer_download(prefix, name, problem)
     return None
 
 
@@ -76,7 +76,15 @@ def _shared(name: str) -> "ImageDataset":
     return load_dataset(name)
 
 
-def offer_download(prefix: str, name: str, problem: str | None = None) -> None:
+def offer_missing(prefix: str, name: str) -> None:
+    """A button that fetches a data set of the registry that is not here; nothing for any other."""
+    from explorer.data.images import DATASETS, is_available
+
+    if name in DATASETS and not is_available(name):
+        _offer_download(prefix, name, None)
+
+
+def _offer_download(prefix: str, name: str, problem: str | None) -> None:
     """A button that fetches the data set, how that goes, and why it failed; `problem` is why it is not here."""
     from explorer.data.images import DATASETS
 

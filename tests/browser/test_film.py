@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 from explorer.ui.components import FOLDER
 from explorer.ui.film import GREY_LIMIT, to_grey
 from tests.browser.film_data import SCHEDULES, digit, noise
-from tests.browser.test_player import saved
+from tests.browser.saving import saved
 
 MINUS = "\N{MINUS SIGN}"
 APP = "tests/browser/film_app.py"

@@ -9,11 +9,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from PIL import Image, ImageColor
-from playwright.sync_api import Download, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from explorer.palette import DARK, LIGHT
 from explorer.ui.components import FOLDER
 from explorer.ui.player import Scene, _to_int16, player
+from tests.browser.saving import saved
 
 Open = Callable[..., Locator]
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
@@ -47,13 +48,6 @@ def scrub(root: Locator, target: float) -> None:
     slider = root.locator("input[type=range]")
     slider.evaluate("(e, x) => { e.value = x; e.dispatchEvent(new Event('input')); }", target)
     expect(root).to_have_attribute("data-position", f"{target:.3f}")
-
-
-def saved(root: Locator, kind: str) -> Download:
-    with root.page.expect_download(timeout=60_000) as download:
-        root.get_by_role("button", name=f"Save as {kind}").click()
-    assert download.value.suggested_filename == f"diffusion-explorer.{kind.lower()}"
-    return download.value
 
 
 def test_it_plays_by_itself_and_the_picture_moves(open_player: Open) -> None:

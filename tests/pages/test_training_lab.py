@@ -346,8 +346,12 @@ def test_pause_resume_and_stop(opened: Opened) -> None:
     assert labels(app) == {"Start", "Resume", "Stop", "Forget this run", "Keep on the shelf"}
     assert not shelf(app)
     app.text_input(key=f"lab_name_{run.run}").set_value("Half")
+    moment = app.select_slider(key=f"lab_moment_{run.run}")
+    assert moment.value == run.kept_steps[-1]
+    assert len(set(moment.options)) == len(run.kept_steps)
+    kept = run.kept_steps[0]
+    moment.set_value(kept).run()
     press(app, "Keep on the shelf")
-    kept = next(slider.value for slider in app.select_slider if slider.label == "Moment")
     assert run.state
     paused = run.state[0]["step"]
     run.result = {"accuracy": 0.5}  # as of a run that had ended
@@ -356,6 +360,9 @@ def test_pause_resume_and_stop(opened: Opened) -> None:
     assert running(app)
     assert not run.result
     until(app, lambda: run.progress["step"] > paused and len(run.curve) and run.curve[-1, 0] > paused)
+    moment = app.select_slider(key=f"lab_moment_{run.run}")
+    assert moment.value == kept  # a choice stays while others come
+    moment.set_value(run.kept_steps[-1]).run()
     press(app, "Stop")
     until(app, lambda: not running(app))
     assert runs(app) == [run]

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,18 @@ def test_a_drawing_becomes_the_clean_image(open_page: Open, sent: Sent) -> None:
     app.session_state["unet_pad_8_kept"] = base64.b64encode(drawing.tobytes()).decode()
     app.run()
     np.testing.assert_array_equal(sent(app, "diagram")[1]["image"], to_grey(drawing / 127.5 - 1))
+
+
+def test_images_that_are_missing_are_offered_where_they_are_missed(
+    open_page: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIFFUSION_EXPLORER_DATA", str(tmp_path))
+    app = open_page(PAGE)
+    assert app.button(key="unet_download").label == "Download MNIST 28 x 28 (1.7 MB)"
+    app.selectbox(key="unet_source").select("model").run()
+    assert "unet_download" not in {button.key for button in app.button}
+    app = open_page(PAGE, **DIGITS)
+    assert "unet_download" not in {button.key for button in app.button}
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,15 @@ def test_folders_within_a_class_belong_to_it() -> None:
     assert np.bincount(read.labels).tolist() == [6, 6]
 
 
+@pytest.mark.parametrize("parts", [("train", "test"), ("train", "valid", "test")])
+def test_parts_of_a_split_are_no_classes(parts: tuple[str, ...]) -> None:
+    files = [file for part in parts for pet in ("cats", "dogs") for file in some(4, f"pets/{part}/{pet}/")]
+    read = read_zip(zipped(files))
+    assert read.classes == ("cats", "dogs")
+    assert read.labels is not None
+    assert np.bincount(read.labels).tolist() == [4 * len(parts)] * 2
+
+
 def test_folders_may_be_parted_as_on_windows() -> None:
     files = [*some(5, "pets\\dogs\\"), *some(7, "pets\\cats\\"), ("__MACOSX\\cats\\._00.png", b"junk")]
     read = read_zip(zipped(files))

@@ -297,6 +297,12 @@ def test_another_file_is_refused_in_a_sentence(record: Training, change: dict[st
         from_json(content)
 
 
+@pytest.mark.parametrize("name", ["Run 1: 👩\u200d🔬", "a\u00a0b", "Chats\u202f2", "Ärger, naïve 数字"])
+def test_names_that_people_have_are_read_back(name: str) -> None:
+    back = from_json(to_json(Training("run", name, Plan(), classes=(name, "b"))).encode())
+    assert (back.name, back.classes) == (name, (name, "b"))
+
+
 def test_a_run_that_was_resumed_often_is_read_back() -> None:
     run = Training("run", "Run", Plan())
     for part in range(12):

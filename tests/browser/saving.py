@@ -1,0 +1,10 @@
+"""What the buttons of a player or a film save."""
+
+from playwright.sync_api import Download, Locator
+
+
+def saved(root: Locator, kind: str) -> Download:
+    with root.page.expect_download(timeout=60_000) as download:
+        root.get_by_role("button", name=f"Save as {kind}").click()
+    assert download.value.suggested_filename == f"diffusion-explorer.{kind.lower()}"
+    return download.value
