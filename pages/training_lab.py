@@ -268,7 +268,7 @@ def the_film() -> None:
     for number, run in enumerate(shown):
         job = models_images.job_of(run.run) if own[number] else None
         training_images.report(run, job, f"{'AB'[number]}: {plain(run.name)}. " if len(shown) > 1 else "")
-        goes_on = run.state is not None if job is None or job.finished else True
+        goes_on = run.state is not None or (job is not None and not job.finished)
         training_images.film_strip(run, real_of(run), goes_on)
 
 
