@@ -62,7 +62,8 @@ def title(root: Locator, stage: int = 0) -> str:
 
 
 def button(page: Page, name: str) -> Locator:
-    return page.get_by_role("button", name=name, exact=True)
+    """Of the page itself: while a script runs, the app's header has a Stop of its own."""
+    return page.get_by_test_id("stMain").get_by_role("button", name=name, exact=True)
 
 
 def metric(page: Page, label: str = "Distance to fresh data") -> float:

@@ -73,7 +73,7 @@ def test_a_long_walk_does_not_block_the_page(browser_page: Page, serve: Serve) -
     expect(film.locator(".film-strip")).to_have_count(2)
     run = browser_page.get_by_role("button", name="Run Annealed Langevin, 1,000 steps")
     run.click()
-    stop = browser_page.get_by_role("button", name="Stop")
+    stop = browser_page.get_by_test_id("stMain").get_by_role("button", name="Stop")
     expect(stop).to_be_visible(timeout=30_000)
     thumb = browser_page.get_by_role("slider", name="eta between")
     thumb.focus()

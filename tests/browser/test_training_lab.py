@@ -26,7 +26,8 @@ def settled(page: Page) -> None:
 
 
 def button(page: Page, name: str) -> Locator:
-    return page.get_by_role("button", name=name, exact=True)
+    """Of the page itself: while a script runs, the app's header has a Stop of its own."""
+    return page.get_by_test_id("stMain").get_by_role("button", name=name, exact=True)
 
 
 def pause_button(page: Page) -> Locator:
