@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from explorer.hardware.dry_run import shape_copy
 from explorer.networks.blocks import FourierFeatures, build
 from explorer.networks.unet import GROUPS, Attention, ResidualBlock, UNet
 
@@ -51,11 +50,13 @@ class Part:
 def structure(network: nn.Module, shape: tuple[int, ...]) -> list[Part]:
     """The parts of a U-Net for images of `shape` (channels, height, width), in the order of the data's way.
 
-    A copy is measured: nothing is done to `network`. Raises TypeError for another kind of network.
+    Networks made like it are measured: nothing is done to `network`. Raises TypeError for another kind of network.
     """
     if not isinstance(network, UNet):
         raise TypeError(f"only a UNet has these parts, not a {type(network).__name__}")
-    on_shapes = shape_copy(network)
+    size: dict[str, Any] = network.size
+    with torch.device("meta"):
+        on_shapes = UNet(**size)
     counts = _count_multiply_adds(on_shapes)
     record: dict[str, Tensor] = {}
     on_shapes(torch.zeros(1, *shape, device="meta"), torch.zeros(1, device="meta"), record=record)
@@ -120,7 +121,7 @@ def _transparent(network: UNet) -> UNet:
     return narrow
 
 
-def _count_multiply_adds(network: nn.Module) -> dict[str, int]:
+def _count_multiply_adds(network: UNet) -> dict[str, int]:
     """What the next forward pass of `network` fills: the multiply-adds of each module itself, for one image."""
     counts: dict[str, int] = {}
 

@@ -132,6 +132,15 @@ def test_samples_are_at_most_half_as_far_again_from_real_images_as_real_images_a
     assert metrics["frechet_unguided"] <= 1.5 * metrics["frechet_floor"]
 
 
+@pytest.mark.xfail(
+    strict=True, reason="1.72 times for mnist-28, 2.2 for digits-8: guidance at high noise costs variety"
+)
+@pytest.mark.parametrize("name", IMAGES)
+def test_so_they_are_when_guided_at_every_noise_level(name: str) -> None:
+    metrics = model_card(name)["metrics"]
+    assert metrics["frechet_throughout"] <= 1.5 * metrics["frechet_floor"]
+
+
 @pytest.mark.parametrize("name", IMAGES)
 def test_guidance_at_every_noise_level_costs_what_guidance_in_the_middle_does_not(name: str) -> None:
     metrics = model_card(name)["metrics"]
