@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from explorer.ui.layout import IMAGES, NAME, SIDEBAR_WIDTH, begin_page, end_page, page_link
+from explorer.ui.frame import IMAGES, NAME, SIDEBAR_WIDTH, begin_page, end_page, page_link
 
 if TYPE_CHECKING:
     from explorer.hardware.machine import Machine
@@ -71,10 +71,10 @@ def welcome() -> None:
 
 def show_animation(place: DeltaGenerator) -> None:
     """A shipped model carries noise to a swiss roll."""
-    from explorer.lab2d import Recipe, Settings, Source, points_of
-    from explorer.ui.models2d import run_of
+    from explorer.lessons.geometry_lab.runs import Recipe, Settings, Source, points_of
+    from explorer.lessons.views import EXTENT
+    from explorer.ui.geometry_lab.models import run_of
     from explorer.ui.player import Scene, player
-    from explorer.views import EXTENT
 
     settings = Settings(Recipe(Source("swiss_roll"), "flow", "velocity"))
     run, denoiser, _ = run_of(settings)

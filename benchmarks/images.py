@@ -18,10 +18,11 @@ import explorer as ex
 from benchmarks.peers.diffusers_unet import BATCH, DiffusersUNet, like, pipeline_loop
 from benchmarks.tables import table
 from benchmarks.throughput import best_of
-from explorer.data.images import ImageDataset, is_available, load_dataset
+from explorer.data.images import is_available, load_dataset
+from explorer.dataset import ImageDataset
 from explorer.hardware.timing import seconds_per_step
-from explorer.jobs.train_images import train_images
-from explorer.lab_images import PRESETS
+from explorer.lessons.training_lab import train_images
+from explorer.lessons.trainings.plan import PRESETS
 from explorer.metrics import frechet_to
 from explorer.zoo import load_classifier, model_card
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from explorer.data.images import ImageDataset
+from explorer.dataset import ImageDataset
 from explorer.denoiser import Denoiser, expand
 
 VALUES_DRAWN_AT_ONCE = 2**17

@@ -5,7 +5,7 @@ import streamlit as st
 
 from explorer.data.uploads import ENDINGS, centred_square, read_image, white_on_black
 from explorer.ui.film import Strip, film, noising
-from explorer.ui.layout import (
+from explorer.ui.frame import (
     Question,
     begin_page,
     check_yourself,
@@ -19,8 +19,7 @@ from explorer.ui.pad import draw_image
 from explorer.ui.sheet import Row, sheet
 
 if TYPE_CHECKING:
-    from explorer.digit_walks import DigitWalk
-    from explorer.forward import Roads
+    from explorer.lessons.core_concepts import DigitWalk, Roads
 
 SCANS_OF_EACH = 174  # of the digit with the fewest
 SIZE = 28  # of a drawing or an upload
@@ -35,8 +34,8 @@ begin_page(
     "denoiser walks back from pure noise to an image.",
 )
 
-import explorer as ex  # noqa: E402
-from explorer.ui.controls import SAMPLER_LABELS, SCHEDULE_LABELS, choice  # noqa: E402  (torch comes with them)
+import explorer as ex
+from explorer.ui.controls import SAMPLER_LABELS, SCHEDULE_LABELS, choice
 
 
 @st.cache_data(show_spinner=False)
@@ -104,7 +103,7 @@ def drawn_image() -> np.ndarray | None:
 @st.cache_data(max_entries=64, show_spinner=False)
 def roads_to(t: float, name: str, steps: int) -> "Roads":
     """A black and a white pixel on both roads to time t."""
-    from explorer.forward import two_roads
+    from explorer.lessons.core_concepts import two_roads
 
     return two_roads([-1.0, 1.0], ex.make_schedule(name), t, steps, DRAWS)
 
@@ -113,7 +112,7 @@ def roads_to(t: float, name: str, steps: int) -> "Roads":
 def recall(name: str, sampler: str, steps: int, seed: int) -> "DigitWalk":
     """Walks from noise under the exact denoiser of the scans."""
     from explorer.data.digits import digits
-    from explorer.digit_walks import digit_walk
+    from explorer.lessons.core_concepts import digit_walk
 
     scans, _ = digits()
     return digit_walk(ex.ideal_denoiser(scans, ex.make_schedule(name)), IMAGES, sampler, steps, seed)
@@ -126,7 +125,7 @@ def generate(name: str, sampler: str, steps: int, seed: int) -> "DigitWalk":
     It was trained on one schedule and walks on any: it predicts v from the log-SNR and from an image of unit
     variance, which are the same on all.
     """
-    from explorer.digit_walks import digit_walk
+    from explorer.lessons.core_concepts import digit_walk
 
     shipped = ex.load_pretrained("digits-8")
     denoiser = ex.Denoiser(shipped.network, ex.make_schedule(name), shipped.prediction, shipped.shape)
@@ -181,7 +180,7 @@ def all_schedules(image: np.ndarray, seed: int) -> None:
 @st.fragment
 def one_jump_or_many_steps() -> None:
     """The same pixels at the same time, as they come by both roads."""
-    from explorer.charts import roads_chart
+    from explorer.charts.core_concepts import roads_chart
 
     with st.container(horizontal=True):
         t = st.slider("Time t", 0.05, 0.95, 0.25, 0.05, key="core_time", width=260, bind="query-params")
@@ -323,7 +322,7 @@ mathematics(
 def show_code() -> None:
     """The reverse process in a notebook, and the source of what this page calls."""
     from explorer.denoiser import PosteriorMean
-    from explorer.forward import diffuse, diffuse_in_steps, step_kernel
+    from explorer.lessons.core_concepts import diffuse, diffuse_in_steps, step_kernel
     from explorer.samplers import ddim
 
     snippet = """

@@ -1,6 +1,6 @@
 import streamlit as st
 
-from explorer.ui.layout import (
+from explorer.ui.frame import (
     Question,
     begin_page,
     check_yourself,
@@ -16,21 +16,21 @@ begin_page(
     "See a diffusion model as geometry: a field, learned in seconds, that carries a cloud of noise into a shape.",
 )
 
-import torch  # noqa: E402  (the title is on the screen by now)
+import torch
 
-from explorer import denoiser as denoising  # noqa: E402
-from explorer import samplers, training  # noqa: E402
-from explorer.data.toy2d import DEFAULT_WORD, MINIMUM_POINTS, WORD_LIMIT, toy2d_names  # noqa: E402
-from explorer.data.uploads import ENDINGS, read_image  # noqa: E402
-from explorer.lab2d import Recipe, Run, Settings, Source, given_source, points_of  # noqa: E402
-from explorer.schedules import make_schedule  # noqa: E402
-from explorer.ui import models2d  # noqa: E402
-from explorer.ui.controls import PREDICTION_LABELS, SAMPLER_LABELS, SCHEDULE_LABELS, choice, sentence  # noqa: E402
-from explorer.ui.pad import draw_points  # noqa: E402
-from explorer.ui.player import Scene, player  # noqa: E402
-from explorer.ui.training2d import replay_slider, train_controls, training_report, training_settings  # noqa: E402
-from explorer.views import EXTENT, fan_2d, view_scale  # noqa: E402
-from explorer.zoo import from_bytes, to_bytes  # noqa: E402
+from explorer import denoiser as denoising
+from explorer import samplers, training
+from explorer.data.toy2d import DEFAULT_WORD, MINIMUM_POINTS, WORD_LIMIT, toy2d_names
+from explorer.data.uploads import ENDINGS, read_image
+from explorer.lessons.geometry_lab.runs import Recipe, Run, Settings, Source, given_source, points_of
+from explorer.lessons.views import EXTENT, fan_2d, view_scale
+from explorer.schedules import make_schedule
+from explorer.ui.controls import PREDICTION_LABELS, SAMPLER_LABELS, SCHEDULE_LABELS, choice, sentence
+from explorer.ui.geometry_lab import models
+from explorer.ui.geometry_lab.training import replay_slider, train_controls, training_report, training_settings
+from explorer.ui.pad import draw_points
+from explorer.ui.player import Scene, player
+from explorer.zoo import from_bytes, to_bytes
 
 OWN = {"word": "A word", "drawing": "Draw your own", "image": "The dark parts of an image"}
 DATA = {name: name.replace("_", " ").capitalize() for name in toy2d_names()} | OWN
@@ -123,7 +123,7 @@ def load_weights(source: Source) -> None:
     except ValueError as error:
         st.session_state["geo_weights_problem"] = sentence(error)
         return
-    models2d.adopt(Recipe(source, about["schedule"], about["prediction"]), denoiser, about)
+    models.adopt(Recipe(source, about["schedule"], about["prediction"]), denoiser, about)
     st.session_state["geo_schedule"], st.session_state["geo_objective"] = about["schedule"], about["prediction"]
     st.session_state["geo_exact"] = False
 
@@ -136,7 +136,7 @@ def label_of(settings: Settings) -> str:
 
 def show_side(settings: Settings, moment: int | None) -> tuple[Scene, Run]:
     """What one side shows, and what was measured; the exact model stands in where nothing is trained."""
-    run, denoiser, learned = models2d.run_of(settings, moment)
+    run, denoiser, learned = models.run_of(settings, moment)
     view = run.view
     examples, fresh = points_of(settings.recipe.source)
     target = fresh if learned else examples[: settings.examples]
@@ -206,7 +206,7 @@ def take_away(settings: Settings, run: Run, moment: int | None, side: str) -> No
         icon=":material/table:",
         key=f"geo_csv{side}",
     )
-    denoiser = None if settings.exact else models2d.learned(settings.recipe, moment)
+    denoiser = None if settings.exact else models.learned(settings.recipe, moment)
     if denoiser is not None:
         st.download_button(
             f"Weights as safetensors{side}",
@@ -256,16 +256,16 @@ if compare:
 
 names = ["", ""] if len(sides) == 1 else [" left", " right"]
 recipes = list(dict.fromkeys(side.recipe for side in sides))
-busy = [recipe for recipe in recipes if (job := models2d.job_for(recipe)) and not job.finished]
+busy = [recipe for recipe in recipes if (job := models.job_for(recipe)) and not job.finished]
 
 
 @st.fragment(run_every=1.0 if busy else None)
 def the_stage() -> None:
     """Draws the newest of everything; once a second while a job runs."""
-    jobs = {recipe: models2d.job_for(recipe) for recipe in recipes}
+    jobs = {recipe: models.job_for(recipe) for recipe in recipes}
     for recipe, job in jobs.items():
         if job is not None:
-            models2d.absorb(recipe, job)
+            models.absorb(recipe, job)
     if busy != [recipe for recipe, job in jobs.items() if job and not job.finished]:
         st.rerun()
     for recipe, job in jobs.items():
@@ -282,9 +282,9 @@ def the_stage() -> None:
             if compare:
                 st.caption(scene.title)
             numbers(run)
-    trained = models2d.shelf().get(sides[0].recipe)
+    trained = models.shelf().get(sides[0].recipe)
     if trained is not None and len(trained.curve):
-        from explorer.charts import distance_chart, loss_chart
+        from explorer.charts.geometry_lab import distance_chart, loss_chart
 
         history = [about for about, _ in trained.snapshots.values() if about["distance"] is not None]
         dark = st.context.theme.type == "dark"
@@ -368,7 +368,7 @@ def notebook(settings: Settings) -> str:
             f"points = ex.toy2d({recipe.source.name!r}, n=20_000, seed=0{text})\n"
             f"fresh = ex.toy2d({recipe.source.name!r}, n=2000, seed=1{text})"
         )
-    trained = models2d.shelf().get(recipe)
+    trained = models.shelf().get(recipe)
     if settings.exact:
         model = f"denoiser = ex.ideal_denoiser(points[:{settings.examples}], ex.make_schedule({recipe.schedule!r}))"
     elif trained is None and recipe.shipped:

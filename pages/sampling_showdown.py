@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from explorer.ui.layout import (
+from explorer.ui.frame import (
     Question,
     begin_page,
     check_yourself,
@@ -24,23 +24,26 @@ begin_page(
     "much of them is chance.",
 )
 
-import torch  # noqa: E402  (the title is on the screen by now)
+import torch
 
-from explorer import samplers, showdown  # noqa: E402
-from explorer.guidance import MIDDLE  # noqa: E402
-from explorer.jobs import Job, JobRefused  # noqa: E402
-from explorer.jobs.measure_quality import walk_of  # noqa: E402
-from explorer.lab2d import digest  # noqa: E402
-from explorer.samplers import SPACINGS  # noqa: E402
-from explorer.showdown import Method, Quality, Repeats, RoundTrip, Start, Walk, one_clock  # noqa: E402
-from explorer.ui import work  # noqa: E402
-from explorer.ui.controls import SAMPLER_LABELS, choice  # noqa: E402
-from explorer.ui.datasets import offer_missing  # noqa: E402
-from explorer.ui.film import Strip, film  # noqa: E402
-from explorer.ui.models_images import SHIPPED, ImageModel, choose_model, dataset_of, shipped  # noqa: E402
-from explorer.ui.pad import draw_image  # noqa: E402
-from explorer.ui.sheet import Row, sheet  # noqa: E402
-from explorer.views import grey  # noqa: E402
+from explorer import samplers
+from explorer.data.digest import digest
+from explorer.guidance import MIDDLE
+from explorer.jobs import Job, JobRefused
+from explorer.lessons.sampling_showdown import quality as judging
+from explorer.lessons.sampling_showdown import walks as showdown
+from explorer.lessons.sampling_showdown.quality import Quality
+from explorer.lessons.sampling_showdown.task import walk_of
+from explorer.lessons.sampling_showdown.walks import Method, Repeats, RoundTrip, Start, Walk, one_clock
+from explorer.lessons.views import grey
+from explorer.samplers import SPACINGS
+from explorer.ui import work
+from explorer.ui.controls import SAMPLER_LABELS, choice
+from explorer.ui.datasets import offer_missing
+from explorer.ui.film import Strip, film
+from explorer.ui.pad import draw_image
+from explorer.ui.sheet import Row, sheet
+from explorer.ui.shelf import SHIPPED, ImageModel, choose_model, dataset_of, shipped
 
 if TYPE_CHECKING:
     import explorer as ex
@@ -458,7 +461,7 @@ def quality(model: ImageModel, busy: bool, takeaway: DeltaGenerator) -> None:
         )
         takeaway.markdown(f"- How quality grows with steps is not measured for this model. {see('quality')}")
         return
-    before = showdown.read_table(model.key) if model.shipped else None
+    before = judging.read_table(model.key) if model.shipped else None
     measured = st.session_state.setdefault("show_measured", {})
     jobs = [job for job in jobs_of(judged=True) if job.params["key"] == list(identity(model))]
     if jobs and (points := points_of(jobs[-1])):
@@ -496,7 +499,7 @@ def points_of(job: Job) -> list[Quality]:
 
 def show_quality(model: ImageModel, judge: "Classifier", here: list[Quality], earlier: list[Quality]) -> None:
     """A chart of accuracy and one of distance."""
-    from explorer.charts_showdown import quality_chart
+    from explorer.charts.sampling_showdown import quality_chart
     from explorer.zoo import model_card
 
     n = (here or earlier)[0].n
@@ -617,7 +620,7 @@ def between(model: ImageModel, takeaway: DeltaGenerator) -> None:
 @st.fragment
 def round_trip(model: ImageModel, takeaway: DeltaGenerator) -> None:
     """A real image, its noise under DDIM, and the way back."""
-    from explorer.charts_showdown import error_chart
+    from explorer.charts.sampling_showdown import error_chart
 
     st.header(SECTIONS["round-trip"], anchor="round-trip")
     st.markdown(
@@ -730,7 +733,7 @@ def notebook() -> str:
     return """
 import torch
 import explorer as ex
-from explorer import showdown
+from explorer.lessons.sampling_showdown.walks import invert
 
 denoiser = ex.load_pretrained("digits-8")
 digits = torch.arange(16) % 10
@@ -738,7 +741,7 @@ ddpm = ex.sample(denoiser, n=16, sampler="ddpm", steps=20, seed=0, condition=dig
 ddim = ex.sample(denoiser, n=16, sampler="ddim", steps=20, seed=0, condition=digits)
 print((ddpm.x[0] - ddim.x[0]).abs().max())  # the same start
 print((ddpm.samples - ddim.samples).square().mean().sqrt())  # and another end
-noise = showdown.invert(denoiser, ddim.samples, steps=50, condition=digits)
+noise = invert(denoiser, ddim.samples, steps=50, condition=digits)
 back = ex.sample(denoiser, n=16, sampler="ddim", steps=50, condition=digits, x_init=noise)
 print((back.samples - ddim.samples).square().mean().sqrt())""".strip()
 
@@ -784,7 +787,7 @@ mathematics(
         r"x_t = \alpha_t\,\hat x_0(x_s, s) + \sigma_t\,\hat\varepsilon(x_s, s)",
     ),
 )
-the_code(notebook(), samplers.ddim, samplers.sample_times, showdown.slerp, showdown.invert, showdown.quality)
+the_code(notebook(), samplers.ddim, samplers.sample_times, showdown.slerp, showdown.invert, judging.quality)
 check_yourself(
     "show",
     Question(

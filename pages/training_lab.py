@@ -4,9 +4,10 @@ import numpy as np
 import streamlit as st
 
 from explorer.jobs import Job, JobRefused
-from explorer.lab_images import OWN, PRESETS, Plan, Training, from_json, to_json
-from explorer.ui import models_images, training_images
-from explorer.ui.layout import (
+from explorer.lessons.trainings.plan import OWN, PRESETS, Plan, preset_of
+from explorer.lessons.trainings.record import Training, from_json, to_json
+from explorer.ui import shelf, trainings
+from explorer.ui.frame import (
     Question,
     begin_page,
     check_yourself,
@@ -16,6 +17,7 @@ from explorer.ui.layout import (
     the_code,
     what_to_notice,
 )
+from explorer.ui.training_lab import results, settings
 
 MOST_NAME = 60  # characters
 ON_SHELF = "on the shelf: the other image pages offer it now."
@@ -25,14 +27,14 @@ begin_page(
     "Train a U-Net on images and watch it learn: the loss falls, and one and the same noise turns into digits.",
 )
 
-from explorer import training  # noqa: E402  (torch comes with it; the title is on the screen by now)
-from explorer.data.images import ImageDataset  # noqa: E402
-from explorer.jobs.train_images import Judge, real_images  # noqa: E402
-from explorer.lab_images import to_bytes_grid  # noqa: E402
-from explorer.ui.controls import sentence  # noqa: E402
-from explorer.ui.datasets import find_dataset  # noqa: E402
-from explorer.ui.markdown import plain  # noqa: E402
-from explorer.zoo import from_bytes, to_bytes  # noqa: E402
+from explorer import training
+from explorer.dataset import ImageDataset
+from explorer.lessons.training_lab import Judge, real_images
+from explorer.lessons.trainings.record import to_bytes_grid
+from explorer.ui.controls import sentence
+from explorer.ui.datasets import find_dataset
+from explorer.ui.markdown import plain
+from explorer.zoo import from_bytes, to_bytes
 
 
 def submit(job: Callable[[], str]) -> bool:
@@ -52,21 +54,21 @@ PAGE = "pages/training_lab.py"
 def start(plan: Plan, dataset: ImageDataset) -> None:
     """A new training."""
     number = st.session_state.get("lab_runs", 0) + 1
-    preset = training_images.preset_of(plan)
+    preset = preset_of(plan)
     name = f"Run {number}: {PRESETS[preset].label if preset else 'own settings'}"
-    if submit(lambda: models_images.start(plan, name, dataset, PAGE)):
+    if submit(lambda: trainings.start(plan, name, dataset, PAGE)):
         st.session_state["lab_runs"] = number
 
 
 def resume(run: Training, plan: Plan) -> None:
     """Go on with a training, to the end of `plan`."""
     dataset = find_dataset(OWN) if plan.dataset == OWN else None
-    submit(lambda: models_images.resume(run, plan, dataset, PAGE))
+    submit(lambda: trainings.resume(run, plan, dataset, PAGE))
 
 
 def run_buttons(run: Training, job: Job | None) -> None:
     """What can be done with a training of this session."""
-    if job is not None and job in models_images.under_way():
+    if job is not None and job in trainings.under_way():
         waiting = job.state not in ("queued", "running")
         help_pause = "Stops for now. If later runs need its memory, its model moves to the shelf."
         st.button(
@@ -75,7 +77,7 @@ def run_buttons(run: Training, job: Job | None) -> None:
         help_stop = "Ends the run here; what it has learned goes on the shelf."
         st.button(
             "Stop",
-            on_click=models_images.end,
+            on_click=trainings.end,
             args=(run,),
             disabled=waiting,
             icon=":material/stop:",
@@ -85,7 +87,7 @@ def run_buttons(run: Training, job: Job | None) -> None:
         return
     if run.state and not run.diverged:
         done = run.done >= 1
-        missing = run.plan.dataset == OWN and not training_images.has_own_images(run.plan)
+        missing = run.plan.dataset == OWN and not settings.has_own_images(run.plan)
         st.button(
             "Train as long again" if done else "Resume",
             on_click=resume,
@@ -96,7 +98,7 @@ def run_buttons(run: Training, job: Job | None) -> None:
             help="Choose the same images again first." if missing else "Goes on from its last checkpoint.",
         )
         if not done:
-            st.button("Stop", on_click=models_images.end, args=(run,), icon=":material/stop:", key="lab_stop")
+            st.button("Stop", on_click=trainings.end, args=(run,), icon=":material/stop:", key="lab_stop")
 
 
 def real_of(run: Training) -> np.ndarray | None:
@@ -106,7 +108,7 @@ def real_of(run: Training) -> np.ndarray | None:
     dataset = find_dataset(run.plan.dataset)
     if dataset is None or dataset.shape != run.shape:
         return None
-    if run.plan.dataset == OWN and not training_images.has_own_images(run.plan):
+    if run.plan.dataset == OWN and not settings.has_own_images(run.plan):
         return None
     return to_bytes_grid(real_images(dataset.split()[0], len(dataset.classes)).numpy())
 
@@ -138,7 +140,7 @@ def keep(run: Training, chosen: int) -> None:
     """The moment that was chosen goes on the shelf under the name that was typed."""
     step = kept_step(run, chosen)
     name = typed_name(run)
-    models_images.put_on_shelf(run, step, name, key=f"{run.run}-{step}")
+    trainings.put_on_shelf(run, step, name, key=f"{run.run}-{step}")
     if run.done >= 1 and step == run.kept_steps[-1]:
         run.name = name
     kept = f"“{plain(name)}”, of epoch {run.epoch_of(step):,.0f}, is {ON_SHELF}"
@@ -188,7 +190,7 @@ def take_away(run: Training, recorded: bool) -> None:
         if not recorded:
             st.button(
                 "Forget this run",
-                on_click=models_images.forget,
+                on_click=trainings.forget,
                 args=(run,),
                 icon=":material/delete:",
                 key="lab_forget",
@@ -206,11 +208,11 @@ def load() -> None:
     try:
         if upload.name.lower().endswith(".json"):
             run = from_json(content)
-            models_images.adopt_history(run)
+            trainings.adopt_history(run)
             st.session_state["lab_shown"] = run.run
             st.session_state["lab_loaded"] = f"The history of “{plain(run.name)}” is shown."
         else:
-            model = models_images.adopt(*from_bytes(content, "UNet"))
+            model = shelf.adopt(*from_bytes(content, "UNet"))
             st.session_state["lab_loaded"] = f"“{plain(model.label)}” is {ON_SHELF}"
     except ValueError as error:
         st.session_state["lab_problem"] = sentence(error)
@@ -221,23 +223,23 @@ stage = st.container()
 left, right = st.columns([2.2, 1], gap="large")
 with right:
     st.subheader("Settings of the next run", anchor=False)
-    plan, dataset = training_images.choose_plan()
+    plan, dataset = settings.choose_plan()
 with top:
-    training_images.choose_preset(plan)
+    settings.choose_preset(plan)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         actions = st.container(horizontal=True, width="content", vertical_alignment="bottom")
-        shown = training_images.choose_runs(plan)
-own = [run.run in models_images.trainings() for run in shown]
+        shown = results.choose_runs(plan)
+own = [run.run in trainings.known() for run in shown]
 problem = (
     "There is nothing to train on yet. Get the images under Data, in the settings, or choose others."
     if dataset is None
     else ""
 )
 if dataset is not None:
-    expected = training_images.forecast(plan, dataset)
+    expected = settings.forecast(plan, dataset)
     with right:
-        st.caption(training_images.describe_forecast(plan, expected))
-    problem = training_images.too_large(expected)
+        st.caption(settings.describe_forecast(plan, expected))
+    problem = settings.too_large(expected)
 with actions:
     st.button(
         "Start",
@@ -250,32 +252,32 @@ with actions:
         help="Trains a new network with the settings of this page.",
     )
     if own[0]:
-        run_buttons(shown[0], models_images.job_of(shown[0].run))
+        run_buttons(shown[0], trainings.job_of(shown[0].run))
 with top:
     if problem:
         st.warning(problem, icon=":material/block:")
     if refused := st.session_state.pop("lab_refused", None):
         st.warning(refused, icon=":material/hourglass:")
 
-running = [job.params["run"] for job in models_images.under_way()]
+running = [job.params["run"] for job in trainings.under_way()]
 
 
 @st.fragment(run_every=1.0 if running else None)
 def the_film() -> None:
     """How the trainings go, and their film; once a second while one runs."""
-    if running != [job.params["run"] for job in models_images.absorb()]:
+    if running != [job.params["run"] for job in trainings.absorb()]:
         st.rerun()
     for number, run in enumerate(shown):
-        job = models_images.job_of(run.run) if own[number] else None
-        training_images.report(run, job, f"{'AB'[number]}: {plain(run.name)}. " if len(shown) > 1 else "")
+        job = trainings.job_of(run.run) if own[number] else None
+        results.report(run, job, f"{'AB'[number]}: {plain(run.name)}. " if len(shown) > 1 else "")
         goes_on = run.state is not None or (job is not None and not job.finished)
-        training_images.film_strip(run, real_of(run), goes_on)
+        results.film_strip(run, real_of(run), goes_on)
 
 
 @st.fragment(run_every=2.0 if running else None)
 def the_charts() -> None:
     """The losses; every other second while a training runs."""
-    training_images.charts(shown)
+    results.charts(shown)
 
 
 with stage:
@@ -287,8 +289,8 @@ with left:
         if run.result:
             if len(shown) > 1:
                 st.caption(plain(run.name))
-            training_images.numbers(run)
-    training_images.replay(finished)
+            results.numbers(run)
+    results.replay(finished)
     with st.expander("Keep and take away", icon=":material/download:"):
         take_away(shown[0], recorded=not own[0])
     with st.expander("Load weights or a history", icon=":material/upload_file:"):
@@ -343,7 +345,7 @@ def notebook(plan: Plan) -> str:
         if plan.dataset != OWN
         else "explorer.data.own_images import from_zip"
     )
-    extra = "from explorer.lab_images import first_of_each_class\n" if plan.take else ""
+    extra = "from explorer.lessons.trainings.plan import first_of_each_class\n" if plan.take else ""
     shape = dataset.shape if dataset is not None else (1, 28, 28)  # of all that must be downloaded or brought
     size = ", ".join(f"{name}={value!r}" for name, value in plan.size(shape).items())
     return (

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from explorer.ui.layout import (
+from explorer.ui.frame import (
     Question,
     begin_page,
     check_yourself,
@@ -34,19 +34,19 @@ begin_page(
     "when a connection is cut.",
 )
 
-import torch  # noqa: E402  (the title is on the screen by now)
+import torch
 
-import explorer as ex  # noqa: E402
-from explorer.networks.structure import structure  # noqa: E402
-from explorer.ui.controls import choice  # noqa: E402
-from explorer.ui.datasets import offer_missing  # noqa: E402
-from explorer.ui.diagram import diagram  # noqa: E402
-from explorer.ui.film import Strip, film  # noqa: E402
-from explorer.ui.models_images import ImageModel, choose_model, dataset_of  # noqa: E402
-from explorer.ui.pad import draw_image  # noqa: E402
-from explorer.ui.sheet import Row, sheet  # noqa: E402
-from explorer.unet_lab import Moments, cut, fingerprint, observe, time_embedding  # noqa: E402
-from explorer.views import grey  # noqa: E402
+import explorer as ex
+from explorer.lessons.unet import Moments, cut, fingerprint, observe, time_embedding
+from explorer.lessons.views import grey
+from explorer.networks.structure import structure
+from explorer.ui.controls import choice
+from explorer.ui.datasets import offer_missing
+from explorer.ui.film import Strip, film
+from explorer.ui.pad import draw_image
+from explorer.ui.sheet import Row, sheet
+from explorer.ui.shelf import ImageModel, choose_model, dataset_of
+from explorer.ui.unet import diagram
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -241,7 +241,7 @@ def samples(model: ImageModel, weights: str, scales: dict[str, float]) -> None:
 @st.fragment
 def embedding(model: ImageModel) -> None:
     """The noise level as the network sees it."""
-    from explorer.charts_unet import heat_chart, likeness_chart
+    from explorer.charts.unet import heat_chart, likeness_chart
 
     st.header("How the noise level gets in", anchor=False)
     st.markdown(

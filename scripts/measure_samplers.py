@@ -12,7 +12,8 @@ import time
 import torch
 
 import explorer as ex
-from explorer.showdown import Method, Quality, QualityTable, Start, quality, write_table
+from explorer.lessons.sampling_showdown.quality import Quality, QualityTable, quality, write_table
+from explorer.lessons.sampling_showdown.walks import Method, Start
 from explorer.zoo import load_classifier
 
 MODELS = ["digits-8", "mnist-28"]

@@ -11,8 +11,9 @@ from dataclasses import asdict
 import torch
 
 from explorer.jobs.events import Event, JobError
-from explorer.jobs.train_images import train_images
-from explorer.lab_images import PRESETS, RECORDED, Training, to_json
+from explorer.lessons.training_lab import train_images
+from explorer.lessons.trainings.plan import PRESETS
+from explorer.lessons.trainings.record import RECORDED, Training, to_json
 
 REDISTRIBUTED = {"digits-8"}  # data whose images the app may carry
 

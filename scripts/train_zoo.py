@@ -21,10 +21,11 @@ from torch import Tensor
 from torch.nn import functional
 
 import explorer as ex
-from explorer.data.images import DATASETS, ImageDataset, load_dataset
+from explorer.data.images import DATASETS, load_dataset
 from explorer.data.mnist import load_mnist
+from explorer.dataset import ImageDataset
 from explorer.guidance import MIDDLE
-from explorer.lab_images import first_of_each_class
+from explorer.lessons.trainings.plan import first_of_each_class
 from explorer.metrics import frechet_to, moments, nearest
 from explorer.networks.blocks import build
 from explorer.networks.classifier import Classifier

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from explorer.data.images import ImageDataset
+from explorer.dataset import ImageDataset
 
 SIZE = 28
 MOST_BYTES = 60_000 * SIZE * SIZE  # of one file, unpacked: MNIST's own 60,000 training images

@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from explorer.data.images import HELD_OUT_EVERY, ImageDataset
 from explorer.data.uploads import ENDINGS, FORMATS, MOST_BYTES, centred_square, read_image
+from explorer.dataset import HELD_OUT_EVERY, ImageDataset
 
 SIZE = 28
 FEWEST_IMAGES, MOST_IMAGES = 10, 5_000

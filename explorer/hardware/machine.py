@@ -1,11 +1,10 @@
 """What this machine has and how fast it is, measured."""
 
+import contextlib
 import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-
-from explorer.jobs.process import available_cores
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,9 @@ def measure() -> Machine:
     """Takes about half a second, on one thread."""
     import torch
 
-    import explorer as ex
+    from explorer.data.toy2d import toy2d
+    from explorer.networks.mlp import make_denoiser_2d
+    from explorer.training import TrainConfig, train
 
     a = torch.ones(768, 768)
     rates = []
@@ -31,13 +32,22 @@ def measure() -> Machine:
         began = time.perf_counter()
         a @ a
         rates.append(2 * len(a) ** 3 / (time.perf_counter() - began))
-    *_, event = ex.train(ex.make_denoiser_2d(0), ex.toy2d("moons", 2000), ex.TrainConfig(max_seconds=0.25))
+    *_, event = train(make_denoiser_2d(0), toy2d("moons", 2000), TrainConfig(max_seconds=0.25))
     return Machine(
         cores=available_cores(),
         memory=allowed_memory(),
         flops=max(rates),
         training_steps=event.step / event.seconds,
     )
+
+
+def available_cores() -> int:
+    """Cores that this process may use: its affinity mask and, in a container, the CPU quota."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        cores = min(cores, max(1, round(int(quota) / int(period))))
+    return cores
 
 
 def allowed_memory() -> int | None:

@@ -1,6 +1,6 @@
 """Background work: a serialisable spec goes in, a stream of events comes out, cancel at any time.
 
-    manager = JobManager()
+    manager = JobManager({"train": "my.module:train"})
     job = manager.submit(session, "train", {"steps": 500}, {"data": points})
     while not job.finished:
         job.renew()                                  # the page is still there

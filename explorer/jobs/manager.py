@@ -13,8 +13,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from explorer.hardware.machine import available_cores
 from explorer.jobs.events import END, Event, MessageError, encode, read
-from explorer.jobs.process import available_cores, end_worker, start_worker
+from explorer.jobs.process import end_worker, start_worker
 
 MAX_UNFINISHED = 200  # jobs, of all sessions together
 KEEP_FINISHED = 3  # finished jobs of each task that a session keeps
@@ -102,7 +103,7 @@ class Job:
 class JobManager:
     """Runs jobs of many sessions on a few worker processes, started when needed and ended when idle.
 
-    `tasks` maps a name to "module:function" (default: `explorer.jobs.tasks.TASKS`). `workers`
+    `tasks` maps a name to "module:function". `workers`
     defaults to the cores, 4 at most; `threads` is what torch may use in each. A session has at most
     `per_session` unfinished jobs, each running `max_seconds` at most; a job that its page does not
     renew for `lease_seconds` is dropped. A worker without work ends after `idle_seconds`.
@@ -110,7 +111,7 @@ class JobManager:
 
     def __init__(
         self,
-        tasks: Mapping[str, str] | None = None,
+        tasks: Mapping[str, str],
         workers: int | None = None,
         threads: int | None = None,
         per_session: int = 2,
@@ -118,10 +119,6 @@ class JobManager:
         lease_seconds: float = 120,
         idle_seconds: float = 30,
     ) -> None:
-        if tasks is None:
-            from explorer.jobs.tasks import TASKS
-
-            tasks = TASKS
         self.tasks = dict(tasks)
         self.workers = workers or min(4, available_cores())
         self.threads = threads or max(1, available_cores() // self.workers)

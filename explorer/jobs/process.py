@@ -1,19 +1,10 @@
-"""Starting and ending worker processes, and how many this machine can carry."""
+"""Starting and ending worker processes."""
 
 import contextlib
 import os
 import subprocess
 import sys
 from pathlib import Path
-
-
-def available_cores() -> int:
-    """Cores that this process may use: its affinity mask and, in a container, the CPU quota."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with contextlib.suppress(OSError, ValueError):
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        cores = min(cores, max(1, round(int(quota) / int(period))))
-    return cores
 
 
 def start_worker(threads: int) -> subprocess.Popen[bytes]:

@@ -10,7 +10,7 @@ from explorer.ui import work
 from explorer.ui.markdown import plain
 
 if TYPE_CHECKING:
-    from explorer.data.images import ImageDataset
+    from explorer.dataset import ImageDataset
 
 OWN = "own"
 OWN_LABEL = "Your own images"

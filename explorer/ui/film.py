@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from explorer import palette
+from explorer.charts import palette
 from explorer.ui.buffer import pack
 from explorer.ui.components import component
 

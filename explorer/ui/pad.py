@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from explorer import palette
+from explorer.charts import palette
 from explorer.ui.components import component
 
 MOST_POINTS = 20_000

@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from explorer.jobs import Job, JobManager
+from explorer.lessons.tasks import TASKS
 from explorer.ui.components import component
 
 COOKIE = "explorer_visitor"
@@ -26,7 +27,7 @@ def share_cores() -> None:
 @st.cache_resource(show_spinner=False)
 def manager() -> JobManager:
     """The job manager of this process."""
-    return JobManager(max_seconds=600)
+    return JobManager(TASKS, max_seconds=600)
 
 
 def visitor() -> str:

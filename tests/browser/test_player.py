@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageColor
 from playwright.sync_api import Locator, Page, expect
 
-from explorer.palette import DARK, LIGHT
+from explorer.charts.palette import DARK, LIGHT
 from explorer.ui.components import FOLDER
 from explorer.ui.player import Scene, _to_int16, player
 from tests.browser.saving import saved

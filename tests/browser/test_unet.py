@@ -10,10 +10,10 @@ from playwright.sync_api import Locator, Page, expect
 
 import explorer as ex
 from explorer.networks.structure import structure
-from explorer.ui.diagram import MOST_MAPS
 from explorer.ui.film import to_grey
+from explorer.ui.unet import MOST_MAPS
 from tests.browser.test_film import PHONE, STILL, pixels, seek, sent_messages
-from tests.pages.test_unet_page import scan
+from tests.pages.test_unet import scan
 
 PAGE = "pages/unet.py"
 DIGITS = "?unet_model=Digits+8+x+8"

@@ -14,8 +14,9 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from explorer.data.images import ImageDataset, is_available
+from explorer.data.images import is_available
 from explorer.data.mnist import files_of, folder_of
+from explorer.dataset import ImageDataset
 from explorer.jobs import JobManager, JobRefused
 from explorer.ui import datasets, work
 

@@ -20,12 +20,13 @@ from streamlit.testing.v1 import AppTest
 
 import explorer as ex
 from explorer.data.toy2d import toy2d_names
-from explorer.lab2d import Recipe, Source
+from explorer.lessons.geometry_lab.runs import Recipe, Source
+from explorer.lessons.views import FAN
 from explorer.samplers import SAMPLERS
 from explorer.schedules import schedule_names
-from explorer.ui import models2d, work
+from explorer.ui import work
+from explorer.ui.geometry_lab import models
 from explorer.ui.pad import encode_points
-from explorer.views import FAN
 from explorer.zoo import from_bytes, to_bytes
 from tests.pages.acting import labels, press, said, until
 
@@ -861,6 +862,6 @@ def test_the_shelf_drops_the_oldest_models_when_it_is_full(opened: Opened) -> No
         load(app, weights(schedule, prediction, width=512, depth=10))
         app.run()
     shelf = app.session_state["shelf_2d"]
-    assert sum(model.bytes for model in shelf.values()) <= models2d.SHELF_BYTES
+    assert sum(model.bytes for model in shelf.values()) <= models.SHELF_BYTES
     assert [(recipe.schedule, recipe.prediction) for recipe in shelf] == recipes[-len(shelf) :]
     assert 1 <= len(shelf) < len(recipes)

@@ -79,6 +79,8 @@ def test_torch_is_not_imported_before_the_first_paint(script: str, skeletons: in
 
 
 def test_the_library_loads_without_torch_and_without_streamlit() -> None:
-    program = "import sys, explorer, explorer.jobs, explorer.palette; print({'torch', 'streamlit'} & set(sys.modules))"
+    program = (
+        "import sys, explorer, explorer.jobs, explorer.charts.palette; print({'torch', 'streamlit'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, timeout=60)
     assert done.stdout == "set()\n", done.stderr

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from explorer import showdown
+from explorer.lessons.sampling_showdown import quality, walks
+from explorer.lessons.sampling_showdown.quality import Quality, QualityTable
 from explorer.networks.unet import make_image_denoiser
-from explorer.showdown import Quality, QualityTable
-from explorer.ui.models_images import ImageModel
+from explorer.ui.shelf import ImageModel
 from tests.pages.acting import until
 
 Buffer = tuple[dict[str, Any], dict[str, np.ndarray]]
@@ -179,8 +179,8 @@ def test_guidance_may_hold_in_the_middle_alone(digits_page: AppTest, sent: Sent)
 
 def test_one_side_that_changes_is_computed_alone(digits_page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     computed = []
-    walk = showdown.walk
-    monkeypatch.setattr(showdown, "walk", lambda *given: computed.append(given[1].sampler) or walk(*given))
+    walk = walks.walk
+    monkeypatch.setattr(walks, "walk", lambda *given: computed.append(given[1].sampler) or walk(*given))
     digits_page.slider(key="show_b_eta").set_value(0.3).run()
     assert computed == ["ddim"]
     digits_page.slider(key="show_b_eta").set_value(0.0).run()
@@ -206,7 +206,7 @@ def test_a_table_that_came_with_the_app_is_shown_at_once(open_page: Open, monkey
         for good in [steps / 10 + bonus]
     ]
     table = QualityTable("python scripts/measure_samplers.py", 500, 1.5, points)
-    monkeypatch.setattr(showdown, "read_table", lambda name: table)
+    monkeypatch.setattr(quality, "read_table", lambda name: table)
     app = open_page(PAGE, show_model=DIGITS)
     charts = [chart.proto for chart in app.get("vega_lite_chart")]
     assert "Fréchet distance against steps" in charts[0].alt
@@ -246,7 +246,7 @@ def test_quality_is_measured_by_a_job_and_stays(with_shelf: Callable[..., AppTes
 
 
 def test_a_long_walk_is_a_job(with_shelf: Callable[..., AppTest], sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(showdown, "call_seconds", lambda denoiser, n: 0.02)  # a slow machine
+    monkeypatch.setattr(walks, "call_seconds", lambda denoiser, n: 0.02)  # a slow machine
     app = with_shelf(model(step=1))
     control(app, "show_a_steps").set_value(100).run()
     assert "100 network calls for 16 images: about 2.0 s on this machine." in text_of(app)
@@ -267,7 +267,7 @@ def test_a_long_walk_is_a_job(with_shelf: Callable[..., AppTest], sent: Sent, mo
 def test_a_walk_that_runs_can_be_stopped_from_other_settings(
     with_shelf: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(showdown, "call_seconds", lambda denoiser, n: 0.02)
+    monkeypatch.setattr(walks, "call_seconds", lambda denoiser, n: 0.02)
     app = with_shelf(model(step=2))
     control(app, "show_a_sampler").set_value("langevin")
     control(app, "show_a_steps").set_value(1000).run()

@@ -15,12 +15,14 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 import explorer as ex
-from explorer.data.images import ImageDataset
+from explorer.dataset import ImageDataset
 from explorer.hardware import machine
-from explorer.lab_images import OWN, PRESETS, SAMPLES, Plan, Training, from_json, recorded, to_json
+from explorer.lessons.trainings.plan import OWN, PRESETS, Plan
+from explorer.lessons.trainings.record import SAMPLES, Training, from_json, recorded, to_json
 from explorer.schedules import schedule_names
-from explorer.ui import models_images, training_images, work
-from explorer.ui.models_images import ImageModel
+from explorer.ui import shelf, trainings, work
+from explorer.ui.shelf import ImageModel
+from explorer.ui.training_lab import settings
 from explorer.zoo import FOLDER, from_bytes, to_bytes
 from tests.pages.acting import labels, press, said, until
 
@@ -53,7 +55,7 @@ def runs(app: AppTest) -> list[Training]:
     return list(app.session_state["trainings"].values()) if "trainings" in app.session_state else []
 
 
-def shelf(app: AppTest) -> list[models_images.ImageModel]:
+def shelf(app: AppTest) -> list[shelf.ImageModel]:
     return list(app.session_state["shelf_images"].values()) if "shelf_images" in app.session_state else []
 
 
@@ -104,22 +106,22 @@ def test_every_preset_sets_the_controls_and_shows_its_record(opened: Opened) -> 
         assert app.segmented_control(key="lab_preset").value == name
         assert app.selectbox(key="lab_shown").value == f"recorded-{name}"
         assert PRESETS[name].about in [caption.value for caption in app.caption]
-        wanted = training_images.settings_of(PRESETS[name].plan)
+        wanted = settings.settings_of(PRESETS[name].plan)
         assert {key: app.session_state[key] for key in wanted} == wanted
         assert len(films(app)) == 1
 
 
 CONTROLS: dict[str, tuple[str, list[Any]]] = {
-    "lab_take": ("take", training_images.TAKES),
-    "lab_width": ("width", training_images.WIDTHS),
+    "lab_take": ("take", settings.TAKES),
+    "lab_width": ("width", settings.WIDTHS),
     "lab_depth": ("depth", [1, 2, 3]),
     "lab_attention": ("attention", [False, True]),
     "lab_objective": ("prediction", ["epsilon", "x0", "v", "velocity", "score"]),
     "lab_schedule": ("schedule", schedule_names()),
-    "lab_rate": ("learning_rate", training_images.RATES),
-    "lab_batch": ("batch_size", training_images.BATCHES),
-    "lab_ema": ("ema_decay", training_images.EMAS),
-    "lab_epochs": ("epochs", training_images.EPOCHS),
+    "lab_rate": ("learning_rate", settings.RATES),
+    "lab_batch": ("batch_size", settings.BATCHES),
+    "lab_ema": ("ema_decay", settings.EMAS),
+    "lab_epochs": ("epochs", settings.EPOCHS),
 }
 
 
@@ -133,8 +135,8 @@ def test_every_control_has_help_changes_the_plan_and_the_estimate(
 ) -> None:
     app = opened()
     plans: list[Plan] = []
-    seen = training_images.forecast
-    monkeypatch.setattr(training_images, "forecast", lambda plan, data: plans.append(plan) or seen(plan, data))
+    seen = settings.forecast
+    monkeypatch.setattr(settings, "forecast", lambda plan, data: plans.append(plan) or seen(plan, data))
     for key, (name, values) in CONTROLS.items():
         before = control(app, key).value
         assert control(app, key).proto.help
@@ -162,9 +164,9 @@ def test_a_link_opens_exactly_its_state_and_nonsense_the_defaults(opened: Opened
         take=100, width=16, depth=2, attention=True, prediction="score", schedule="edm", learning_rate=0.01,
         batch_size=64, ema_decay=0.9, epochs=None, seconds=9,
     )  # fmt: skip
-    settings = training_images.settings_of(wanted)
-    assert {key: app.session_state[key] for key in settings} == settings
-    defaults = training_images.settings_of(Plan())
+    made = settings.settings_of(wanted)
+    assert {key: app.session_state[key] for key in made} == made
+    defaults = settings.settings_of(Plan())
     for bad in ("inf", "", "9" * 400, "\u96d1", ["x", "y"]):
         app = opened(**dict.fromkeys([*defaults, "lab_seconds", "lab_shown", "lab_preset", "lab_other"], bad))
         assert {key: app.session_state[key] for key in defaults} == defaults
@@ -188,7 +190,7 @@ def test_a_run_that_is_longer_than_allowed_says_so(opened: Opened) -> None:
 def test_what_does_not_fit_memory_is_refused_before_it_starts(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     app = opened(lab_width="64", lab_depth="3", lab_batch="1024")
     assert not app.button(key="lab_start").disabled
-    monkeypatch.setattr(training_images, "memory_for_training", lambda: 100 * 2**20)
+    monkeypatch.setattr(settings, "memory_for_training", lambda: 100 * 2**20)
     app.run()
     assert app.button(key="lab_start").disabled
     (sentence,) = said(app)
@@ -200,7 +202,7 @@ def test_what_does_not_fit_memory_is_refused_before_it_starts(opened: Opened, mo
 
 
 def test_a_step_that_is_too_long_to_pause_is_refused(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training_images, "LONGEST_STEP", 1e-9)
+    monkeypatch.setattr(settings, "LONGEST_STEP", 1e-9)
     app = opened()
     assert app.button(key="lab_start").disabled
     assert "too long to pause or to keep anything in time: choose a smaller batch, width or depth" in said(app)[0]
@@ -208,13 +210,13 @@ def test_a_step_that_is_too_long_to_pause_is_refused(opened: Opened, monkeypatch
 
 def test_workers_share_half_of_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "allowed_memory", lambda: 8 * 2**30)
-    training_images.memory_for_training.clear()
-    assert training_images.memory_for_training() == 4 * 2**30 // work.manager().workers
-    training_images.memory_for_training.clear()
+    settings.memory_for_training.clear()
+    assert settings.memory_for_training() == 4 * 2**30 // work.manager().workers
+    settings.memory_for_training.clear()
 
 
 def test_a_network_of_too_many_weights_is_refused(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training_images, "MOST_WEIGHTS", 100_000)
+    monkeypatch.setattr(settings, "MOST_WEIGHTS", 100_000)
     app = opened()
     assert app.button(key="lab_start").disabled
     assert "choose a smaller width or depth" in said(app)[0]
@@ -288,7 +290,7 @@ def test_every_image_page_offers_what_was_trained(trained: AppTest) -> None:
     def offer() -> None:
         import streamlit
 
-        from explorer.ui.models_images import shelf
+        from explorer.ui.shelf import models as shelf
 
         streamlit.selectbox("Model", [model.label for model in shelf().values()])
 
@@ -424,7 +426,7 @@ def test_two_trainings_run_and_a_third_is_refused(opened: Opened, open_page: Ope
 
 
 def test_a_rate_that_diverges_gets_a_sentence(opened: Opened) -> None:
-    app = opened(lab_rate=f"{training_images.RATES[-1]:g}", lab_objective="Clean point x0", **TINY)
+    app = opened(lab_rate=f"{settings.RATES[-1]:g}", lab_objective="Clean point x0", **TINY)
     press(app, "Start")
     until(app, lambda: not running(app))
     run = runs(app)[0]
@@ -460,7 +462,7 @@ def test_own_images_are_trained_and_resumed_only_with_them(opened: Opened, monke
 
 
 def test_own_images_belong_to_a_model_only_while_they_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    from explorer.lab2d import digest
+    from explorer.data.digest import digest
     from explorer.ui import datasets
 
     images = ImageDataset(OWN, torch.zeros(20, 1, 8, 8))
@@ -471,10 +473,10 @@ def test_own_images_belong_to_a_model_only_while_they_are_the_same(monkeypatch: 
     denoiser = Plan(width=8).denoiser((1, 8, 8), None)
     trained = ImageModel("one", "One", denoiser, OWN, about={"plan": {"digest": digest(images.images.numpy())}})
     loaded = ImageModel("two", "Two", denoiser, OWN)
-    assert models_images.dataset_of(trained) is images
-    assert models_images.dataset_of(loaded) is None
+    assert shelf.dataset_of(trained) is images
+    assert shelf.dataset_of(loaded) is None
     for here[0] in (more, larger, None):
-        assert models_images.dataset_of(trained) is None
+        assert shelf.dataset_of(trained) is None
 
 
 # Files
@@ -535,13 +537,13 @@ def test_the_shelf_has_a_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streamlit, "session_state", {})
     denoiser = Plan(width=8).denoiser((1, 8, 8), None)
     size = 4 * sum(parameter.numel() for parameter in denoiser.parameters())
-    monkeypatch.setattr(models_images, "SHELF_BYTES", 2 * size)
+    monkeypatch.setattr(shelf, "SHELF_BYTES", 2 * size)
     for key in "abc":
-        models_images.keep(ImageModel(key, key, denoiser, OWN))
-    assert list(models_images.shelf()) == ["b", "c"]
-    monkeypatch.setattr(models_images, "SHELF_BYTES", 1)
-    models_images.keep(ImageModel("d", "d", denoiser, OWN))
-    assert list(models_images.shelf()) == ["d"]  # the newest stays, whatever its size
+        shelf.keep(ImageModel(key, key, denoiser, OWN))
+    assert list(shelf.models()) == ["b", "c"]
+    monkeypatch.setattr(shelf, "SHELF_BYTES", 1)
+    shelf.keep(ImageModel("d", "d", denoiser, OWN))
+    assert list(shelf.models()) == ["d"]  # the newest stays, whatever its size
 
 
 def test_a_history_is_loaded_back_and_shown(opened: Opened) -> None:
@@ -585,10 +587,10 @@ def test_the_session_keeps_a_few_runs_within_bounds(monkeypatch: pytest.MonkeyPa
     for number in range(9):
         run = Training(str(number), str(number), Plan(), images=1)
         run.state = ({"step": 1, "seconds": 1.0}, {"averaged": vector, "weights": vector})
-        models_images.remember(run)
-    kept = models_images.trainings()
-    assert list(kept) == [str(number) for number in range(9)][-models_images.MOST_TRAININGS :]
-    assert sum(run.bytes for run in kept.values()) <= models_images.TRAININGS_BYTES
+        trainings.remember(run)
+    kept = trainings.known()
+    assert list(kept) == [str(number) for number in range(9)][-shelf.MOST_TRAININGS :]
+    assert sum(run.bytes for run in kept.values()) <= shelf.TRAININGS_BYTES
     assert kept["8"].state
     assert not kept["3"].state
-    assert [model.label for model in models_images.shelf().values()] == [str(number) for number in range(8)]
+    assert [model.label for model in shelf.models().values()] == [str(number) for number in range(8)]

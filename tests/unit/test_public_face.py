@@ -1,6 +1,5 @@
-"""What `import explorer as ex` gives, what it costs, and which way the arrows between the layers go."""
+"""What `import explorer as ex` gives, and what it costs."""
 
-import ast
 import inspect
 import subprocess
 import sys
@@ -90,27 +89,3 @@ def test_the_snippet_in_the_docstring_runs() -> None:
     exec(code.replace("max_seconds=3", "max_seconds=0.3"), names)
     assert names["trajectory"].x.shape == (21, 2000, 2)
     assert ex.sliced_wasserstein(names["trajectory"].samples, names["points"]) < 1
-
-
-def imports(path: Path) -> set[str]:
-    """Full names of the modules that a file imports, at its top or inside a function."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: imports are absolute"
-            found |= {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
-
-
-LIBRARY = sorted((ROOT / "explorer").rglob("*.py"))
-
-
-@pytest.mark.parametrize("path", LIBRARY, ids=lambda path: str(path.relative_to(ROOT)))
-def test_arrows_between_layers_go_one_way(path: Path) -> None:
-    packages = {name.partition(".")[0] for name in imports(path)}
-    assert not packages & {"pages", "Home", "tests", "benchmarks", "scripts"}
-    if "ui" not in path.relative_to(ROOT).parts:
-        assert "streamlit" not in packages
-        assert not any(name.startswith("explorer.ui") for name in imports(path))

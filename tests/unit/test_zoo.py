@@ -19,9 +19,10 @@ import explorer as ex
 from explorer import zoo
 from explorer.data.images import is_available, load_dataset
 from explorer.denoiser import PREDICTIONS
+from explorer.lessons.sampling_showdown.quality import quality, read_table
+from explorer.lessons.sampling_showdown.walks import Method, Start
 from explorer.metrics import frechet_to
 from explorer.schedules import schedule_names
-from explorer.showdown import Method, Start, quality, read_table
 from explorer.zoo import from_bytes, load_pretrained, model_card, to_bytes
 
 NAMES = [name for name in ex.pretrained_names() if name.startswith("toy2d-")]

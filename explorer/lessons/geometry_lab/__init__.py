@@ -1,0 +1,1 @@
+"""The Geometry lab without its page."""

@@ -1,0 +1,101 @@
+"""One image through a U-Net at several noise levels, whole or cut, with everything that the network computes."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from explorer.denoiser import Denoiser, expand
+from explorer.lessons.views import view_scale
+from explorer.networks.unet import UNet
+
+
+@dataclass(frozen=True)
+class Moments:
+    """An image at k noise levels, and what a network makes of it; images are float32 (k, channels, h, w).
+
+    `t` and `log_snr` are (k,), `x` is x_t over sqrt(alpha^2 + sigma^2), `x0` the guess of the clean image, `error`
+    (k,) its root mean square distance from `image` over the pixels, and `maps` what each part of the network
+    computed, by the names of `UNet.forward`: (k, channels, h, w), "embedding" (k, width); "attention" is what
+    it adds.
+    """
+
+    image: np.ndarray
+    t: np.ndarray
+    log_snr: np.ndarray
+    x: np.ndarray
+    x0: np.ndarray
+    error: np.ndarray
+    maps: dict[str, np.ndarray]
+
+
+@torch.no_grad()
+def observe(
+    denoiser: Denoiser,
+    image: np.ndarray,
+    log_snr: np.ndarray,
+    seed: int,
+    label: int | None = None,
+    scales: Mapping[str, float] | None = None,
+) -> Moments:
+    """Noise `image`, (channels, h, w) in [-1, 1], to each of `log_snr`, (k,), with one noise, and denoise it.
+
+    `label` is the class that the network is told, None for none; `scales` are those of `UNet.forward`.
+    """
+    clean = torch.from_numpy(image)
+    t = denoiser.schedule.time_of_log_snr(torch.from_numpy(log_snr.astype(np.float64)))
+    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(seed))
+    alpha, sigma = (
+        expand(part, noise[None]).float() for part in (denoiser.schedule.alpha(t), denoiser.schedule.sigma(t))
+    )
+    x = alpha * clean + sigma * noise
+    condition = None if label is None else torch.full((len(t),), label)
+    maps: dict[str, Tensor] = {}
+    x0 = denoiser.predict(x, t, condition, scales=scales, record=maps).x0
+    return Moments(
+        image,
+        t.numpy(),
+        log_snr,
+        (x / expand(view_scale(denoiser.schedule, t), x).float()).numpy(),
+        x0.numpy(),
+        (x0 - clean).square().flatten(1).mean(1).sqrt().numpy(),
+        {name: values.numpy() for name, values in maps.items()},
+    )
+
+
+class Cut(nn.Module):
+    """A U-Net that always runs with the same `scales`; its weights are those of `network`, shared."""
+
+    def __init__(self, network: nn.Module, scales: Mapping[str, float]):
+        super().__init__()
+        self.network, self.scales = network, dict(scales)
+
+    def forward(self, x: Tensor, log_snr: Tensor, condition: Any = None) -> Tensor:
+        return self.network(x, log_snr, condition, scales=self.scales)
+
+
+def cut(denoiser: Denoiser, scales: Mapping[str, float]) -> Denoiser:
+    """The same denoiser with `scales` of what passes its skip connections and its attention."""
+    return Denoiser(Cut(denoiser.network, scales), denoiser.schedule, denoiser.prediction, denoiser.shape)
+
+
+@torch.no_grad()
+def time_embedding(denoiser: Denoiser, log_snr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What a U-Net makes of noise levels, (k,), before a class is added: features (k, 33), embedding (k, width)."""
+    network = denoiser.network
+    assert isinstance(network, UNet)
+    features = network.waves(torch.from_numpy(log_snr).float())
+    return features.numpy(), network.time(features).numpy()
+
+
+def fingerprint(denoiser: Denoiser) -> str:
+    """Names a denoiser by its weights and by how they are read: what is computed from it can be kept under this."""
+    digest = hashlib.blake2b(repr((denoiser.schedule.name, denoiser.prediction, denoiser.shape)).encode())
+    for name, weights in denoiser.network.state_dict().items():
+        digest.update(name.encode())
+        digest.update(weights.contiguous().numpy().data)
+    return digest.hexdigest()

@@ -1,0 +1,193 @@
+"""The 2D models of a session: what was trained or loaded, which denoiser answers, and the runs on the stage."""
+
+import secrets
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+from explorer.jobs import Job
+from explorer.ui import work
+
+if TYPE_CHECKING:
+    from explorer.denoiser import Denoiser
+    from explorer.lessons.geometry_lab.runs import Recipe, Run, Settings
+
+SHELF_BYTES = 40 * 2**20
+MOST_MOMENTS = 24
+RUNS_KEPT = 4
+
+
+@dataclass
+class Trained:
+    """A model of this session: averaged weights at moments of its training, and what resuming needs.
+
+    `run` names the training, which goes on under that name when it is resumed; `config` is its last one.
+    """
+
+    size: dict[str, int]
+    run: str
+    config: dict[str, Any] = field(default_factory=dict)
+    snapshots: dict[int, tuple[dict[str, Any], np.ndarray]] = field(default_factory=dict)
+    curve: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), np.float32))
+    state: tuple[dict[str, Any], dict[str, np.ndarray]] | None = None
+    buffers: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def bytes(self) -> int:
+        """What it takes in memory, nearly."""
+        vectors = [vector for _, vector in self.snapshots.values()] + list(self.state[1].values() if self.state else [])
+        return sum(vector.nbytes for vector in vectors)
+
+
+def shelf() -> "dict[Recipe, Trained]":
+    """The 2D models of this session, the newest last."""
+    return st.session_state.setdefault("shelf_2d", {})
+
+
+def keep(recipe: "Recipe", model: Trained) -> None:
+    """Put a model on the shelf, thin its history, and drop the oldest models when they take too much memory."""
+    while len(model.snapshots) > MOST_MOMENTS:
+        moments = sorted(model.snapshots)
+        for step in moments[1:-1:2]:
+            del model.snapshots[step]
+    models = shelf()
+    models.pop(recipe, None)
+    models[recipe] = model
+    while len(models) > 1 and sum(kept.bytes for kept in models.values()) > SHELF_BYTES:
+        del models[next(iter(models))]
+
+
+def moment_of(recipe: "Recipe", moment: int | None) -> int | None:
+    """The step of the history to show: `moment` where it exists, else the newest; None with no history."""
+    trained = shelf().get(recipe)
+    if trained is None or not trained.snapshots:
+        return None
+    return moment if moment in trained.snapshots else max(trained.snapshots)
+
+
+def learned(recipe: "Recipe", moment: int | None = None) -> "Denoiser | None":
+    """The learned model for a recipe, None when there is none; one of this session goes before a shipped one."""
+    import torch
+
+    import explorer as ex
+    from explorer.training import load_weights
+
+    step = moment_of(recipe, moment)
+    if step is None:
+        return ex.load_pretrained(recipe.shipped) if recipe.shipped else None
+    trained = shelf()[recipe]
+    denoiser = ex.make_denoiser_2d(0, schedule=recipe.schedule, prediction=recipe.prediction, **trained.size)
+    denoiser.network.load_state_dict(trained.buffers, strict=False)
+    load_weights(denoiser, torch.tensor(trained.snapshots[step][1]))
+    return denoiser
+
+
+def adopt(recipe: "Recipe", denoiser: "Denoiser", about: dict[str, Any]) -> None:
+    """Put a model that was loaded from a file on the shelf; `about` is what the file says of it."""
+    import torch
+
+    forget(recipe)
+    vector = torch.cat([parameter.detach().flatten() for parameter in denoiser.parameters()]).numpy()
+    model = Trained(about["size"], secrets.token_hex(8), buffers=dict(denoiser.network.named_buffers()))
+    model.snapshots[0] = ({"step": 0, "seconds": 0.0, "distance": None}, vector)
+    keep(recipe, model)
+
+
+def run_of(settings: "Settings", moment: int | None = None) -> "tuple[Run, Denoiser, bool]":
+    """What the stage shows for some settings: the run, who answered, and whether that is a learned model.
+
+    Where nothing is trained the exact model answers. Runs of shipped models and of built-in data are computed
+    once a process; the others belong to the session, which keeps the last few.
+    """
+    from explorer.lessons.geometry_lab import runs
+
+    recipe = settings.recipe
+    network = None if settings.exact else learned(recipe, moment)
+    denoiser = network or recipe.exact(settings.examples)
+    step = None if settings.exact else moment_of(recipe, moment)
+    if step is None and recipe.source.built_in:
+        return _shared_run(repr(settings), denoiser, settings, network is None), denoiser, network is not None
+    key = (settings, None if step is None else (shelf()[recipe].run, step))
+    kept: dict[Any, Run] = st.session_state.setdefault("runs_2d", {})
+    if key not in kept:
+        kept[key] = runs.run(denoiser, settings, network is None)
+        while len(kept) > RUNS_KEPT:
+            del kept[next(iter(kept))]
+    return kept[key], denoiser, network is not None
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _shared_run(described: str, _denoiser: "Denoiser", _settings: "Settings", recalled: bool) -> "Run":
+    """The run of the settings that `described` stands for; all sessions share the arrays: do not write to them."""
+    from explorer.lessons.geometry_lab import runs
+
+    return runs.run(_denoiser, _settings, recalled)
+
+
+def jobs_for(recipe: "Recipe") -> list[Job]:
+    """This visitor's trainings of this recipe, in this tab or another, or from before a reload; newest last."""
+    described = recipe.as_json()
+    return work.find_jobs(lambda job: job.task == "train_2d" and job.params["recipe"] == described)
+
+
+def job_for(recipe: "Recipe") -> Job | None:
+    """The newest of them."""
+    return next(reversed(jobs_for(recipe)), None)
+
+
+def forget(recipe: "Recipe") -> None:
+    """Take a model off the shelf, and drop the trainings that would put it back."""
+    shelf().pop(recipe, None)
+    for job in jobs_for(recipe):
+        job.cancel()
+        work.manager().forget(work.visitor(), job.id)
+
+
+def start_training(recipe: "Recipe", config: dict[str, Any], size: dict[str, int], resume: bool) -> None:
+    """Submit a training job; what is on the shelf stays until the new run has weights.
+
+    To resume is to train for `config["max_seconds"]` more. Raises `JobRefused` with a sentence.
+    """
+    from explorer.lessons.geometry_lab.runs import points_of
+
+    training, fresh = points_of(recipe.source)
+    params: dict[str, Any] = {
+        "recipe": recipe.as_json(),
+        "run": secrets.token_hex(8),
+        "schedule": recipe.schedule,
+        "prediction": recipe.prediction,
+        "seed": 0,
+        "size": size,
+        "config": config,
+    }
+    arrays = {"points": training.numpy(), "fresh": fresh.numpy()}
+    trained = shelf().get(recipe)
+    if resume and trained and trained.state:
+        about, vectors = trained.state
+        config = {**config, "max_seconds": about["seconds"] + config["max_seconds"]}
+        params = {**params, **about, "run": trained.run, "size": trained.size, "config": config}
+        arrays = {**arrays, **vectors}
+        trained.snapshots = {step: kept for step, kept in trained.snapshots.items() if step <= about["step"]}
+    work.manager().submit(work.visitor(), "train_2d", params, arrays)
+
+
+def absorb(recipe: "Recipe", job: Job) -> None:
+    """Take what a job has sent so far onto the shelf."""
+    latest = job.latest
+    trained = shelf().get(recipe)
+    if trained is None or trained.run != job.params["run"]:
+        trained = Trained(job.params["size"], job.params["run"])
+    trained.config = job.params["config"]
+    for kind, event in latest.items():
+        if kind.startswith("snapshot-"):
+            trained.snapshots[event.data["step"]] = (event.data, event.arrays["averaged"])
+    if "progress" in latest:
+        curve = latest["progress"].arrays["curve"]
+        before = trained.curve[trained.curve[:, 0] < curve[0, 0]] if len(curve) else trained.curve
+        trained.curve = np.concatenate([before, curve])
+    if "state" in latest:
+        trained.state = (latest["state"].data, latest["state"].arrays)
+    if trained.snapshots:
+        keep(recipe, trained)

@@ -1,0 +1,112 @@
+"""The image models that every page offers: the shipped ones, and the shelf of what this session trained."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, cast
+
+import streamlit as st
+
+from explorer.lessons.trainings.plan import OWN
+from explorer.lessons.trainings.record import is_text
+
+if TYPE_CHECKING:
+    from explorer.dataset import ImageDataset
+    from explorer.denoiser import Denoiser
+    from explorer.networks.unet import UNet
+
+SHIPPED = {"digits-8": "Digits 8 x 8", "mnist-28": "MNIST 28 x 28"}
+MOST_KEPT = 8
+SHELF_BYTES = 48 * 2**20
+
+
+@dataclass(frozen=True)
+class ImageModel:
+    """A frozen denoiser of images and what is known about it; `key` names it, `label` is what people read.
+
+    `dataset` is the name of its `ImageDataset`, `classes` are the names of its classes (none: unconditional),
+    `about` what its model card or its training says.
+    """
+
+    key: str
+    label: str
+    denoiser: "Denoiser"
+    dataset: str
+    classes: tuple[str, ...] = ()
+    about: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def shipped(self) -> bool:
+        """Whether it came with the app, so that all sessions share it and what is computed from it."""
+        return self.key in SHIPPED
+
+
+def models() -> dict[str, ImageModel]:
+    """The image models of this session by key, the newest last."""
+    return st.session_state.setdefault("shelf_images", {})
+
+
+def keep(model: ImageModel) -> None:
+    """Put a model on the shelf, under a label that no other has; the oldest goes when there are too many."""
+    kept = models()
+    kept.pop(model.key, None)
+    taken = {*SHIPPED.values(), *(other.label for other in kept.values())}
+    label, number = model.label, 2
+    while label in taken:
+        label, number = f"{model.label} ({number})", number + 1
+    kept[model.key] = replace(model, label=label)
+    while len(kept) > MOST_KEPT or (len(kept) > 1 and sum(map(_bytes, kept.values())) > SHELF_BYTES):
+        del kept[next(iter(kept))]
+
+
+def _bytes(model: ImageModel) -> int:
+    return sum(weights.nbytes for weights in model.denoiser.parameters())
+
+
+def shipped(name: str) -> ImageModel:
+    """A shipped model, shared by all sessions."""
+    import explorer as ex
+    from explorer.zoo import model_card
+
+    return ImageModel(name, SHIPPED[name], ex.load_pretrained(name), name, tuple("0123456789"), model_card(name))
+
+
+def choose_model(key: str, default: str = "mnist-28", label: str = "Model") -> ImageModel:
+    """A select box over the shipped models and the shelf, kept in the URL; a key that is gone means the default."""
+    labels = SHIPPED | {model.key: model.label for model in models().values()}
+    names = list(labels)
+    chosen = st.selectbox(
+        label, names, names.index(default), format_func=labels.__getitem__, key=key, bind="query-params"
+    )
+    return shipped(chosen) if chosen in SHIPPED else models()[chosen]
+
+
+def dataset_of(model: ImageModel) -> "ImageDataset | None":
+    """The images that a model was trained on; None where they are not here, or are no longer the same ones."""
+    from explorer.data.digest import digest
+    from explorer.ui.datasets import find_dataset
+
+    dataset = find_dataset(model.dataset)
+    if dataset is None or dataset.shape != model.denoiser.shape:
+        return None
+    if model.dataset == OWN and digest(dataset.images.numpy()) != model.about.get("plan", {}).get("digest"):
+        return None
+    return dataset
+
+
+def adopt(denoiser: "Denoiser", about: Mapping[str, Any]) -> ImageModel:
+    """Put a model that was loaded from a file on the shelf; `about` is what the file says of it."""
+    from explorer.data.images import DATASETS
+
+    classes = cast("int | None", cast("UNet", denoiser.network).size["classes"]) or 0
+    names = about.get("classes")
+    if not (isinstance(names, list) and len(names) == classes and all(map(is_text, names))):
+        names = [str(number) for number in range(classes)]
+    label, dataset, digest = (about.get(name) for name in ("name", "dataset", "digest"))
+    label = label[:60] if is_text(label) and label.strip() else "Loaded"
+    if not isinstance(dataset, str) or dataset not in DATASETS:
+        dataset = OWN
+    known = {"plan": {"digest": digest}} if is_text(digest) else {}
+    model = ImageModel(secrets.token_hex(8), label, denoiser.requires_grad_(False), dataset, tuple(names), known)
+    keep(model)
+    return models()[model.key]

@@ -1,0 +1,115 @@
+"""The diagram of a U-Net: its parts to scale, and what each computes, under a time slider in the browser."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+from explorer.charts import palette
+from explorer.ui.buffer import pack
+from explorer.ui.components import component
+from explorer.ui.film import to_grey
+
+if TYPE_CHECKING:
+    from explorer.lessons.unet import Moments
+    from explorer.networks.structure import Part
+
+MOST_MAPS = 64  # of a part, that are sent
+
+_diagram = component("diagram", "buffer", "mount", "pixels", "theme", "transport")
+
+_DOES = {
+    "embedding": "Turns the noise level, and the class where one is told, into a vector. It scales and shifts the "
+    "features of every part with a dot.",
+    "stem": "Makes the first features of the pixels.",
+    "folding stem": "Folds squares of {fold} x {fold} pixels into channels and makes the first features of them.",
+    "encoder": "Looks for patterns at this resolution. The result goes down, and across the skip connection.",
+    "down": "A convolution that visits every second place: a quarter of the places, each with more to say.",
+    "middle": "Works at the lowest resolution, where one place knows about the most of the image.",
+    "attention": "Every place looks at every other and takes in what it can use, between the two blocks of the middle. "
+    "Its maps are what it adds.",
+    "cross-attention": "Every place looks at the words of the prompt. It works between the two blocks of the middle.",
+    "decoder": "Mixes what comes from below, which knows what is there, with what the skip connection brings, which "
+    "knows where.",
+    "up": "Repeats the values to the next higher resolution and smooths them with a convolution.",
+    "head": "Makes pixels of the features: what the network predicts, from which the guess of the clean image follows.",
+    "skip": "Hands the maps of the encoder, which are those shown, across: the detail that the way down throws away.",
+}
+
+
+def diagram(
+    parts: "Sequence[Part]",
+    moments: "Moments",
+    *,
+    key: str,
+    source: str = "",
+    whole: "Moments | None" = None,
+    scales: Mapping[str, float] | None = None,
+    cuttable: Sequence[str] = (),
+    on_cut: Callable[[str], None] | None = None,
+    start: float = 0.0,
+    autoplay: bool = True,
+) -> None:
+    """Draws `parts` with what they compute at `moments`; a part that is selected shows its maps large.
+
+    `source` says in a word or three where the clean image comes from.
+
+    With `scales` other than 1, `moments` are those of the network that is cut so, and `whole` those of the same
+    network uncut. A part of `cuttable` has a button while it is selected; `on_cut(name)` is called before the
+    rerun that it causes, as a widget's callback is. The clock starts at the log-SNR `start`. Of a part, the first
+    `MOST_MAPS` maps are sent.
+    """
+    images = {"x": moments.x, "image": moments.image, "x0": moments.x0}
+    errors = {"error x0": moments.error}
+    if whole is not None:
+        images["whole"], errors["error whole"] = whole.x0, whole.error
+    arrays = {name: to_grey(values.mean(-3)) for name, values in images.items()} | errors
+    for name, values in moments.maps.items():
+        maps, bounds = to_own_range(values[None, None] if values.ndim == 2 else values[:, :MOST_MAPS])
+        arrays[f"maps {name}"] = maps.reshape(len(values), 1, 1, -1) if values.ndim == 2 else maps
+        arrays[f"range {name}"] = bounds
+    meta = {
+        "parts": [_described(part) for part in parts],
+        "moments": [{"t": float(t), "logSnr": float(r)} for t, r in zip(moments.t, moments.log_snr, strict=True)],
+        "skip": _DOES["skip"],
+        "source": source,
+        "scales": dict(scales or {}),
+        "cuttable": list(cuttable),
+        "start": int(np.abs(moments.log_snr - start).argmin()),
+        "autoplay": autoplay,
+        "palette": palette.THEMES,
+    }
+
+    def cut_clicked() -> None:
+        name = st.session_state[key].get("cut")
+        if on_cut and name in cuttable:
+            on_cut(name)
+
+    _diagram(key=key, data=pack(meta, **arrays), on_cut_change=cut_clicked)
+
+
+def to_own_range(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Maps, (k, n, h, w), as uint8 from the least to the greatest value of each, and these, float32 (k, n, 2)."""
+    low, high = values.min((2, 3), keepdims=True), values.max((2, 3), keepdims=True)
+    span = np.where(high > low, high - low, 1)
+    bounds = np.concatenate([low, high], -1)[:, :, 0].astype(np.float32)
+    return np.rint(255 * (values - low) / span).astype(np.uint8), bounds
+
+
+def _described(part: "Part") -> dict[str, Any]:
+    fold = part.input_shape[-1] // part.output_shape[-1]
+    does = _DOES["folding stem" if part.kind == "stem" and fold > 1 else part.kind]
+    return {
+        "name": part.name,
+        "kind": part.kind,
+        "level": part.level,
+        "inputs": part.inputs,
+        "does": does.format(fold=fold),
+        "input": part.input_shape,
+        "output": part.output_shape,
+        "parameters": part.parameters,
+        "multiplyAdds": part.multiply_adds,
+        "field": part.field,
+        "modulated": part.modulated,
+    }
