@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from explorer.ui.frame import IMAGES, NAME, SIDEBAR_WIDTH, begin_page, end_page, page_link
+from explorer.ui.frame import IMAGES, NAME, SIDEBAR_WIDTH, begin_page, end_page, follow_course, page_link
 
 if TYPE_CHECKING:
     from explorer.hardware.machine import Machine
@@ -129,6 +129,8 @@ sections = {
     for section, pages in MODULES.items()
 }
 st.set_page_config(layout="wide", initial_sidebar_state=SIDEBAR_WIDTH)  # before the sidebar is drawn, so that it fits
-current = st.navigation({NAME: [st.Page(welcome, title="Welcome", icon=":material/home:", default=True)], **sections})
+course = {NAME: [st.Page(welcome, title="Welcome", icon=":material/home:", default=True)], **sections}
+current = st.navigation(course)
+follow_course([page for pages in course.values() for page in pages], current)
 st.logo(str(IMAGES / "logo.svg"), size="large")
 current.run()

@@ -11,7 +11,6 @@ from explorer.ui.frame import (
     check_yourself,
     end_page,
     mathematics,
-    page_link,
     the_code,
     what_to_notice,
 )
@@ -343,23 +342,27 @@ check_yourself(
     "core",
     Question(
         "You need a training example at t = 0.5. What is the cheapest exact way to make it?",
-        ["Run a chain of small steps up to 0.5", "Jump there at once", "Run the chain backwards from t = 1"],
+        dict.fromkeys(
+            ["Run a chain of small steps up to 0.5", "Jump there at once", "Run the chain backwards from t = 1"],
+            "Both roads give the same distribution, as the histograms show, and the jump is one line of code.",
+        ),
         "Jump there at once",
-        "Both roads give the same distribution, as the histograms show, and the jump is one line of code.",
     ),
     Question(
         "Set Steps to 1 for the reverse process. What comes out?",
-        ["Sharp digits", "Nearly the same blurred image for every start", "Noise"],
+        dict.fromkeys(
+            ["Sharp digits", "Nearly the same blurred image for every start", "Noise"],
+            "At t near 1 every scan explains the noise about equally well, so the best guess is the mean of all scans.",
+        ),
         "Nearly the same blurred image for every start",
-        "At t near 1 every scan explains the noise about equally well, so the best guess is the mean of all scans.",
     ),
     Question(
         "The exact denoiser reaches the lowest training loss there is. Why is it no use as a generator?",
-        ["It is too inaccurate", "It can only return its training images", "It needs too many steps"],
+        dict.fromkeys(
+            ["It is too inaccurate", "It can only return its training images", "It needs too many steps"],
+            "The distance to the nearest scan ends at zero. A network is useful because it does not reach that minimum.",
+        ),
         "It can only return its training images",
-        "The distance to the nearest scan ends at zero. A network is useful because it does not reach that minimum.",
     ),
 )
-st.markdown("Next, train a network that fills the space between its examples:")
-page_link("pages/geometry_lab.py", "Geometry lab")
 end_page()

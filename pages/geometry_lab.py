@@ -6,7 +6,6 @@ from explorer.ui.frame import (
     check_yourself,
     end_page,
     mathematics,
-    page_link,
     the_code,
     what_to_notice,
 )
@@ -402,19 +401,22 @@ check_yourself(
     "geo",
     Question(
         "Two particles start at different places and follow the exact ODE of one model. Can they meet at one moment?",
-        ["Yes", "No"],
+        dict.fromkeys(
+            ["Yes", "No"],
+            "At one time and place the field has one direction, so two paths that met would have been one path all along. "
+            "The mesh shows it with many steps; with few steps a sampler only approximates the ODE, and its mesh may fold.",
+        ),
         "No",
-        "At one time and place the field has one direction, so two paths that met would have been one path all along. "
-        "The mesh shows it with many steps; with few steps a sampler only approximates the ODE, and its mesh may fold.",
     ),
     Question(
         "The exact model with 10 examples, and a network trained on 20,000 points: which has the smaller distance to "
         "fresh data?",
-        ["The exact model, it is exact", "The network"],
+        dict.fromkeys(
+            ["The exact model, it is exact", "The network"],
+            "The exact model is exact for its 10 examples and returns them; fresh data lies elsewhere. Switch between the "
+            "two and read the distance.",
+        ),
         "The network",
-        "The exact model is exact for its 10 examples and returns them; fresh data lies elsewhere. Switch between the "
-        "two and read the distance.",
     ),
 )
-page_link("pages/core_concepts.py", "Core concepts: the diffusion dance")
 end_page()

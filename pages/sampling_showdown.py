@@ -13,7 +13,6 @@ from explorer.ui.frame import (
     check_yourself,
     end_page,
     mathematics,
-    page_link,
     the_code,
     what_to_notice,
 )
@@ -793,26 +792,30 @@ check_yourself(
     Question(
         "Two people start from the same noise, but their computers draw other random numbers from then on. Who of "
         "them end with the same image?",
-        ["Both, whatever the sampler", "Only those who use DDIM", "Nobody"],
+        dict.fromkeys(
+            ["Both, whatever the sampler", "Only those who use DDIM", "Nobody"],
+            "DDIM draws nothing after the start. The column for other seeds says 0 for it, and not for DDPM.",
+        ),
         "Only those who use DDIM",
-        "DDIM draws nothing after the start. The column for other seeds says 0 for it, and not for DDPM.",
     ),
     Question(
         "DDIM with 20 steps and DDIM with 40 steps start from the same noise. What do you expect?",
-        ["Nearly the same images", "Different images of the same class", "The same images, exactly"],
+        dict.fromkeys(
+            ["Nearly the same images", "Different images of the same class", "The same images, exactly"],
+            "Both follow one differential equation, the second more closely. Set the two sides so and read how far apart "
+            "the ends are.",
+        ),
         "Nearly the same images",
-        "Both follow one differential equation, the second more closely. Set the two sides so and read how far apart "
-        "the ends are.",
     ),
     Question(
         "Suppose that Heun's method needs half the steps of Euler's for the same quality. Is it twice as fast?",
-        ["Yes", "No"],
+        dict.fromkeys(
+            ["Yes", "No"],
+            "Each of its steps asks the network twice. Put network calls on the axis of the quality chart.",
+        ),
         "No",
-        "Each of its steps asks the network twice. Put network calls on the axis of the quality chart.",
     ),
 )
-st.markdown("Next, train a model of your own and bring it back here:")
-page_link("pages/training_lab.py", "Training lab")
 
 long_walk, measuring = running(judged=False), running(judged=True)
 with places["duel"]:

@@ -13,7 +13,6 @@ from explorer.ui.frame import (
     check_yourself,
     end_page,
     mathematics,
-    page_link,
     the_code,
     what_to_notice,
 )
@@ -367,19 +366,21 @@ check_yourself(
     "lab",
     Question(
         "The training loss falls, and the held-out loss has begun to rise. What has happened?",
-        ["The learning rate is too high", "The network learns its images by heart", "Nothing: losses are noisy"],
+        dict.fromkeys(
+            ["The learning rate is too high", "The network learns its images by heart", "Nothing: losses are noisy"],
+            "What it learns about its own images no longer helps with others. Choose the preset with 20 images, and see "
+            "the distance to the nearest training image at its end.",
+        ),
         "The network learns its images by heart",
-        "What it learns about its own images no longer helps with others. Choose the preset with 20 images, and see "
-        "the distance to the nearest training image at its end.",
     ),
     Question(
         "Compare the record without EMA with the first preset. When does averaging the weights help?",
-        ["While the steps are large, in the middle of a run", "At the end of a run", "Only against memorising"],
+        dict.fromkeys(
+            ["While the steps are large, in the middle of a run", "At the end of a run", "Only against memorising"],
+            "Each step pulls the weights towards its own batch; the average keeps what the steps agree on, and its "
+            "held-out loss is lower. At the end the learning rate has fallen to 0, which does the same: the two meet.",
+        ),
         "While the steps are large, in the middle of a run",
-        "Each step pulls the weights towards its own batch; the average keeps what the steps agree on, and its "
-        "held-out loss is lower. At the end the learning rate has fallen to 0, which does the same: the two meet.",
     ),
 )
-page_link("pages/sampling_showdown.py", "Sampling showdown")
-page_link("pages/unet.py", "The engine: U-Net")
 end_page()

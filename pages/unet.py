@@ -11,7 +11,6 @@ from explorer.ui.frame import (
     check_yourself,
     end_page,
     mathematics,
-    page_link,
     the_code,
     what_to_notice,
 )
@@ -342,25 +341,29 @@ check_yourself(
     "unet",
     Question(
         "Skip 1 is cut. At which noise level does the guess suffer most?",
-        ["Where there is little to moderate noise", "Where there is almost nothing but noise"],
+        dict.fromkeys(
+            ["Where there is little to moderate noise", "Where there is almost nothing but noise"],
+            "The numbers in brackets say it: fine detail comes over the first skip connection, and at high noise there "
+            "is no detail to bring.",
+        ),
         "Where there is little to moderate noise",
-        "The numbers in brackets say it: fine detail comes over the first skip connection, and at high noise there "
-        "is no detail to bring.",
     ),
     Question(
         "Where do most of the parameters lie?",
-        ["In the first encoder, which sees the image", "At the lowest resolution", "In the embedding"],
+        dict.fromkeys(
+            ["In the first encoder, which sees the image", "At the lowest resolution", "In the embedding"],
+            "The parts there have the most channels, and weights grow with the product of the channels that enter and "
+            "leave. Point at the parts and compare their shares.",
+        ),
         "At the lowest resolution",
-        "The parts there have the most channels, and weights grow with the product of the channels that enter and "
-        "leave. Point at the parts and compare their shares.",
     ),
     Question(
         "How does one network know how much noise there is?",
-        ["It has a set of weights for each level", "The embedding scales and shifts its features", "It must guess"],
+        dict.fromkeys(
+            ["It has a set of weights for each level", "The embedding scales and shifts its features", "It must guess"],
+            "The dotted lines lead from the embedding into every residual block; the weights are the same at all levels.",
+        ),
         "The embedding scales and shifts its features",
-        "The dotted lines lead from the embedding into every residual block; the weights are the same at all levels.",
     ),
 )
-st.markdown("Next, train such a network yourself:")
-page_link("pages/training_lab.py", "Training lab")
 end_page()

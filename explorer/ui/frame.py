@@ -1,34 +1,62 @@
 """What every page shares: the frame around it, and the sections below its demo."""
 
-import gc
+import html
 import inspect
+import json
 import platform
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 from streamlit.runtime.pages_manager import PagesManager
 
 from explorer.charts import palette
 from explorer.ui import trainings, work
+from explorer.ui.components import component
+from explorer.ui.glossary import GLOSSARY
+from explorer.ui.papers import PAPERS
 
 NAME = "Diffusion Explorer"
 IMAGES = Path(__file__).parents[2] / "assets" / "images"
 SIDEBAR_WIDTH = 230  # CSS pixels
+TERM_STYLE = """
+.terms { display: flex; flex-wrap: wrap; gap: 0.25rem 0.75rem; margin: 0; font-size: 0.875rem; }
+.term { position: relative; border-bottom: 1px dotted currentColor; cursor: help; }
+.term [role=tooltip] { position: absolute; z-index: 10; left: 0; top: 1.6em; width: max-content; max-width: 18rem;
+  padding: 0.5rem 0.75rem; border-radius: 0.375rem; background: #1f2328; color: #fff; line-height: 1.4;
+  visibility: hidden; }
+.term:hover [role=tooltip], .term:focus [role=tooltip] { visibility: visible; }
+"""
+
+_lecture = component("lecture", "mount")
 
 
 @dataclass(frozen=True)
 class Question:
-    """A multiple-choice question whose answer the demo shows; `answer` is one of `options`."""
+    """A multiple-choice question whose answer the demo shows.
+
+    `replies` has for every choice what is said to who chose it: why it is right, or why it is wrong; `answer` is one
+    of them.
+    """
 
     text: str
-    options: Sequence[str]
+    replies: Mapping[str, str]
     answer: str
-    why: str
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where the answer is no choice."""
+        if self.answer not in self.replies:
+            raise ValueError(f"the answer {self.answer!r} is none of the choices")
+
+
+def follow_course(pages: Sequence[StreamlitPage], current: StreamlitPage) -> None:
+    """Remember which page of the course comes after the current one, for its end."""
+    place = pages.index(current) + 1
+    st.session_state["course_next"] = pages[place] if place < len(pages) else None
 
 
 def begin_page(title: str, lead: str) -> None:
@@ -45,6 +73,8 @@ def begin_page(title: str, lead: str) -> None:
     st.markdown(lead)
     work.attend()
     trainings.attend(page_link)
+    with st.sidebar:
+        _lecture(key="lecture")
 
 
 def _enter_course() -> None:
@@ -58,22 +88,14 @@ def _enter_course() -> None:
 
 
 def end_page() -> None:
-    """The footer: what the colours mean, versions, and what computes."""
+    """The next step of the course, and the footer: what the colours mean, versions, and what computes."""
+    if following := st.session_state.get("course_next"):
+        st.page_link(following, label=f"Next: {following.title}", icon=":material/arrow_forward:")
     st.divider()
     colours = palette.DARK if st.context.theme.type == "dark" else palette.LIGHT
     dots = "".join(f'<span><b style="color:{colours[role]}">●</b> {role}</span>' for role in palette.ROLES)
     st.html(f'<div style="display:flex;gap:1rem;flex-wrap:wrap;font-size:.875rem">Colours: {dots}</div>')
-    if "torch" in sys.modules:
-        _settle_memory()
-    st.caption(f"{NAME} · {versions()} · this page was computed on this machine's CPU.")
-
-
-@st.cache_resource(show_spinner=False)
-def _settle_memory() -> None:
-    """Streamlit collects garbage after every rerun, which with torch loaded takes 0.1 s; what is loaded by now
-    stays for good and need not be looked at again."""
-    gc.collect()
-    gc.freeze()
+    st.caption(f"{NAME} · {versions()} · every model runs on this machine; what was recorded before says so.")
 
 
 @st.cache_resource(show_spinner=False)
@@ -113,13 +135,36 @@ def mathematics(*parts: tuple[str, str]) -> None:
 
 
 def the_code(snippet: str, *objects: Callable[..., Any] | type) -> None:
-    """A snippet that runs in a notebook, and the real source of what this page calls."""
+    """A snippet that runs in a notebook, also as a file, and the real source of what this page calls."""
     with st.expander("The code", icon=":material/code:"):
         st.markdown("In a notebook:")
         st.code(snippet, language="python")
+        st.download_button(
+            "Download as a notebook",
+            lambda: as_notebook(snippet),
+            "diffusion-explorer.ipynb",
+            "application/x-ipynb+json",
+            on_click="ignore",
+            icon=":material/download:",
+        )
         for item in objects:
             st.markdown(f"`{item.__module__}.{item.__qualname__}`")
             st.code(_source(item), language="python")
+
+
+def as_notebook(snippet: str) -> str:
+    """A Jupyter notebook (nbformat 4) of one code cell."""
+    cell: dict[str, Any] = {
+        "cell_type": "code",
+        "execution_count": None,
+        "id": "snippet",
+        "metadata": {},
+        "outputs": [],
+        "source": snippet.splitlines(keepends=True),
+    }
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    about = {"cells": [cell], "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+    return json.dumps(about, indent=1, ensure_ascii=False)
 
 
 @cache
@@ -130,9 +175,28 @@ def _source(item: Callable[..., Any] | type) -> str:
 def check_yourself(prefix: str, *questions: Question) -> None:
     """Questions that answer back. `prefix` is the page's prefix of widget keys."""
     with st.expander("Check yourself", icon=":material/quiz:"):
-        for number, question in enumerate(questions):
-            choice = st.radio(question.text, question.options, index=None, key=f"{prefix}_question_{number}")
-            if choice == question.answer:
-                st.success(f"Yes. {question.why}", icon=":material/check:")
-            elif choice is not None:
-                st.warning(f"Not quite. {question.why}", icon=":material/close:")
+        st.fragment(_ask)(prefix, questions)
+
+
+def _ask(prefix: str, questions: Sequence[Question]) -> None:
+    for number, question in enumerate(questions):
+        choice = st.radio(question.text, list(question.replies), index=None, key=f"{prefix}_question_{number}")
+        if choice == question.answer:
+            st.success(f"Yes. {question.replies[choice]}", icon=":material/check:")
+        elif choice is not None:
+            st.warning(f"Not quite. {question.replies[choice]}", icon=":material/close:")
+
+
+def terms(*names: str) -> None:
+    """Words of the glossary in a row; each explains itself under the pointer, to a touch and to the keyboard."""
+    shown = "".join(
+        f'<span class="term" tabindex="0">{html.escape(label)}<span role="tooltip">{html.escape(meaning)}</span></span>'
+        for label, meaning in map(GLOSSARY.__getitem__, names)
+    )
+    st.html(f'<style>{TERM_STYLE}</style><p class="terms">Words: {shown}</p>')
+
+
+def references(*names: str) -> None:
+    """The papers that a page draws on, by their names in `PAPERS`."""
+    with st.expander("References", icon=":material/menu_book:"):
+        st.markdown("\n".join(f"- {PAPERS[name]}" for name in names))

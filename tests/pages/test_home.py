@@ -1,9 +1,11 @@
 """The welcome page, and the frame that all pages share."""
 
+import ast
 import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,16 @@ from streamlit.testing.v1 import AppTest
 ROOT = Path(__file__).parents[2]
 Opened = Callable[..., AppTest]
 Sent = Callable[[AppTest, str], tuple[dict[str, Any], dict[str, np.ndarray]]]
+
+
+def map_of_the_course() -> dict[str, dict[str, tuple[str, str, str]]]:
+    """MODULES of Home.py, which cannot be imported: it is a script."""
+    (modules,) = (
+        node.value
+        for node in ast.parse((ROOT / "Home.py").read_text()).body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "MODULES"
+    )
+    return ast.literal_eval(modules)
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +59,35 @@ def test_the_numbers_under_the_animation_are_of_the_shipped_model(home: AppTest)
 
 
 def test_every_module_that_is_listed_exists_and_opens(home: AppTest, open_page: Opened) -> None:
-    links = [link.proto.page for link in home.get("page_link")]
+    *links, following = [link.proto.page for link in home.get("page_link")]
+    assert following == links[0]  # the course begins
     assert sorted(links) == sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
     for path in (ROOT / "pages").glob("*.py"):
         assert open_page(f"pages/{path.name}").title
+
+
+def test_every_page_leads_on_to_the_next() -> None:
+    """The course is a path: it goes through every page once, in the order of the map, and ends."""
+
+    class Course(list):
+        def follow(self, pages: list, current: object) -> None:
+            self[:] = pages
+
+    from explorer.ui import frame
+
+    course = Course()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(frame, "follow_course", course.follow)
+        AppTest.from_file(ROOT / "Home.py", default_timeout=120).run()
+    assert [page.url_path for page in course][1:] == [
+        Path(page).stem for pages in map_of_the_course().values() for page in pages
+    ]
+    with_next = dict(pairwise([*course, None]))
+    for page, following in with_next.items():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(frame.st, "session_state", state := {})
+            frame.follow_course(course, page)
+        assert state == {"course_next": following}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,54 @@
+"""The words of the course: what people read for each, and what it means in a sentence or two."""
+
+GLOSSARY: dict[str, tuple[str, str]] = {
+    "alpha_bar": (
+        "ᾱ (alpha-bar)",
+        "The share of the image's variance that is left at time t: 1 is the image alone, 0 is noise alone.",
+    ),
+    "attention": (
+        "Attention",
+        "Every place of the image looks at every other and takes in what it can use, wherever that lies.",
+    ),
+    "cfg": (
+        "Guidance",
+        "The model is asked twice, with and without the class, and what the class adds is exaggerated.",
+    ),
+    "ddim": ("DDIM", "A sampler that adds no noise on its way: the same start always ends in the same image."),
+    "ddpm": ("DDPM", "A sampler that draws fresh noise at every step, so that one start has many ends."),
+    "denoiser": ("Denoiser", "What answers the one question of diffusion: which clean image is in this noisy one?"),
+    "distance": (
+        "Distance",
+        "Sliced 2-Wasserstein: how far points must be moved, along random directions, to turn one set into another.",
+    ),
+    "ema": (
+        "EMA",
+        "A running average of the weights while they are trained. It wanders less than the weights themselves.",
+    ),
+    "embedding": ("Embedding", "A number or a word as a list of numbers that a network can work with."),
+    "epoch": ("Epoch", "One pass over all training images."),
+    "epsilon": (
+        "ε (noise)",
+        "What is added to an image: independent random numbers, normal with mean 0 and variance 1.",
+    ),
+    "eta": ("η (eta)", "The share of fresh noise in each step of a sampler: 0 is DDIM, 1 is DDPM."),
+    "evaluations": ("Network calls", "How often the network is asked. They are nearly all that sampling costs."),
+    "frechet": (
+        "Fréchet distance",
+        "How far the features of samples are, as a cloud, from those of real images: 0 is no difference.",
+    ),
+    "held_out": ("Held out", "Images that no training has seen. They tell learning from learning by heart."),
+    "log_snr": (
+        "log-SNR",
+        "How much signal there is for the noise, as a logarithm. At 0 both are equally strong; every +1.4 doubles the "
+        "signal beside the noise, and negative numbers mean that noise is stronger.",
+    ),
+    "noise": ("N(0, 1)", "The normal distribution with mean 0 and variance 1: the bell curve that pure noise follows."),
+    "sampler": ("Sampler", "The rule that walks from noise to data by asking the model again and again."),
+    "schedule": ("Schedule", "How much of the image and how much noise there is at each time."),
+    "score": ("Score", "The direction in which data become most likely: from where one stands, uphill."),
+    "sigma": ("σ (sigma)", "How strong the noise is: its standard deviation, in the units of the image."),
+    "skip": ("Skip connection", "Hands what the way down has seen straight across to the way up."),
+    "time": ("Time t", "Where one is between data, t = 0, and noise, t = 1."),
+    "velocity": ("Velocity", "Where the flow moves a point at a moment, and how fast."),
+    "x0": ("x₀", "The clean image or point, before any noise."),
+}

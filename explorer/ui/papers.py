@@ -1,0 +1,76 @@
+"""The papers that the course draws on, as Markdown."""
+
+
+def _arxiv(authors: str, year: int, title: str, number: str) -> str:
+    return f"{authors} ({year}), [{title}](https://arxiv.org/abs/{number})"
+
+
+PAPERS = {
+    "sohl_dickstein": _arxiv(
+        "Sohl-Dickstein et al.", 2015, "Deep unsupervised learning using nonequilibrium thermodynamics", "1503.03585"
+    ),
+    "ddpm": _arxiv("Ho, Jain and Abbeel", 2020, "Denoising diffusion probabilistic models", "2006.11239"),
+    "improved_ddpm": _arxiv(
+        "Nichol and Dhariwal", 2021, "Improved denoising diffusion probabilistic models", "2102.09672"
+    ),
+    "ddim": _arxiv("Song, Meng and Ermon", 2021, "Denoising diffusion implicit models", "2010.02502"),
+    "sde": _arxiv(
+        "Song et al.", 2021, "Score-based generative modeling through stochastic differential equations", "2011.13456"
+    ),
+    "langevin": _arxiv(
+        "Song and Ermon", 2019, "Generative modeling by estimating gradients of the data distribution", "1907.05600"
+    ),
+    "vdm": _arxiv("Kingma et al.", 2021, "Variational diffusion models", "2107.00630"),
+    "edm": _arxiv(
+        "Karras et al.", 2022, "Elucidating the design space of diffusion-based generative models", "2206.00364"
+    ),
+    "flow_matching": _arxiv("Lipman et al.", 2023, "Flow matching for generative modeling", "2210.02747"),
+    "rectified_flow": _arxiv(
+        "Liu, Gong and Liu", 2023, "Flow straight and fast: learning to generate with rectified flow", "2209.03003"
+    ),
+    "v_prediction": _arxiv(
+        "Salimans and Ho", 2022, "Progressive distillation for fast sampling of diffusion models", "2202.00512"
+    ),
+    "dpm_solver": _arxiv(
+        "Lu et al.",
+        2022,
+        "DPM-Solver++: fast solver for guided sampling of diffusion probabilistic models",
+        "2211.01095",
+    ),
+    "guidance": _arxiv("Ho and Salimans", 2022, "Classifier-free diffusion guidance", "2207.12598"),
+    "guidance_interval": _arxiv(
+        "Kynkäänniemi et al.",
+        2024,
+        "Applying guidance in a limited interval improves sample and distribution quality",
+        "2404.07724",
+    ),
+    "unet": _arxiv(
+        "Ronneberger, Fischer and Brox",
+        2015,
+        "U-Net: convolutional networks for biomedical image segmentation",
+        "1505.04597",
+    ),
+    "attention": _arxiv("Vaswani et al.", 2017, "Attention is all you need", "1706.03762"),
+    "fourier_features": _arxiv(
+        "Tancik et al.",
+        2020,
+        "Fourier features let networks learn high frequency functions in low dimensional domains",
+        "2006.10739",
+    ),
+    "film": _arxiv("Perez et al.", 2018, "FiLM: visual reasoning with a general conditioning layer", "1709.07871"),
+    "adam": _arxiv("Kingma and Ba", 2015, "Adam: a method for stochastic optimization", "1412.6980"),
+    "fid": _arxiv(
+        "Heusel et al.",
+        2017,
+        "GANs trained by a two time-scale update rule converge to a local Nash equilibrium",
+        "1706.08500",
+    ),
+    "memorisation": _arxiv("Carlini et al.", 2023, "Extracting training data from diffusion models", "2301.13188"),
+    "sliced_wasserstein": (
+        "Bonneel et al. (2015), [Sliced and Radon Wasserstein barycenters of measures]"
+        "(https://doi.org/10.1007/s10851-014-0506-3)"
+    ),
+    "diffusion_explorer": _arxiv(
+        "Helbling and Chau", 2025, "Diffusion Explorer: interactive exploration of diffusion models", "2507.01178"
+    ),
+}
