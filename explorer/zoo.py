@@ -7,20 +7,20 @@ Shipped models lie in `assets/weights`, each a NAME.safetensors beside its model
 import json
 from collections.abc import Callable, Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
 from explorer.denoiser import PREDICTIONS, Denoiser
+from explorer.files import ASSETS
 from explorer.networks.blocks import build
 from explorer.networks.classifier import Classifier
 from explorer.networks.mlp import MLP
 from explorer.networks.unet import GROUPS, UNet
 from explorer.schedules import SCHEDULES, make_schedule
 
-FOLDER = Path(__file__).parents[1] / "assets" / "weights"
+FOLDER = ASSETS / "weights"
 CLASSIFIER = "classifier-"
 LARGEST_FILE = 20 * 2**20
 

@@ -4,12 +4,13 @@ A component is one ES module, so the files that it imports are put in front of i
 """
 
 import re
-from pathlib import Path
 
 import streamlit as st
 from streamlit.components.v2.types import ComponentRenderer
 
-FOLDER = Path(__file__).parents[2] / "assets" / "components"
+from explorer.files import ASSETS
+
+FOLDER = ASSETS / "components"
 
 
 def component(name: str, *modules: str) -> ComponentRenderer:

@@ -7,7 +7,6 @@ import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -15,13 +14,14 @@ from streamlit.navigation.page import StreamlitPage
 from streamlit.runtime.pages_manager import PagesManager
 
 from explorer.charts import palette
+from explorer.files import ASSETS
 from explorer.ui import trainings, work
 from explorer.ui.components import component
 from explorer.ui.glossary import GLOSSARY
 from explorer.ui.papers import PAPERS
 
 NAME = "Diffusion Explorer"
-IMAGES = Path(__file__).parents[2] / "assets" / "images"
+IMAGES = ASSETS / "images"
 SIDEBAR_WIDTH = 230  # CSS pixels
 TERM_STYLE = """
 .terms { display: flex; flex-wrap: wrap; gap: 0.25rem 0.75rem; margin: 0; font-size: 0.875rem; }

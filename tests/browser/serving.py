@@ -8,9 +8,10 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 from playwright.sync_api import Browser, Error, Playwright
@@ -48,21 +49,32 @@ def serving(script: str | Path, *args: str, seconds: float = 60) -> Iterator[Ser
     healthy within `seconds`.
     """
     port = free_port()
-    options = ["--server.headless=true", "--server.address=127.0.0.1", f"--server.port={port}"]
-    options += ["--server.fileWatcherType=none", "--browser.gatherUsageStats=false"]
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / script), *options, "--", *args]
+    options = ["--server.fileWatcherType=none", "--browser.gatherUsageStats=false"]
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / script), *on_port(port), *options, "--", *args]
+    with answering(command, port, seconds, cwd=ROOT) as server:
+        yield server
+
+
+def on_port(port: int) -> list[str]:
+    """The options of a Streamlit server on this machine alone."""
+    return ["--server.headless=true", "--server.address=127.0.0.1", f"--server.port={port}"]
+
+
+@contextlib.contextmanager
+def answering(command: Sequence[str | Path], port: int, seconds: float = 60, **options: Any) -> Iterator[Server]:
+    """A server started by any command, as `serving` does; `options` are those of `subprocess.Popen`."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         log = Path(folder) / "server.log"
         with log.open("w") as output:
-            child = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+            child = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, **options)
         server = Server(f"http://127.0.0.1:{port}", psutil.Process(child.pid), log)
         try:
             deadline = time.monotonic() + seconds
             while not _answers(f"{server.url}/_stcore/health"):
                 if child.poll() is not None:
-                    raise RuntimeError(f"{script} did not start:\n{log.read_text()}")
+                    raise RuntimeError(f"{command} did not start:\n{log.read_text()}")
                 if time.monotonic() > deadline:
-                    raise TimeoutError(f"{script} was not healthy after {seconds} s:\n{log.read_text()}")
+                    raise TimeoutError(f"{command} was not healthy after {seconds} s:\n{log.read_text()}")
                 time.sleep(0.02)
             yield server
         finally:

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-CORE = {"schedules", "denoiser", "samplers", "guidance", "training", "metrics", "dataset"}
+CORE = {"files", "schedules", "denoiser", "samplers", "guidance", "training", "metrics", "dataset"}
 LAYERS: list[set[str]] = [
     CORE,
     {"networks", "data", "audio"},
     {"jobs", "zoo", "hardware"},
     {"lessons", "charts"},
-    {"ui"},
+    {"ui", "__main__"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 FILES = sorted((ROOT / "explorer").rglob("*.py"))

@@ -4,19 +4,19 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from explorer.denoiser import Denoiser
+from explorer.files import ASSETS
 from explorer.lessons.sampling_showdown.walks import Method, Start, steps_of
 from explorer.metrics import frechet_to
 from explorer.networks.classifier import Classifier
 
 BATCH = 100
-TABLES = Path(__file__).parents[3] / "assets" / "quality"
+TABLES = ASSETS / "quality"
 
 
 @dataclass(frozen=True)

@@ -8,18 +8,18 @@ import unicodedata
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
+from explorer.files import ASSETS
 from explorer.jobs.events import Event
 from explorer.lessons.trainings.plan import OWN, PRESETS, Plan
 
 if TYPE_CHECKING:
     from explorer.denoiser import Denoiser
 
-RECORDED = Path(__file__).parents[3] / "assets" / "trainings"
+RECORDED = ASSETS / "trainings"
 SAMPLES = 20  # in each grid
 FILM = (0.01, 0.25, 0.5, 1.0)  # shares of a run at which its grids stay on the page
 LARGEST_HISTORY = 4 * 2**20
