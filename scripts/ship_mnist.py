@@ -1,6 +1,6 @@
 """Choose the images of MNIST that ship with the app, and write them to assets/mnist.
 
-    python scripts/ship_mnist.py FOLDER    # FOLDER holds the two test files of MNIST
+python scripts/ship_mnist.py FOLDER    # FOLDER holds the two test files of MNIST
 """
 
 import argparse
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from explorer.data.images import COURSE_PART
-from explorer.data.mnist import SHIPPED, find, files_of, read_idx
+from explorer.data.mnist import SHIPPED, files_of, find, read_idx
 from explorer.dataset import HELD_OUT_EVERY
 
 OF_EACH = 20  # digits, in each half
