@@ -12,6 +12,7 @@ import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,8 @@ SIZE = 28
 MOST_BYTES = 60_000 * SIZE * SIZE  # of one file, unpacked: MNIST's own 60,000 training images
 UNSIGNED_BYTE = 8
 PARTS = ("train", "t10k")
+SHIPPED = Path(__file__).parents[2] / "assets" / "mnist"
+SHIPPED_HALVES = ("held-out", "training")
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,19 @@ def load_mnist(folder: Path, name: str, parts: Sequence[str] = PARTS) -> ImageDa
     images = torch.cat([torch.tensor(images, dtype=torch.float32) for images, _ in sets]).mul_(2 / 255).sub_(1)
     labels = torch.cat([torch.tensor(labels, dtype=torch.int64) for _, labels in sets])
     return ImageDataset(name, images[:, None], labels, MNIST[name].classes)
+
+
+@cache
+def shipped_mnist(half: str) -> ImageDataset:
+    """200 real images of MNIST that come with the app, 20 of each digit, digit by digit; `half` says which.
+
+    "held-out" are images that no training sees, "training" are some of those that the shipped model learned from: not
+    enough to train on (`load_dataset` has them all). They are read once and shared: do not write to them. Raises
+    ValueError for another half.
+    """
+    if half not in SHIPPED_HALVES:
+        raise ValueError(f"no half of the shipped images is called {half!r}; choose {' or '.join(SHIPPED_HALVES)}")
+    return load_mnist(SHIPPED, "mnist-28", [half])
 
 
 def _read_pair(images_path: Path, labels_path: Path) -> tuple[np.ndarray, np.ndarray]:

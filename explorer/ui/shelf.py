@@ -94,6 +94,19 @@ def dataset_of(model: ImageModel) -> "ImageDataset | None":
     return dataset
 
 
+def held_out_of(model: ImageModel) -> "ImageDataset | None":
+    """Real images like those that a model was trained on, and which no training sees; None where there are none here.
+
+    Of MNIST they are always the 200 that come with the app, so that a link shows the same image on every machine.
+    """
+    from explorer.data.mnist import shipped_mnist
+
+    if model.dataset == "mnist-28" and model.denoiser.shape == (1, 28, 28):
+        return shipped_mnist("held-out")
+    dataset = dataset_of(model)
+    return dataset.held_out if dataset else None
+
+
 def adopt(denoiser: "Denoiser", about: Mapping[str, Any]) -> ImageModel:
     """Put a model that was loaded from a file on the shelf; `about` is what the file says of it."""
     from explorer.data.images import DATASETS
