@@ -19,12 +19,13 @@ import numpy as np
 import torch
 
 from explorer.dataset import ImageDataset
+from explorer.files import ASSETS
 
 SIZE = 28
 MOST_BYTES = 60_000 * SIZE * SIZE  # of one file, unpacked: MNIST's own 60,000 training images
 UNSIGNED_BYTE = 8
 PARTS = ("train", "t10k")
-SHIPPED = Path(__file__).parents[2] / "assets" / "mnist"
+SHIPPED = ASSETS / "mnist"
 SHIPPED_HALVES = ("held-out", "training")
 
 
