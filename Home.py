@@ -5,6 +5,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from explorer.ui.frame import IMAGES, NAME, SIDEBAR_WIDTH, begin_page, end_page, follow_course, page_link
+from explorer.ui.server import lifespan
 
 if TYPE_CHECKING:
     from explorer.hardware.machine import Machine
@@ -121,16 +122,21 @@ def show_machine(place: DeltaGenerator) -> None:
         st.caption("The models of these modules run on the CPU; they need no more than this.")
 
 
-sections = {
-    section: [
-        st.Page(FOLDER / page, title=title.split(":")[0], icon=icon, url_path=Path(page).stem)
-        for page, (title, icon, _) in pages.items()
-    ]
-    for section, pages in MODULES.items()
-}
-st.set_page_config(layout="wide", initial_sidebar_state=SIDEBAR_WIDTH)  # before the sidebar is drawn, so that it fits
-course = {NAME: [st.Page(welcome, title="Welcome", icon=":material/home:", default=True)], **sections}
-current = st.navigation(course)
-follow_course([page for pages in course.values() for page in pages], current)
-st.logo(str(IMAGES / "logo.svg"), size="large")
-current.run()
+if __name__ == "__main__":
+    sections = {
+        section: [
+            st.Page(FOLDER / page, title=title.split(":")[0], icon=icon, url_path=Path(page).stem)
+            for page, (title, icon, _) in pages.items()
+        ]
+        for section, pages in MODULES.items()
+    }
+    st.set_page_config(
+        layout="wide", initial_sidebar_state=SIDEBAR_WIDTH
+    )  # before the sidebar is drawn, so that it fits
+    course = {NAME: [st.Page(welcome, title="Welcome", icon=":material/home:", default=True)], **sections}
+    current = st.navigation(course)
+    follow_course([page for pages in course.values() for page in pages], current)
+    st.logo(str(IMAGES / "logo.svg"), size="large")
+    current.run()
+else:  # `streamlit run` imports this file once, as its server; every session then runs it as its script
+    app = st.App(__file__, lifespan=lifespan)

@@ -11,7 +11,6 @@ from typing import Any
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
-from streamlit.runtime.pages_manager import PagesManager
 
 from explorer.charts import palette
 from explorer.files import ASSETS
@@ -61,7 +60,6 @@ def follow_course(pages: Sequence[StreamlitPage], current: StreamlitPage) -> Non
 
 def begin_page(title: str, lead: str) -> None:
     """Set up a page that runs inside the course or alone: title, and one sentence of what you will learn."""
-    _enter_course()
     work.share_cores()
     st.set_page_config(
         page_title=f"{title} · {NAME}",
@@ -75,16 +73,6 @@ def begin_page(title: str, lead: str) -> None:
     trainings.attend(page_link)
     with st.sidebar:
         _lecture(key="lecture")
-
-
-def _enter_course() -> None:
-    """Streamlit takes a folder named pages for its older kind of navigation until `st.navigation` is first
-    called, so the first visitor of a server who follows a link to a page would see it without the course, and keep
-    the wide sidebar of that kind: their browser loads the page again."""
-    if PagesManager.uses_pages_directory:
-        PagesManager.uses_pages_directory = False
-        st.html("<script>location.reload()</script>", unsafe_allow_javascript=True)
-        st.stop()
 
 
 def end_page() -> None:

@@ -1,6 +1,7 @@
 """The welcome page in a real browser: what a newcomer sees first, on a projector and on a phone."""
 
 import re
+import time
 from collections.abc import Callable
 
 import pytest
@@ -49,6 +50,26 @@ def test_a_link_to_a_page_is_the_first_thing_that_a_server_is_asked_for(browser_
         assert box
         assert box["width"] == 230
         assert "core_digit=7" in browser_page.url
+
+
+def test_torch_is_in_memory_before_anybody_comes() -> None:
+    with serving("Home.py") as server:
+        end = time.monotonic() + 60
+        while not any("libtorch" in map.path for map in server.process.memory_maps()):
+            assert time.monotonic() < end, "nobody came, and torch did not either"
+            time.sleep(0.2)
+
+
+def test_type_grows_for_a_lecture_and_stays_so(home: Page) -> None:
+    size = "() => getComputedStyle(document.querySelector('h1')).fontSize"
+    before = float(home.evaluate(size).removesuffix("px"))
+    larger = home.get_by_role("button", name="Larger type")
+    larger.click()
+    expect(larger).to_have_attribute("aria-pressed", "true")
+    assert float(home.evaluate(size).removesuffix("px")) == pytest.approx(1.25 * before)
+    home.reload()
+    expect(home.get_by_role("button", name="Larger type")).to_have_attribute("aria-pressed", "true", timeout=90_000)
+    assert float(home.evaluate(size).removesuffix("px")) == pytest.approx(1.25 * before)
 
 
 def test_its_links_open_the_modules(home: Page) -> None:
