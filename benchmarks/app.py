@@ -1,4 +1,4 @@
-"""The app in Chromium: first page, slider to redraw, the player's frames, bytes sent, memory.
+"""The app: CPU of its server for each rerun, and in Chromium first page, slider to redraw, frames, bytes sent, memory.
 
 Memory is the proportional set size, which Linux alone reports.
 """
@@ -6,14 +6,16 @@ Memory is the proportional set size, which Linux alone reports.
 import statistics
 import sys
 import time
+from argparse import Namespace
 from collections.abc import Iterator
 from itertools import pairwise
 from urllib.parse import urljoin
 
-import psutil
 from playwright.sync_api import Browser, Page, WebSocket, sync_playwright
 
-from benchmarks.tables import table
+from benchmarks import reruns
+from benchmarks.protocol import pss
+from benchmarks.tables import percentile_95, table
 from tests.browser.serving import Server, launch_chromium, serving
 
 HOME, LAB, BARE, PLAYER = (
@@ -69,10 +71,6 @@ def open_page(browser: Browser, url: str) -> Page:
     page.goto(url)
     page.wait_for_selector(READY, timeout=60_000)
     return page
-
-
-def percentile_95(values: list[float]) -> float:
-    return statistics.quantiles(values, n=20)[-1]
 
 
 def first_page(browser: Browser, repeats: int) -> str:
@@ -173,10 +171,10 @@ def memory(browser: Browser, sessions: int) -> str:
             page.goto(address)
             page.wait_for_selector(READY, timeout=60_000)
             page.wait_for_timeout(2000)
-        visited = _pss(server.process)
+        visited = pss(server.process)
         others = [open_page(browser, addresses[index % len(addresses)]) for index in range(sessions)]
         page.wait_for_timeout(2000)
-        each = (_pss(server.process) - visited) / sessions
+        each = (pss(server.process) - visited) / sessions
         for other in others:
             other.context.close()
         workers = {}
@@ -185,7 +183,7 @@ def memory(browser: Browser, sessions: int) -> str:
             page.get_by_role("button", name=button, exact=True).click()
             page.wait_for_timeout(10_000)
             workers[name] = max(_workers(server))
-        afterwards = _pss(server.process)
+        afterwards = pss(server.process)
         page.context.close()
     rows = [
         [f"server, {len(addresses)} pages visited", visited],
@@ -196,16 +194,14 @@ def memory(browser: Browser, sessions: int) -> str:
     return table("Memory, proportional set size", ["", "MiB"], rows)
 
 
-def _pss(process: psutil.Process) -> float:
-    return process.memory_full_info().pss / MEBIBYTE
-
-
 def _workers(server: Server) -> list[float]:
-    return [_pss(child) for child in server.process.children(recursive=True)]
+    return [pss(child) for child in server.process.children(recursive=True)]
 
 
-def run(quick: bool, seeds: int) -> Iterator[str]:
-    """The tables of the app; needs a Chromium."""
+def run(arguments: Namespace) -> Iterator[str]:
+    """The tables of the app; all but the first need a Chromium."""
+    quick, seeds = arguments.quick, arguments.seeds
+    yield reruns.tables(quick)
     with sync_playwright() as playwright:
         try:
             browser = launch_chromium(playwright)

@@ -6,6 +6,7 @@ features of the shipped classifier.
 
 import statistics
 import time
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from functools import partial
@@ -152,14 +153,14 @@ class Adapter(torch.nn.Module):
         return self
 
 
-def run(quick: bool, seeds: int) -> Iterator[str]:
+def run(arguments: Namespace) -> Iterator[str]:
     """Sampling, the preset, and training beside diffusers; MNIST where it is on this machine."""
     try:
-        yield estimates(20 if quick else 100)
-        yield sampling(3 if quick else 10)
+        yield estimates(20 if arguments.quick else 100)
+        yield sampling(3 if arguments.quick else 10)
         for name in ["digits-8"] + ["mnist-28"] * is_available("mnist-28"):
-            yield training(name, (5.0,) if quick else (60.0, 240.0))
+            yield training(name, (5.0,) if arguments.quick else (60.0, 240.0))
     except ImportError as error:
         yield f"Beside diffusers: left out, {error}\n"
-    if not quick:
+    if not arguments.quick:
         yield preset()

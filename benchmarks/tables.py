@@ -1,5 +1,7 @@
 """Tables that read well in a terminal and as Markdown."""
 
+import math
+import statistics
 from collections.abc import Sequence
 
 
@@ -10,6 +12,13 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     lines = [_line(row, widths) for row in (cells[0], rule, *cells[1:])]
     return "\n".join([f"### {title}", "", *lines, ""])
+
+
+def percentile_95(values: Sequence[float]) -> float:
+    """NaN of nothing."""
+    return (
+        statistics.quantiles(values, n=20, method="inclusive")[-1] if len(values) > 1 else max(values, default=math.nan)
+    )
 
 
 def _text(cell: object) -> str:

@@ -1,6 +1,7 @@
 """How fast are training and sampling, against this machine's own matrix multiplication and the peers?"""
 
 import time
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -80,7 +81,7 @@ def sampling(repeats: int) -> str:
     return table(f"Sampling {POINTS:,} points in {STEPS} steps", ["", "network calls", "milliseconds"], rows)
 
 
-def run(quick: bool, seeds: int) -> Iterator[str]:
+def run(arguments: Namespace) -> Iterator[str]:
     """The tables of training and of sampling speed."""
-    yield training(0.5 if quick else 3.0)
-    yield sampling(2 if quick else 5)
+    yield training(0.5 if arguments.quick else 3.0)
+    yield sampling(2 if arguments.quick else 5)

@@ -6,6 +6,7 @@ floor is the same between two fresh sets. Only training counts as time: sampling
 
 import statistics
 import sys
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -135,13 +136,13 @@ def every_distribution(seeds: int, seconds: float = 3.0) -> str:
     return table(f"Every built-in distribution, {seconds:g} s of training", header, rows)
 
 
-def run(quick: bool, seeds: int) -> Iterator[str]:
+def run(arguments: Namespace) -> Iterator[str]:
     """The tables, one at a time; `quick` is one distribution, one seed and 3 s a peer."""
     warm_up()
-    for distribution in ("swiss_roll",) if quick else ("swiss_roll", "moons", "checkerboard"):
-        yield compare(distribution, 1 if quick else seeds, 3.0 if quick else LADDER[-1])
-    if not quick:
-        yield every_distribution(seeds)
+    for distribution in ("swiss_roll",) if arguments.quick else ("swiss_roll", "moons", "checkerboard"):
+        yield compare(distribution, 1 if arguments.quick else arguments.seeds, 3.0 if arguments.quick else LADDER[-1])
+    if not arguments.quick:
+        yield every_distribution(arguments.seeds)
 
 
 def warm_up() -> None:

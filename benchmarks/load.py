@@ -1,0 +1,127 @@
+"""A class at once: `python -m benchmarks load --sessions 50 --seconds 120 --training 4`.
+
+Each session visits the pages in an order of its own and moves some slider to some value every 2 to 6 seconds, while
+further sessions train in the Geometry lab and in the Training lab. A move lasts from its message to the end of the
+rerun that answers it. All is on this machine: the clients take part of its CPU, and the table says how much.
+"""
+
+import asyncio
+import random
+import statistics
+import time
+from argparse import Namespace
+from collections.abc import Coroutine, Iterator
+from dataclasses import dataclass, field
+from itertools import cycle, islice
+
+from benchmarks.protocol import Session, cpu_seconds, pss
+from benchmarks.tables import percentile_95, table
+from tests.browser.serving import Server, serving
+
+HOME = "Home.py"
+TRAINING = {"geometry_lab": "Train", "training_lab": "Start"}  # page, and what its button says
+PAUSE = (2.0, 6.0)  # seconds between two moves
+LENGTH = "Seconds"  # of a training, where its page has such a slider
+WATCHES = 2.0  # seconds between two looks of a page at its training, at most
+SHOWN = 5  # errors
+BUDGET = 1  # second, for 95 % of moves
+
+
+@dataclass
+class Seen:
+    """Seconds of each move and each page opened, errors, and trainings started; MiB of the server before and after,
+    and how many cores the server and these clients kept busy."""
+
+    moves: list[float] = field(default_factory=list)
+    openings: list[float] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    trainings: int = 0
+    memory: tuple[float, float] = (0.0, 0.0)
+    cores: tuple[float, float] = (0.0, 0.0)
+
+
+async def drive(server: Server, sessions: int, seconds: float, training: int) -> Seen:
+    """Every session for `seconds`, once somebody has opened every page."""
+    async with Session(server.url) as first:
+        for page in first.pages:
+            await first.go(page)
+    before, spent, own = pss(server.process), cpu_seconds(server.process), time.process_time()
+    seen, start = Seen(), time.monotonic()
+    until = start + seconds
+    trainers = [train(server.url, page, until, seen) for page in islice(cycle(TRAINING), training)]
+    visitors = [visit(server.url, random.Random(number), until, seen) for number in range(sessions)]
+    async with asyncio.TaskGroup() as group:
+        for visitor in (*trainers, *visitors):
+            group.create_task(noting(visitor, seen))
+        await asyncio.sleep(seconds)
+        seen.memory = before, pss(server.process)
+    lasted = time.monotonic() - start
+    seen.cores = (cpu_seconds(server.process) - spent) / lasted, (time.process_time() - own) / lasted
+    seen.errors += filter(None, [server.errors()])
+    return seen
+
+
+async def noting(visitor: Coroutine[None, None, None], seen: Seen) -> None:
+    """Whatever breaks a session is an error of it, and stops no other."""
+    try:
+        await visitor
+    except Exception as error:
+        seen.errors.append(f"{type(error).__name__}: {error}")
+
+
+async def visit(url: str, chance: random.Random, until: float, seen: Seen) -> None:
+    """One session: pages and sliders by chance."""
+    await asyncio.sleep(chance.uniform(0, min(PAUSE[1], (until - time.monotonic()) / 4)))
+    async with Session(url, errors=seen.errors) as session:
+        seen.openings.append(session.opened)
+        pages = chance.sample(session.pages, len(session.pages))
+        moves = max(1, round((until - time.monotonic()) / statistics.mean(PAUSE) / len(pages)))
+        for page in cycle(pages):
+            seen.openings.append(await session.go(page))
+            for _ in range(moves):
+                await asyncio.sleep(chance.uniform(*PAUSE))
+                if not (sliders := session.sliders()):
+                    continue
+                slider = chance.choice(sliders)
+                value = chance.choice([value for value in slider.values() if value != session.value(slider)])
+                seen.moves.append(await session.change(slider, value))
+                if time.monotonic() > until:
+                    return
+
+
+async def train(url: str, page: str, until: float, seen: Seen) -> None:
+    """One session that trains again and again, as long at once as the page lets it."""
+    async with Session(url, page, seen.errors) as session:
+        for slider in session.sliders():
+            if slider.proto.label == LENGTH:
+                await session.change(slider, slider.values()[-1])
+        while time.monotonic() < until:
+            if any(interval <= WATCHES for interval, _ in session.auto_reruns.values()):
+                await asyncio.sleep(0.5)
+                continue
+            buttons = {button.proto.label: button for button in session.widgets("button")}
+            await session.press(buttons[TRAINING[page]])
+            seen.trainings += 1
+
+
+def run(arguments: Namespace) -> Iterator[str]:
+    """Seconds of a move and of a page opened, errors, and what the server took."""
+    with serving(HOME) as server:
+        seen = asyncio.run(drive(server, arguments.sessions, arguments.seconds, arguments.training))
+    rows = [
+        [name, len(found), *(f"{value:.2f}" for value in (statistics.median(found), percentile_95(found), max(found)))]
+        for name, found in {"slider moved": seen.moves, "page opened": seen.openings}.items()
+        if found
+    ]
+    trained = f", and {arguments.training} that started {seen.trainings} trainings" * bool(arguments.training)
+    title = f"{arguments.sessions} sessions for {arguments.seconds} s{trained}; 95 % of moves may take {BUDGET} s"
+    yield table(title, ["", "times", "median, s", "95 %, s", "worst, s"], rows)
+    rows = [
+        ["errors", len(seen.errors)],
+        ["memory (PSS) once every page was opened, MiB", f"{seen.memory[0]:.0f}"],
+        ["memory (PSS) with all sessions, MiB", f"{seen.memory[1]:.0f}"],
+        ["cores kept busy by the server", f"{seen.cores[0]:.2f}"],
+        ["cores kept busy by the clients", f"{seen.cores[1]:.2f}"],
+    ]
+    yield table("What the server took", ["", ""], rows)
+    yield "\n".join(list(dict.fromkeys(seen.errors))[:SHOWN])
