@@ -12,6 +12,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from explorer.denoiser import Denoiser
 from explorer.hardware.dry_run import ATTENTION, AttentionKernel, DeviceLayout, inputs_of, meta_inputs, shape_copy
+from explorer.modes import default_modes
 
 MODES = ("train", "inference")
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "mixed": torch.bfloat16}
@@ -190,7 +191,7 @@ def estimate_memory(
     if gradient_checkpointing and mode == "inference":
         raise ValueError("gradient checkpointing is about training: inference keeps nothing for a backward pass")
     dtype = PRECISIONS[precision]
-    with torch.inference_mode(False), AttentionKernel(attention):
+    with default_modes(), AttentionKernel(attention):
         network = shape_copy(model.network if isinstance(model, Denoiser) else model, dtype).train(mode == "train")
         given = inputs_of(model, input_shape, batch_size) if example_inputs is None else example_inputs
         args, kwargs = meta_inputs(given, dtype)

@@ -14,6 +14,7 @@ from explorer.data.toy2d import DEFAULT_WORD, points_from_drawing, points_from_i
 from explorer.denoiser import Denoiser, ideal_denoiser
 from explorer.lessons.views import View2D, view_2d
 from explorer.metrics import NotFinite, sliced_wasserstein
+from explorer.modes import default_modes
 from explorer.schedules import make_schedule
 from explorer.zoo import pretrained_names
 
@@ -49,12 +50,14 @@ def given_source(name: str, given: np.ndarray) -> Source:
 
 
 @lru_cache(maxsize=32)
+@default_modes()
 def points_of(source: Source) -> tuple[Tensor, Tensor]:
     """Training points (20,000, 2), and fresh ones (2,000, 2) that no model has seen; shared, so do not write."""
     return source.draw(TRAINING_POINTS, 0), source.draw(FRESH_POINTS, 1)
 
 
 @lru_cache(maxsize=64)
+@default_modes()
 def floor_of(source: Source, n: int) -> float:
     """What n samples of a perfect model would reach: their distance to fresh points, median over 5 sets."""
     fresh = points_of(source)[1]
