@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from explorer.samplers import Step, Trajectory, sample, sample_steps, sampler_names
     from explorer.schedules import Schedule, make_schedule, schedule_from_betas, schedule_names
     from explorer.training import Diverged, TrainConfig, TrainEvent, TrainState, train
-    from explorer.zoo import load_pretrained, pretrained_names
+    from explorer.zoo import load, load_pretrained, pretrained_names, save
 
 _HOME = {
     "toy2d": "data.toy2d",
@@ -52,8 +52,10 @@ _HOME = {
     "TrainEvent": "training",
     "TrainState": "training",
     "train": "training",
+    "load": "zoo",
     "load_pretrained": "zoo",
     "pretrained_names": "zoo",
+    "save": "zoo",
 }
 
 __all__ = sorted(_HOME)

@@ -7,43 +7,64 @@ Shipped models lie in `assets/weights`, each a NAME.safetensors beside its model
 import json
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any
+from os import PathLike
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
 from explorer.denoiser import PREDICTIONS, Denoiser
 from explorer.files import ASSETS
+from explorer.modes import default_modes
 from explorer.networks.blocks import build
 from explorer.networks.classifier import Classifier
 from explorer.networks.mlp import MLP
 from explorer.networks.unet import GROUPS, UNet
-from explorer.schedules import SCHEDULES, make_schedule
+from explorer.schedules import SCHEDULES, Schedule, make_schedule
 
 FOLDER = ASSETS / "weights"
 CLASSIFIER = "classifier-"
 LARGEST_FILE = 20 * 2**20
 
 
-def _one_of(*values: Any) -> Callable[[Any], bool]:
-    return lambda value: any(type(value) is type(good) and value == good for good in values)
+class Limit(NamedTuple):
+    """What a value in a file may be, and the same in words."""
+
+    fits: Callable[[Any], bool]
+    words: str
 
 
-def _within(first: int, last: int) -> Callable[[Any], bool]:
-    return lambda value: type(value) is int and first <= value <= last
+def _one_of(*values: Any) -> Limit:
+    return Limit(
+        lambda value: any(type(value) is type(good) and value == good for good in values),
+        " or ".join(map(repr, values)),
+    )
 
 
-def _or_none(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: value is None or fits(value)
+def _within(first: int, last: int) -> Limit:
+    return Limit(lambda value: type(value) is int and first <= value <= last, f"a whole number from {first} to {last}")
 
 
-def _widths(value: Any) -> bool:
-    fits = _within(GROUPS, 512)
-    return type(value) is list and 1 <= len(value) <= 4 and all(fits(width) and width % GROUPS == 0 for width in value)
+def _or_none(limit: Limit) -> Limit:
+    return Limit(lambda value: value is None or limit.fits(value), f"None or {limit.words}")
+
+
+def _several(most: int, limit: Limit) -> Limit:
+    return Limit(
+        lambda value: type(value) is list and 1 <= len(value) <= most and all(map(limit.fits, value)),
+        f"1 to {most} numbers, each {limit.words}",
+    )
+
+
+def _multiple(of: int, last: int) -> Limit:
+    return Limit(
+        lambda value: type(value) is int and value in range(of, last + 1, of), f"a multiple of {of} up to {last}"
+    )
 
 
 NETWORKS: dict[str, type[MLP] | type[UNet]] = {"MLP": MLP, "UNet": UNet}
-SIZES: dict[str, Mapping[str, Callable[[Any], bool]]] = {
+SIZES: dict[str, Mapping[str, Limit]] = {
     "MLP": {
         "width": _within(1, 512),
         "depth": _within(1, 12),
@@ -52,7 +73,7 @@ SIZES: dict[str, Mapping[str, Callable[[Any], bool]]] = {
     },
     "UNet": {
         "channels": _within(1, 4),
-        "widths": _widths,
+        "widths": _several(4, _multiple(GROUPS, 512)),
         "depth": _within(1, 4),
         "patch": _one_of(1, 2, 4, 7, 8),
         "classes": _or_none(_within(1, 100)),
@@ -60,28 +81,96 @@ SIZES: dict[str, Mapping[str, Callable[[Any], bool]]] = {
         "context": _or_none(_within(1, 512)),
     },
 }
-LONGEST_SIDE = 64
+SIDE = _within(1, 64)
 MOST_VALUES = 2**16  # of the maps of one part: pages keep those of many noise levels
 
 
-def to_bytes(denoiser: Denoiser, **about: Any) -> bytes:
-    """A denoiser of a network of ours as a safetensors file; `about`, JSON values, is kept in its header."""
-    from safetensors.torch import save
+class Refused(ValueError):
+    """A model that no file may hold; the text says why, of "its" parts."""
 
-    described = {
-        "network": type(denoiser.network).__name__,
-        "size": denoiser.network.size,
-        "shape": denoiser.shape,
-        "schedule": denoiser.schedule.name,
-        "prediction": denoiser.prediction,
-    }
-    return save(_tensors(denoiser.network), metadata={"explorer": json.dumps({**described, **about})})
+
+def save(denoiser: Denoiser, path: str | PathLike[str], **about: Any) -> None:
+    """Write a denoiser of a network of ours to a file, which `load` and the app's pages read.
+
+    Safetensors, with what is needed to rebuild the model: its size, schedule, prediction and shape. `about`, JSON
+    values, is kept beside: pages show the `name`, and the names of the `classes`. Raises ValueError, with a sentence,
+    for a model that could not be read back: of another network or schedule, larger than a file of this app may be, or
+    with weights that are not finite 32-bit numbers. Nothing is written then.
+    """
+    content = to_bytes(denoiser, **about)
+    Path(path).write_bytes(content)
+
+
+def load(path: str | PathLike[str]) -> Denoiser:
+    """The denoiser in a file that `save`, or a page, has written. Nothing in the file is run.
+
+    Raises ValueError, with a sentence, for any other file, OSError where there is none.
+    """
+    with Path(path).open("rb") as file:
+        return from_bytes(file.read(LARGEST_FILE + 1))[0]
+
+
+@default_modes()
+def to_bytes(denoiser: Denoiser, **about: Any) -> bytes:
+    """What `save` writes. Raises ValueError as `save` does."""
+    from safetensors.torch import save as serialise
+
+    try:
+        described = _described(denoiser)
+        planned = _planned(lambda: NETWORKS[described["network"]](**described["size"]))
+        tensors = _tensors(denoiser.network)
+        _check_weights(planned, tensors)
+        if str(denoiser.network) != str(planned):
+            raise Refused("its layers are not those of a network of its size")
+    except Refused as error:
+        raise ValueError(f"This model cannot be saved: {error}.") from None
+    if taken := described.keys() & about:
+        raise ValueError(f"A file says by itself what the {min(taken)} of its model is; choose another word for yours.")
+    try:
+        header = json.dumps({**described, **about})
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError("What a file says about its model must be JSON: text, numbers, lists of them.") from error
+    content = serialise(tensors, metadata={"explorer": header})
+    if len(content) > LARGEST_FILE:
+        raise ValueError(f"This model cannot be saved: its file would be larger than {LARGEST_FILE // 2**20} MB.")
+    return content
 
 
 def _tensors(network: nn.Module) -> dict[str, torch.Tensor]:
-    return {name: tensor.detach().contiguous() for name, tensor in network.state_dict().items()}
+    """Copies, for safetensors takes no two that share memory."""
+    return {
+        name: tensor.detach().clone(memory_format=torch.contiguous_format)
+        for name, tensor in network.state_dict().items()
+    }
 
 
+def _described(denoiser: Denoiser) -> dict[str, Any]:
+    """What rebuilds a denoiser, but for its weights, as JSON gives it back. Raises `Refused` where nothing does."""
+    network, schedule = denoiser.network, denoiser.schedule
+    if type(network) not in NETWORKS.values():
+        raise Refused(f"its network must be an MLP or a UNet of this library, not a {type(network).__name__}")
+    described = {
+        "network": type(network).__name__,
+        "size": network.size,
+        "shape": denoiser.shape,
+        "schedule": schedule.name,
+        "prediction": denoiser.prediction,
+    }
+    described = json.loads(json.dumps(described, default=int))
+    _check_description(described)
+    if not _same(schedule, make_schedule(schedule.name)):
+        raise Refused(f"its schedule is not the {schedule.name} one of this library")
+    return described
+
+
+def _same(schedule: Schedule, known: Schedule) -> bool:
+    """Whether two schedules are the same at all times."""
+    t = torch.linspace(known.t_min, known.t_max, 1_000, dtype=torch.float64)
+    ends = (schedule.t_min, schedule.t_max) == (known.t_min, known.t_max)
+    return ends and torch.equal(schedule.alpha(t), known.alpha(t)) and torch.equal(schedule.sigma(t), known.sigma(t))
+
+
+@default_modes()
 def from_bytes(content: bytes, kind: str | None = None) -> tuple[Denoiser, dict[str, Any]]:
     """The denoiser in a file that `to_bytes` made, and what its header says.
 
@@ -91,67 +180,91 @@ def from_bytes(content: bytes, kind: str | None = None) -> tuple[Denoiser, dict[
     """
     tensors, about = _read(content)
     try:
-        name, size = about.get("network", "MLP"), about["size"]
-        shape, schedule, prediction = about.get("shape", [2]), about["schedule"], about["prediction"]
-        sensible = (
-            name in NETWORKS
-            and schedule in SCHEDULES
-            and prediction in PREDICTIONS
-            and all(SIZES[name][part](value) for part, value in size.items())
-            and not (size.get("classes") and size.get("context"))
-            and _shape_fits(name, size, shape)
-        )
+        described = {"network": "MLP", "shape": [2], **about}
+        name, size, shape = (described[part] for part in ("network", "size", "shape"))
+        _check_description(described)
+    except Refused as error:
+        raise ValueError(f"This file describes a model that this app does not know: {error}.") from None
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError("This is not a file of weights from this app; choose one that it saved.") from error
-    if not sensible:
-        raise ValueError("This file describes a model that this app does not know.")
     if kind not in (None, name):
         made = {"MLP": "points, for the Geometry lab", "UNet": "images, for the Training lab"}[name]
         raise ValueError(f"This file holds a model of {made}: it does not fit here.")
     network = _fill(lambda: NETWORKS[name](**size), tensors)
     if isinstance(network, UNet):
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Denoiser(network, make_schedule(schedule), prediction, tuple(shape)), about
+    return Denoiser(network, make_schedule(described["schedule"]), described["prediction"], tuple(shape)), about
 
 
-def _shape_fits(name: str, size: Mapping[str, Any], shape: Any) -> bool:
+def _check_description(described: Mapping[str, Any]) -> None:
+    """Raises `Refused`, with a reason, for what no file may describe; or KeyError or TypeError."""
+    name, size, shape = (described[part] for part in ("network", "size", "shape"))
+    for part, known in (("network", NETWORKS), ("schedule", SCHEDULES), ("prediction", PREDICTIONS)):
+        if described[part] not in known:
+            raise Refused(f"its {part} must be {' or '.join(known)}")
+    for part, value in size.items():
+        limit = SIZES[name][part]
+        if not limit.fits(value):
+            raise Refused(f"its {part} must be {limit.words}")
     if name == "MLP":
-        return shape == [2]
-    if len(shape) != 3 or not all(type(side) is int and 1 <= side <= LONGEST_SIDE for side in shape):
-        return False
+        if shape != [2]:
+            raise Refused("its samples must be points of 2 numbers")
+        return
+    if size.get("classes") and size.get("context"):
+        raise Refused("it must be conditioned on classes or on a context, not on both")
+    if len(shape) != 3 or not all(map(SIDE.fits, shape)):
+        raise Refused(f"its images must be of channels, a height and a width, each {SIDE.words}")
     channels, height, width = shape
     widths, patch = size.get("widths", [32, 64]), size.get("patch", 2)
     if channels != size.get("channels", 1) or height % patch or width % patch:
-        return False
+        raise Refused("its images must have the channels of its network, and sides that its patches tile")
     places = [-(-height // (patch * 2**level)) * -(-width // (patch * 2**level)) for level in range(len(widths))]
     values = [channels * count for channels, count in zip(widths, places, strict=True)]
-    return min(values) > GROUPS and max(values) <= MOST_VALUES  # a norm of one value has no spread
+    if not GROUPS < min(values) <= max(values) <= MOST_VALUES:  # a norm of one value has no spread
+        raise Refused(f"its maps must have more than {GROUPS} and at most {MOST_VALUES:,} values for an image")
 
 
 def _read(content: bytes) -> tuple[dict[str, torch.Tensor], Any]:
     """The tensors of a safetensors file, and what this app wrote into its header."""
     from safetensors import SafetensorError
-    from safetensors.torch import load
+    from safetensors.torch import load as deserialise
 
     if len(content) > LARGEST_FILE:
         raise ValueError(f"This file is larger than {LARGEST_FILE // 2**20} MB; weights of this app are smaller.")
     try:
-        tensors = load(content)
+        tensors = deserialise(content)
         length = int.from_bytes(content[:8], "little")
         return tensors, json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["explorer"])
     except (SafetensorError, AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError("This is not a file of weights from this app; choose one that it saved.") from error
 
 
+def _planned(make: Callable[[], nn.Module]) -> nn.Module:
+    """The network that `make` returns, without memory."""
+    with torch.device("meta"):
+        return make()
+
+
+def _check_weights(network: nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Raises `Refused` where these are no weights of such a network."""
+    if {name: tensor.shape for name, tensor in tensors.items()} != {
+        name: tensor.shape for name, tensor in network.state_dict().items()
+    }:
+        raise Refused("its weights do not fit a network of its size")
+    if not all(
+        tensor.dtype == torch.float32 and not tensor.is_meta and bool(tensor.isfinite().all())
+        for tensor in tensors.values()
+    ):
+        raise Refused("its weights are not finite 32-bit numbers")
+
+
 def _fill(make: Callable[[], nn.Module], tensors: Mapping[str, torch.Tensor]) -> nn.Module:
     """The network that `make` returns with these weights; it takes no memory before they are known to fit."""
-    with torch.device("meta"):
-        wanted = {name: tensor.shape for name, tensor in make().state_dict().items()}
-    if {name: tensor.shape for name, tensor in tensors.items()} != wanted:
-        raise ValueError("The weights in this file do not fit the network that its header describes.")
-    if not all(tensor.dtype == torch.float32 and bool(tensor.isfinite().all()) for tensor in tensors.values()):
-        raise ValueError("This file holds weights that are not finite 32-bit numbers.")
-    network = build(make, seed=0)
+    try:
+        _check_weights(_planned(make), tensors)
+    except Refused as error:
+        raise ValueError(f"This file holds no model that can be read: {error}.") from None
+    network = build(lambda: make().float(), seed=0)
     network.load_state_dict(tensors)
     return network
 
@@ -162,6 +275,7 @@ def pretrained_names() -> list[str]:
 
 
 @cache
+@default_modes()
 def load_pretrained(name: str) -> Denoiser:
     """A shipped model, frozen and shared by the whole process: copy it before training it.
 
@@ -175,13 +289,14 @@ def load_pretrained(name: str) -> Denoiser:
 
 def save_classifier(name: str, classifier: Classifier) -> None:
     """Write the judge of a data set's samples."""
-    from safetensors.torch import save
+    from safetensors.torch import save as serialise
 
-    content = save(_tensors(classifier), metadata={"explorer": json.dumps({"size": classifier.size})})
+    content = serialise(_tensors(classifier), metadata={"explorer": json.dumps({"size": classifier.size})})
     (FOLDER / f"{CLASSIFIER}{name}.safetensors").write_bytes(content)
 
 
 @cache
+@default_modes()
 def load_classifier(name: str) -> Classifier:
     """The shipped judge of the samples of a data set, frozen and shared. Raises ValueError where there is none."""
     path = FOLDER / f"{CLASSIFIER}{name}.safetensors"

@@ -166,10 +166,12 @@ def numbers(run: Run) -> None:
         "Sliced 2-Wasserstein distance of the samples to 2,000 points that no model has seen. The floor is what "
         "as many samples of a perfect model would reach. Smaller is better."
     )
+    if run.problem:
+        st.error(run.problem, icon=":material/error:")
     with st.container(horizontal=True):
         st.metric(
             "Distance to fresh data",
-            f"{run.distance:.3f}",
+            "none" if run.distance is None else f"{run.distance:.3f}",
             delta=f"floor {run.floor:.3f}",
             delta_arrow="off",
             delta_color="off",

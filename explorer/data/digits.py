@@ -12,11 +12,13 @@ import torch
 from torch import Tensor
 
 from explorer.metrics import nearest
+from explorer.modes import default_modes
 
 INK_LEVELS = 16
 
 
 @cache
+@default_modes()
 def digits() -> tuple[Tensor, Tensor]:
     """The scans, (1797, 1, 8, 8) float32 in [-1, 1] with the ink at 1, and their labels, (1797,) int64.
 

@@ -20,6 +20,7 @@ import torch
 
 from explorer.dataset import ImageDataset
 from explorer.files import ASSETS
+from explorer.modes import default_modes
 
 SIZE = 28
 MOST_BYTES = 60_000 * SIZE * SIZE  # of one file, unpacked: MNIST's own 60,000 training images
@@ -92,6 +93,7 @@ def load_mnist(folder: Path, name: str, parts: Sequence[str] = PARTS) -> ImageDa
 
 
 @cache
+@default_modes()
 def shipped_mnist(half: str) -> ImageDataset:
     """200 real images of MNIST that come with the app, 20 of each digit, digit by digit; `half` says which.
 

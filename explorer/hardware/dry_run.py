@@ -58,10 +58,10 @@ def inputs_of(model: nn.Module, input_shape: Sequence[int] | None, batch_size: i
         raise ValueError("say what goes in: input_shape, without the batch axis, or example_inputs")
     if min(batch_size, *shape) < 1:
         raise ValueError(f"batch_size and every axis of input_shape must be at least 1, not {batch_size} and {shape}")
-    x = torch.empty(batch_size, *shape, device="meta")
+    x = torch.empty(batch_size, *shape, dtype=torch.float32, device="meta")
     if not isinstance(model, Denoiser):
         return (x,)
-    log_snr = torch.empty(batch_size, device="meta")
+    log_snr = torch.empty(batch_size, dtype=torch.float32, device="meta")
     if getattr(model.network, "size", {}).get("classes"):
         return x, log_snr, torch.empty(batch_size, dtype=torch.long, device="meta")
     return x, log_snr

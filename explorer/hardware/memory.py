@@ -12,6 +12,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from explorer.denoiser import Denoiser
 from explorer.hardware.dry_run import ATTENTION, AttentionKernel, DeviceLayout, inputs_of, meta_inputs, shape_copy
+from explorer.modes import default_modes
 
 MODES = ("train", "inference")
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "mixed": torch.bfloat16}
@@ -35,7 +36,11 @@ class Memory:
 
 
 class Storages:
-    """Storages of tensors, each once. Those of `known` tensors are left out."""
+    """Storages of tensors, each once. Those of `known` tensors are left out.
+
+    `keep` is a hook for what autograd saves: it hands back a detached tensor, for a node that keeps its own output
+    with the history of it, which is the node, is never freed.
+    """
 
     def __init__(self, known: Sequence[Tensor] = ()):
         self.known = {tensor.untyped_storage()._cdata for tensor in known}
@@ -45,7 +50,7 @@ class Storages:
         storage = tensor.untyped_storage()
         if storage._cdata not in self.known:
             self.kept[storage._cdata] = storage
-        return tensor
+        return tensor.detach()
 
     @property
     def nbytes(self) -> int:
@@ -91,7 +96,7 @@ def saved_bytes(network: nn.Module, args: Sequence[Any], kwargs: Mapping[str, An
 
 def checkpointed_bytes(network: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> int:
     """What `saved_bytes` would be if each of `checkpointed_blocks(network)` kept its inputs only, and the
-    hungriest of them ran again: that is the fullest moment (Chen et al. 2016). Changes the network's blocks."""
+    hungriest of them ran again: that is the fullest moment (Chen et al. 2016)."""
     owned = [*network.parameters(), *network.buffers()]
     kept, recomputed = Storages(owned), [0]
 
@@ -110,10 +115,15 @@ def checkpointed_bytes(network: nn.Module, args: Sequence[Any], kwargs: Mapping[
 
         block.forward = run  # type: ignore[method-assign]
 
-    for block in checkpointed_blocks(network):
+    blocks = checkpointed_blocks(network)
+    for block in blocks:
         checkpoint(block)
-    with torch.enable_grad(), saved_tensors_hooks(kept.keep, lambda tensor: tensor):
-        network(*args, **kwargs)
+    try:
+        with torch.enable_grad(), saved_tensors_hooks(kept.keep, lambda tensor: tensor):
+            network(*args, **kwargs)
+    finally:
+        for block in blocks:
+            del block.forward
     return kept.nbytes + max(recomputed)
 
 
@@ -181,7 +191,7 @@ def estimate_memory(
     if gradient_checkpointing and mode == "inference":
         raise ValueError("gradient checkpointing is about training: inference keeps nothing for a backward pass")
     dtype = PRECISIONS[precision]
-    with torch.inference_mode(False), AttentionKernel(attention):
+    with default_modes(), AttentionKernel(attention):
         network = shape_copy(model.network if isinstance(model, Denoiser) else model, dtype).train(mode == "train")
         given = inputs_of(model, input_shape, batch_size) if example_inputs is None else example_inputs
         args, kwargs = meta_inputs(given, dtype)

@@ -10,7 +10,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
 from typing import Any
 
@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from explorer.denoiser import Denoiser
 from explorer.hardware.dry_run import AttentionKernel, DeviceLayout, inputs_of, shape_copy
+from explorer.modes import default_modes
 from explorer.networks.unet import make_image_denoiser
 from explorer.training import TrainConfig, train
 
@@ -29,6 +30,7 @@ ATTENTION_KERNEL = aten._scaled_dot_product_flash_attention_for_cpu.default
 TINY = 4
 PASSES_OF_A_STEP = 29  # how often `train` reads or writes a vector as long as the weights, of 4 bytes each
 CACHED = 256
+zeros = partial(torch.zeros, dtype=torch.float32)
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ _counted: dict[Any, Work] = {}
 
 
 def count_work(denoiser: Denoiser, n: int) -> Work:
-    """What `denoiser.network` does for `n` samples, counted on shapes; remembered by the network's shape.
+    """What `denoiser.network`, in 32 bits, does for `n` samples, counted on shapes; remembered by the network's shape.
 
     Raises ValueError for n below 1.
     """
@@ -119,8 +121,8 @@ def count_work(denoiser: Denoiser, n: int) -> Work:
     if (work := _counted.get(key)) is None:
         if len(_counted) >= CACHED:
             _counted.clear()
-        with torch.inference_mode(False), torch.no_grad(), AttentionKernel("flash"):
-            inputs, network = inputs_of(denoiser, None, n), shape_copy(denoiser.network)
+        with default_modes(), torch.no_grad(), AttentionKernel("flash"):
+            inputs, network = inputs_of(denoiser, None, n), shape_copy(denoiser.network, torch.float32)
             with Counter() as counter:
                 network(*inputs)
         work = _counted[key] = counter.work
@@ -141,12 +143,11 @@ def seconds_per_call(denoiser: Denoiser, n: int) -> float:
 
 def _seconds(denoiser: Denoiser, n: int, training: bool) -> float:
     work, single = count_work(denoiser, n), n == 1
-    with torch.inference_mode(False), torch.enable_grad():
-        calls = work.operations * seconds_per_operation(training, single)
-        return calls + measure_rates(training, single).seconds(work)
+    return work.operations * seconds_per_operation(training, single) + measure_rates(training, single).seconds(work)
 
 
 @lru_cache
+@default_modes()
 def measure_rates(training: bool, single: bool) -> Rates:
     """Time a few small workloads, each of one kind: a fifth of a second, once a process.
 
@@ -155,15 +156,15 @@ def measure_rates(training: bool, single: bool) -> Rates:
     """
 
     def convolution(inputs: int, outputs: int, side: int, n: int) -> tuple[float, float]:
-        layer = nn.Conv2d(inputs, outputs, 3, padding=1).to(memory_format=torch.channels_last)
-        images = torch.zeros(3 * n, inputs, side, side).to(memory_format=torch.channels_last)
+        layer = nn.Conv2d(inputs, outputs, 3, padding=1).float().to(memory_format=torch.channels_last)
+        images = zeros(3 * n, inputs, side, side).to(memory_format=torch.channels_last)
         (more, slower), (less, faster) = (_timed(layer, some, training) for some in (images, images[:n]))
         (count, moved, _), (smaller, fewer, _) = more.convolutions[0], less.convolutions[0]
         return (moved - fewer) / (count - smaller), max(0.0, slower - faster) / (count - smaller)
 
-    maps = torch.zeros(32, 64, 7, 7).to(memory_format=torch.channels_last)
-    pointwise, between = _timed(_Pointwise(), maps, training)
-    attention, seen = _timed(_Attention(), torch.zeros(32, 49, 64), training)
+    maps = zeros(32, 64, 7, 7).to(memory_format=torch.channels_last)
+    pointwise, between = _timed(_Pointwise().float(), maps, training)
+    attention, seen = _timed(_Attention().float(), zeros(32, 49, 64), training)
     wide, tiny = convolution(32, 32, side=14, n=1 if single else 16), 0.0
     convolutions = [wide]
     if not single:
@@ -174,10 +175,11 @@ def measure_rates(training: bool, single: bool) -> Rates:
 
 
 @lru_cache
+@default_modes()
 def seconds_per_operation(training: bool, single: bool) -> float:
     """What it costs to call an operation, whatever its size: measured on a U-Net whose numbers hardly count."""
-    n, network = 1 if single else 16, make_image_denoiser((1, 8, 8), widths=(8, 8))
-    work, x = count_work(network, n), torch.zeros(n, 1, 8, 8)
+    n, network = 1 if single else 16, make_image_denoiser((1, 8, 8), widths=(8, 8)).float()
+    work, x = count_work(network, n), zeros(n, 1, 8, 8)
     if training:
         steps = train(network, x, TrainConfig(steps=100, batch_size=n, learning_rate=1e-6))
         whole = _median_seconds(lambda: next(steps), 6)
@@ -188,9 +190,10 @@ def seconds_per_operation(training: bool, single: bool) -> float:
 
 
 @lru_cache
+@default_modes()
 def seconds_per_weight() -> float:
     """For one pass over a long vector of weights."""
-    vector, other = torch.zeros(2**18), torch.ones(2**18)
+    vector, other = zeros(2**18), torch.ones(2**18, dtype=torch.float32)
     return _median_seconds(lambda: vector.lerp_(other, 0.5), 6) / (3 * len(vector))
 
 

@@ -1,5 +1,6 @@
 """The task of the Training lab: train a U-Net on images, and measure it while it learns."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -208,7 +209,7 @@ class Judge:
         run = ex.sample(
             self.denoiser, n, SAMPLER, SAMPLING_STEPS, seed, condition, guidance_scale=GUIDANCE, keep="last"
         )
-        return run.samples.nan_to_num()
+        return run.samples
 
     def result(self, plan: Plan, averaged: "Tensor") -> dict[str, Any]:
         """What MEASURED samples are worth.
@@ -216,25 +217,33 @@ class Judge:
         "accuracy" is the share that a classifier finds to be of the class asked for, where there is a classifier;
         "copies" the share whose nearest image, among equally many training and held-out images, is a training
         image; "distance" the median distance to the nearest training image, and "held_out_distance" that of
-        held-out images, which are real but were never seen.
+        held-out images, which are real but were never seen. Of samples that are not finite only "blew_up", 1, is
+        known.
         """
+        from explorer.metrics import NotFinite
+
+        (held_out_loss, training_loss), _ = self.look(averaged)
+        losses = {"training_loss": training_loss, "held_out_loss": held_out_loss}
+        found = {name: loss for name, loss in losses.items() if math.isfinite(loss)}
+        try:
+            return found | self._worth(plan, self.samples(averaged, MEASURED, seed=1))
+        except NotFinite:
+            return found | {"blew_up": 1}
+
+    def _worth(self, plan: Plan, samples: "Tensor") -> dict[str, float]:
+        """What is measured on samples, (MEASURED, channels, height, width). Raises `NotFinite`."""
         import torch
 
         from explorer.metrics import nearest
         from explorer.zoo import load_classifier
 
-        (held_out_loss, training_loss), _ = self.look(averaged)
-        found = {"training_loss": training_loss}
-        if len(self.held_out):
-            found["held_out_loss"] = held_out_loss
-        samples = self.samples(averaged, MEASURED, seed=1)
+        found = {}
         try:
             judge = load_classifier(plan.dataset)
         except ValueError:
             pass
         else:
-            with torch.no_grad():
-                hits = judge(samples).argmax(1) == torch.arange(MEASURED) % self.classes
+            hits = judge.classify(samples) == torch.arange(MEASURED) % self.classes
             found["accuracy"] = float(hits.float().mean())
         count = min(len(self.training), len(self.held_out))
         if count:

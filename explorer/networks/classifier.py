@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from explorer.metrics import finite
 from explorer.networks.blocks import Drawn, GroupNorm
 
 FEATURES = 64
@@ -57,3 +58,8 @@ class Classifier(Drawn):
 
     def forward(self, images: Tensor) -> Tensor:
         return self.head(functional.silu(self.features(images)))
+
+    @torch.no_grad()
+    def classify(self, images: Tensor) -> Tensor:
+        """The class that each image looks like, (n,). Raises `NotFinite` for images of a model that blew up."""
+        return self(finite(images)).argmax(1)

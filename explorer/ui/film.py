@@ -81,6 +81,6 @@ def film(
 
 
 def to_grey(values: np.ndarray) -> np.ndarray:
-    """uint8 of any shape: 0 is -GREY_LIMIT and below, 255 is GREY_LIMIT and above."""
-    shares = (np.clip(values, -GREY_LIMIT, GREY_LIMIT) + GREY_LIMIT) / (2 * GREY_LIMIT)
+    """uint8 of any shape: 0 is -GREY_LIMIT and below, or not a number, 255 is GREY_LIMIT and above."""
+    shares = (np.clip(np.nan_to_num(values, nan=-GREY_LIMIT), -GREY_LIMIT, GREY_LIMIT) + GREY_LIMIT) / (2 * GREY_LIMIT)
     return np.rint(255 * shares).astype(np.uint8)

@@ -22,6 +22,7 @@ import explorer as ex
 from explorer.data.toy2d import toy2d_names
 from explorer.lessons.geometry_lab.runs import Recipe, Source
 from explorer.lessons.views import FAN
+from explorer.metrics import NotFinite
 from explorer.samplers import SAMPLERS
 from explorer.schedules import schedule_names
 from explorer.ui import work
@@ -769,6 +770,11 @@ def test_enormous_weights_are_shown_without_an_error(opened: Opened) -> None:
         parameter.data.fill_(3e38)
     app = load(opened(geo_points="200"), to_bytes(denoiser))
     assert app.metric
+    assert [said.value for said in app.error] == [str(NotFinite())]
+    assert app.metric[0].value == "none"
+    app.toggle(key="geo_exact").set_value(True).run()
+    assert not app.error
+    assert metrics(app)[0] < 1
 
 
 def downloads(monkeypatch: pytest.MonkeyPatch, app: AppTest) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,11 @@ from explorer.dataset import ImageDataset
 from explorer.hardware import machine
 from explorer.lessons.trainings.plan import OWN, PRESETS, Plan
 from explorer.lessons.trainings.record import SAMPLES, Training, from_json, recorded, to_json
+from explorer.metrics import NotFinite
 from explorer.schedules import schedule_names
 from explorer.ui import shelf, trainings, work
 from explorer.ui.shelf import ImageModel
-from explorer.ui.training_lab import settings
+from explorer.ui.training_lab import results, settings
 from explorer.zoo import FOLDER, from_bytes, to_bytes
 from tests.pages.acting import labels, press, said, until
 
@@ -76,6 +78,15 @@ def plan(app: AppTest) -> Plan:
 
 
 # Without training
+
+
+def test_a_run_whose_samples_are_not_finite_says_so(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = replace(recorded("digits"), result={"training_loss": 0.2, "held_out_loss": 0.3, "blew_up": 1})
+    monkeypatch.setattr(results, "_recorded", lambda preset: record)
+    app = opened()
+    assert [said.value for said in app.error] == [str(NotFinite())]
+    assert "0.200 · 0.300" in [metric.value for metric in app.metric]
+    assert from_json(to_json(record).encode()).result == record.result
 
 
 def test_it_opens_on_a_recorded_run_without_a_click(opened: Opened, sent: Sent) -> None:

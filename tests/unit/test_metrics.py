@@ -1,6 +1,8 @@
 """Distances where they can be computed by hand."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -9,6 +11,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from explorer.metrics import (
+    LARGEST,
+    NotFinite,
+    finite,
     frechet_distance,
     frechet_to,
     mean_pairwise_distance,
@@ -146,3 +151,111 @@ def test_the_nearest_image_is_found_with_its_distance_a_pixel() -> None:
     index, distance = nearest(data[[7, 3]] + 0.01, data)
     assert index.tolist() == [7, 3]
     torch.testing.assert_close(distance, torch.tensor([0.01, 0.01]))
+
+
+Measure = Callable[[Tensor, Tensor], float]
+MEASURES: dict[str, Measure] = {
+    "sliced": sliced_wasserstein,
+    "frechet": frechet_distance,
+    "frechet to": lambda a, b: frechet_to(a, *moments(b)),
+    "diversity": lambda a, b: mean_pairwise_distance(a),
+    "nearest": lambda a, b: float(nearest(a, b)[1].max()),
+}
+COMPARISONS = {name: measure for name, measure in MEASURES.items() if name != "diversity"}
+each_measure = pytest.mark.parametrize("measure", MEASURES.values(), ids=MEASURES.keys())
+each_comparison = pytest.mark.parametrize("measure", COMPARISONS.values(), ids=COMPARISONS.keys())
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 3e38, -2 * LARGEST])
+@pytest.mark.parametrize("d", [1, 2, 3, 64])
+@each_measure
+def test_a_model_that_blew_up_is_said_and_gets_no_number(measure: Measure, d: int, value: float) -> None:
+    samples, data = normal(40, d), normal(50, d, seed=1)
+    samples[7, -1] = value
+    for blown_up in (samples, torch.full_like(samples, value)):
+        with pytest.raises(NotFinite, match=r"not finite, or too large to measure: the model blew up\. .*\.$"):
+            measure(blown_up, data)
+    if measure is not MEASURES["diversity"]:
+        with pytest.raises(NotFinite):
+            measure(data, samples)
+
+
+def test_so_it_is_for_the_gaussian_that_features_are_compared_with() -> None:
+    features, (mean, covariance) = normal(20, 3), moments(normal(20, 3, seed=1))
+    with pytest.raises(NotFinite):
+        frechet_to(features, mean * math.nan, covariance)
+    with pytest.raises(NotFinite):
+        frechet_to(features, mean, covariance * math.inf)
+
+
+@each_measure
+def test_what_is_large_and_finite_has_its_number(measure: Measure) -> None:
+    samples, data, scale = normal(40, 5), normal(50, 5, seed=1), 1e13
+    squared = measure in (MEASURES["frechet"], MEASURES["frechet to"])
+    per_scale = measure(scale * samples, scale * data) / scale ** (2 if squared else 1)
+    assert per_scale == pytest.approx(measure(samples, data), rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64, torch.int64, torch.uint8])
+@each_measure
+def test_every_kind_of_number_is_measured_on_either_side(measure: Measure, kind: torch.dtype) -> None:
+    whole = (2 * normal(40, 6)).round() + 9, (2 * normal(50, 6, seed=1)).round() + 9  # exact in each of them
+    expected = measure(*whole)
+    for a, b in ((kind, kind), (kind, torch.float32), (torch.float32, kind)):
+        assert measure(whole[0].to(a), whole[1].to(b)) == pytest.approx(expected, rel=1e-5)
+
+
+@each_comparison
+def test_samples_of_two_widths_are_no_samples_of_one_thing(measure: Measure) -> None:
+    for widths in ((3, 5), (5, 3), (1, 5), (5, 1)):
+        with pytest.raises(ValueError, match="on one side and|cannot be compared with"):
+            measure(normal(20, widths[0]), normal(30, widths[1]))
+
+
+@each_measure
+def test_measuring_is_the_same_in_every_mode_of_its_caller(measure: Measure) -> None:
+    a, b = normal(40, 6), normal(50, 6, seed=1)
+    expected = measure(a, b)
+    modes = (
+        partial(torch.autocast, "cpu", torch.bfloat16),
+        torch.inference_mode,
+        torch.no_grad,
+        partial(torch.device, "meta"),
+    )
+    for mode in modes:
+        with mode():
+            assert measure(a, b) == pytest.approx(expected, rel=1e-6)
+    assert measure(a.requires_grad_(), b) == expected
+
+
+def test_frechet_distances_where_a_covariance_is_singular_or_a_number() -> None:
+    constant, others = torch.full((20, 4), 3.0), normal(60, 4)
+    mean, covariance = moments(others)
+    expected = float((mean - 3).square().sum() + covariance.trace())
+    assert frechet_distance(constant, others) == pytest.approx(expected, rel=1e-6)
+    assert frechet_distance(others, constant) == pytest.approx(expected, rel=1e-6)
+    assert frechet_distance(constant, constant + 2) == pytest.approx(16, rel=1e-6)
+    few = normal(3, 64)  # of rank 2
+    assert frechet_distance(few, few) == pytest.approx(0, abs=1e-4)
+    assert frechet_distance(few, few + 1) == pytest.approx(64, rel=1e-4)
+    one, other = normal(500, 1), 3 * normal(500, 1, seed=1) + 2
+    gap = (other.double().mean() - one.double().mean()) ** 2 + (other.double().std() - one.double().std()) ** 2
+    assert frechet_distance(one, other) == pytest.approx(float(gap), rel=1e-6)
+
+
+def test_quantiles_of_many_samples_are_whole_numbers() -> None:
+    """In 32-bit fractions a place may be rounded up to the next one."""
+    n, m = 3 * 65_537, 65_537
+    few = torch.arange(m, dtype=torch.float64)[:, None]
+    assert sliced_wasserstein(few, few.repeat_interleave(3, 0)[:n], projections=2) == 0
+
+
+def test_nothing_is_nearest_to_nothing() -> None:
+    with pytest.raises(ValueError, match="nothing to look for"):
+        nearest(normal(3, 4), normal(0, 4))
+    assert nearest(normal(0, 4), normal(3, 4))[0].tolist() == []
+
+
+def test_finite_samples_pass_unchanged() -> None:
+    for samples in (normal(3, 4), torch.zeros(0, 4), torch.tensor([LARGEST / 2])):
+        assert finite(samples) is samples

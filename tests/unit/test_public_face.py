@@ -16,7 +16,7 @@ NAMES = {
     *("make_schedule", "schedule_from_betas", "toy2d", "toy2d_names", "sampler_names", "pretrained_names"),
     *("Denoiser", "ideal_denoiser", "make_denoiser_2d", "load_pretrained", "train", "TrainConfig"),
     *("sample", "sample_steps", "sliced_wasserstein", "Diverged"),
-    *("frechet_distance", "make_image_denoiser", "estimate_memory"),
+    *("frechet_distance", "make_image_denoiser", "estimate_memory", "save", "load"),
 }
 
 

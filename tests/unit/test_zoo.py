@@ -4,6 +4,7 @@ import io
 import json
 import pickle
 import statistics
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load, save
+from torch import nn
 
 import explorer as ex
 from explorer import zoo
@@ -22,6 +24,7 @@ from explorer.denoiser import PREDICTIONS
 from explorer.lessons.sampling_showdown.quality import quality, read_table
 from explorer.lessons.sampling_showdown.walks import Method, Start
 from explorer.metrics import frechet_to
+from explorer.networks.mlp import MLP
 from explorer.schedules import schedule_names
 from explorer.zoo import from_bytes, load_pretrained, model_card, to_bytes
 
@@ -295,11 +298,20 @@ def test_a_header_that_lies_about_a_u_net_is_refused(field: str, value: Any) -> 
 
 @pytest.mark.parametrize(("width", "side", "fits"), [(32, 64, False), (16, 64, True), (32, 28, True)])
 def test_a_u_net_whose_maps_would_fill_the_memory_is_refused(width: int, side: int, fits: bool) -> None:
-    content = to_bytes(ex.make_image_denoiser((1, side, side), widths=(width,), patch=1))
+    denoiser = ex.make_image_denoiser((1, side, side), widths=(width,), patch=1)
+    about = {
+        "network": "UNet",
+        "size": denoiser.network.size,
+        "shape": denoiser.shape,
+        "schedule": "cosine",
+        "prediction": "v",
+    }
+    content = file_of(about, {name: tensor.contiguous() for name, tensor in weights(denoiser).items()})
     if fits:
-        from_bytes(content)
+        assert from_bytes(content)[0].shape == from_bytes(to_bytes(denoiser))[0].shape == denoiser.shape
     else:
-        assert "does not know" in refused(content)
+        assert "does not know: its maps must have" in refused(content)
+        assert "its maps must have" in unsaved(denoiser)
 
 
 def test_a_model_of_the_other_kind_is_refused_with_where_it_belongs() -> None:
@@ -317,6 +329,193 @@ def refused(content: bytes) -> str:
     assert text[0].isupper()
     assert text.endswith(".")
     return text
+
+
+def unsaved(denoiser: ex.Denoiser, **about: Any) -> str:
+    """The sentence that a model is not saved with."""
+    with pytest.raises(ValueError) as caught:
+        to_bytes(denoiser, **about)
+    assert type(caught.value) is ValueError
+    text = str(caught.value)
+    assert text[0].isupper()
+    assert text.endswith(".")
+    return text
+
+
+def on_another_schedule(schedule: ex.Schedule) -> ex.Denoiser:
+    return ex.Denoiser(ex.make_denoiser_2d(0, width=4, depth=1).network, schedule)
+
+
+def renamed(schedule: ex.Schedule) -> ex.Schedule:
+    schedule.name = "cosine"
+    return schedule
+
+
+def with_t_max(schedule: ex.Schedule, t_max: float) -> ex.Schedule:
+    schedule.t_max = t_max
+    return schedule
+
+
+def changed(change: Callable[[Any], object], **size: int) -> ex.Denoiser:
+    denoiser = ex.make_denoiser_2d(0, **{"width": 4, "depth": 2, **size})
+    change(denoiser.network)
+    return denoiser
+
+
+def image_denoiser(shape: tuple[int, int, int] = (1, 8, 8), **options: Any) -> ex.Denoiser:
+    return ex.make_image_denoiser(shape, **{"widths": (8,), **options})
+
+
+def with_nan(network: Any) -> None:
+    network.layers[0].weight.data[0, 0] = torch.nan
+
+
+UNSAVED: dict[str, tuple[Callable[[], ex.Denoiser], str]] = {
+    "a schedule from betas": (lambda: on_another_schedule(ex.schedule_from_betas(torch.full((9,), 0.3))), "linear or"),
+    "a schedule under another's name": (
+        lambda: on_another_schedule(renamed(ex.schedule_from_betas(torch.full((9,), 0.3)))),
+        "its schedule is not the cosine one",
+    ),
+    "other ends": (lambda: on_another_schedule(with_t_max(ex.make_schedule("flow"), 0.9)), "not the flow one"),
+    "half precision": (lambda: changed(lambda network: network.half()), "32-bit"),
+    "one double layer": (lambda: changed(lambda network: network.layers[0].double()), "32-bit"),
+    "a weight that is no number": (lambda: changed(with_nan), "finite"),
+    "no memory": (lambda: changed(lambda network: network.to("meta")), "finite"),
+    "101 classes": (lambda: image_denoiser(classes=101), "its classes must be None or a whole number from 1 to 100"),
+    "96 pixels": (lambda: image_denoiser((1, 96, 96)), "each a whole number from 1 to 64"),
+    "5 channels": (lambda: image_denoiser((5, 8, 8)), "its channels must be a whole number from 1 to 4"),
+    "5 levels": (lambda: image_denoiser((1, 32, 32), widths=(8,) * 5), "1 to 4 numbers, each a multiple of 8"),
+    "a wide level": (lambda: image_denoiser(widths=(520,)), "each a multiple of 8 up to 512"),
+    "a patch of 16": (lambda: image_denoiser((1, 16, 16), patch=16), "its patch must be 1 or 2 or 4 or 7 or 8"),
+    "depth 5": (lambda: image_denoiser(depth=5), "its depth must be a whole number from 1 to 4"),
+    "a wide context": (lambda: image_denoiser(context=513), "its context must be None or"),
+    "little maps": (lambda: image_denoiser((1, 4, 4), widths=(8, 8)), "its maps must have more than 8"),
+    "many weights": (lambda: image_denoiser(widths=(512, 512), depth=2), "larger than 20 MB"),
+    "a wide layer": (lambda: changed(lambda network: None, width=513), "its width must be a whole number from 1 to"),
+    "13 layers": (lambda: changed(lambda network: None, depth=13), "its depth must be a whole number from 1 to 12"),
+    "points of 3 numbers": (
+        lambda: ex.Denoiser(MLP(width=4, depth=1, dimensions=3), ex.make_schedule("flow"), shape=(3,)),
+        "its dimensions must be 2",
+    ),
+    "the shape of another": (
+        lambda: ex.Denoiser(MLP(width=4, depth=1), ex.make_schedule("flow"), shape=(2, 1)),
+        "points of 2 numbers",
+    ),
+    "another layer": (
+        lambda: changed(lambda network: setattr(network.layers, "0", nn.Linear(5, 7))),
+        "do not fit a network of its size",
+    ),
+    "another activation": (
+        lambda: changed(lambda network: setattr(network.layers, "1", nn.ReLU())),
+        "its layers are not those of a network of its size",
+    ),
+    "what recalls": (
+        lambda: ex.ideal_denoiser(ex.toy2d("moons", 20), ex.make_schedule("flow")),
+        "its network must be an MLP or a UNet of this library, not a PosteriorMean",
+    ),
+    "a network of the same name": (
+        lambda: ex.Denoiser(type("MLP", (MLP,), {})(), ex.make_schedule("flow")),
+        "must be an MLP or a UNet of this library",
+    ),
+}
+
+
+@pytest.mark.parametrize("make, sentence", UNSAVED.values(), ids=UNSAVED.keys())
+def test_what_could_not_be_read_back_is_not_saved(
+    make: Callable[[], ex.Denoiser], sentence: str, tmp_path: Path
+) -> None:
+    denoiser, path = make(), tmp_path / "model.safetensors"
+    said = unsaved(denoiser)
+    assert said.startswith("This model cannot be saved: its ")
+    assert sentence in said
+    path.write_text("before")
+    with pytest.raises(ValueError, match="cannot be saved"):
+        ex.save(denoiser, path)
+    assert path.read_text() == "before"
+
+
+def test_what_a_file_says_of_its_model_is_json_and_no_other_size() -> None:
+    denoiser = ex.make_denoiser_2d(0, width=4, depth=1)
+    circle: list[Any] = []
+    circle.append(circle)
+    for value in (torch.zeros(2), {1, 2}, circle, {"deep": object()}):
+        assert "must be JSON" in unsaved(denoiser, note=value)
+    assert "says by itself what the shape of its model is" in unsaved(denoiser, shape=[3])
+
+
+def predictions(denoiser: ex.Denoiser) -> torch.Tensor:
+    x = torch.randn(3, *denoiser.shape, generator=torch.Generator().manual_seed(0))
+    t = torch.linspace(denoiser.schedule.t_min, denoiser.schedule.t_max, 3, dtype=torch.float64)
+    with torch.no_grad():
+        return denoiser.predict(x, t).x0
+
+
+OFTEN = st.integers(1, 40)
+MODELS = st.one_of(
+    st.builds(
+        ex.make_denoiser_2d,
+        st.just(0),
+        schedule=st.sampled_from(schedule_names()),
+        prediction=st.sampled_from(PREDICTIONS),
+        width=st.one_of(OFTEN, st.integers(500, 520), OFTEN.map(np.int64)),
+        depth=st.integers(1, 14),
+        features=st.one_of(OFTEN, st.integers(250, 260)),
+    ),
+    st.builds(
+        lambda channels, side, patch, **options: ex.make_image_denoiser(
+            (channels, side * patch, side * patch), patch=patch, **options
+        ),
+        channels=st.integers(1, 6),
+        side=st.integers(1, 12),
+        patch=st.integers(1, 9),
+        classes=st.one_of(st.none(), st.integers(1, 5), st.integers(98, 103)),
+        schedule=st.sampled_from(schedule_names()),
+        prediction=st.sampled_from(PREDICTIONS),
+        widths=st.lists(st.sampled_from([8, 16, 24]), min_size=1, max_size=5),
+        depth=st.integers(1, 5),
+        attention=st.booleans(),
+    ),
+)
+
+
+@given(MODELS)
+@settings(max_examples=60, deadline=None)
+def test_every_model_is_saved_and_read_back_or_refused_in_a_sentence(denoiser: ex.Denoiser) -> None:
+    try:
+        content = to_bytes(denoiser)
+    except ValueError:
+        unsaved(denoiser)
+        return
+    loaded, _ = from_bytes(content)
+    assert type(loaded.network) is type(denoiser.network)
+    assert (loaded.schedule.name, loaded.prediction) == (denoiser.schedule.name, denoiser.prediction)
+    assert loaded.shape == denoiser.shape
+    for name, tensor in weights(denoiser).items():
+        assert torch.equal(weights(loaded)[name], tensor)
+    torch.testing.assert_close(predictions(loaded), predictions(denoiser), rtol=1e-5, atol=1e-5, equal_nan=True)
+
+
+def test_a_model_is_saved_to_a_path_and_loaded_from_it(tmp_path: Path) -> None:
+    denoiser = ex.make_denoiser_2d(3, width=8, depth=2)
+    for _ in ex.train(denoiser, ex.toy2d("moons", 100), ex.TrainConfig(steps=3, batch_size=20)):
+        pass
+    for path in (tmp_path / "model.safetensors", str(tmp_path / "other.safetensors")):
+        ex.save(denoiser, path, name="Moons")
+        loaded = ex.load(path)
+        assert torch.equal(predictions(loaded), predictions(denoiser))
+        assert all(parameter.requires_grad for parameter in loaded.parameters())
+        next(ex.train(loaded, ex.toy2d("moons", 100), ex.TrainConfig(steps=1)))
+        assert from_bytes(Path(path).read_bytes())[1]["name"] == "Moons"
+    with pytest.raises(FileNotFoundError):
+        ex.load(tmp_path / "none.safetensors")
+    (tmp_path / "large").write_bytes(bytes(zoo.LARGEST_FILE + 1))
+    with pytest.raises(ValueError, match="larger than 20 MB"):
+        ex.load(tmp_path / "large")
+
+
+def test_weights_that_are_tied_are_saved_each() -> None:
+    denoiser = changed(lambda network: setattr(network.layers[2], "bias", network.layers[0].bias))
+    assert torch.equal(predictions(from_bytes(to_bytes(denoiser))[0]), predictions(denoiser))
 
 
 @given(st.binary(max_size=400))

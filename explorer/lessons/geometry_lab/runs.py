@@ -13,7 +13,8 @@ from explorer.data.digest import digest
 from explorer.data.toy2d import DEFAULT_WORD, points_from_drawing, points_from_image, toy2d
 from explorer.denoiser import Denoiser, ideal_denoiser
 from explorer.lessons.views import View2D, view_2d
-from explorer.metrics import sliced_wasserstein
+from explorer.metrics import NotFinite, sliced_wasserstein
+from explorer.modes import default_modes
 from explorer.schedules import make_schedule
 from explorer.zoo import pretrained_names
 
@@ -49,12 +50,14 @@ def given_source(name: str, given: np.ndarray) -> Source:
 
 
 @lru_cache(maxsize=32)
+@default_modes()
 def points_of(source: Source) -> tuple[Tensor, Tensor]:
     """Training points (20,000, 2), and fresh ones (2,000, 2) that no model has seen; shared, so do not write."""
     return source.draw(TRAINING_POINTS, 0), source.draw(FRESH_POINTS, 1)
 
 
 @lru_cache(maxsize=64)
+@default_modes()
 def floor_of(source: Source, n: int) -> float:
     """What n samples of a perfect model would reach: their distance to fresh points, median over 5 sets."""
     fresh = points_of(source)[1]
@@ -103,13 +106,15 @@ class Settings:
 class Run:
     """A view, and what was measured on it; `nearest` is the median distance to the exact model's examples.
 
-    `distance` is the sliced 2-Wasserstein distance to fresh points, `floor` what a perfect model reaches.
+    `distance` is the sliced 2-Wasserstein distance to fresh points, None where the model blew up, as `problem` then
+    says; `floor` what a perfect model reaches.
     """
 
     view: View2D
-    distance: float
+    distance: float | None
     floor: float
     nearest: float | None
+    problem: str = ""
 
 
 def run(denoiser: Denoiser, settings: Settings, recalled: bool) -> Run:
@@ -117,11 +122,10 @@ def run(denoiser: Denoiser, settings: Settings, recalled: bool) -> Run:
     source = settings.recipe.source
     training, fresh = points_of(source)
     view = view_2d(denoiser, settings.n, settings.sampler, settings.steps, settings.seed, settings.eta)
-    samples = torch.from_numpy(view.samples).nan_to_num()
+    samples, floor = torch.from_numpy(view.samples), floor_of(source, settings.n)
+    try:
+        distance = sliced_wasserstein(samples, fresh)
+    except NotFinite as error:
+        return Run(view, None, floor, None, str(error))
     nearest = torch.cdist(samples, training[: settings.examples]).min(1).values.median() if recalled else None
-    return Run(
-        view,
-        distance=sliced_wasserstein(samples, fresh),
-        floor=floor_of(source, settings.n),
-        nearest=None if nearest is None else float(nearest),
-    )
+    return Run(view, distance, floor, nearest=None if nearest is None else float(nearest))

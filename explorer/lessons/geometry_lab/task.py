@@ -10,6 +10,7 @@ import torch
 import explorer as ex
 from explorer.jobs.events import Event, JobError
 from explorer.lessons.learning import Arrays, LossCurve, resumed_state, state_event
+from explorer.metrics import NotFinite
 from explorer.training import load_weights
 
 SNAPSHOTS = (0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -78,10 +79,13 @@ def train_2d(params: dict[str, Any], arrays: Arrays, stop: Callable[[], bool]) -
 def _snapshot(
     number: int, event: ex.TrainEvent, state: ex.TrainState, denoiser: ex.Denoiser, fresh: torch.Tensor
 ) -> Event:
-    """The averaged weights, and how far samples from them are from fresh data."""
+    """The averaged weights, and how far samples from them are from fresh data: None where these are not finite."""
     averaged = copy.deepcopy(denoiser)
     load_weights(averaged, state.averaged)
     samples = ex.sample(averaged, len(fresh), "heun", steps=12, keep="last").samples
-    distance = ex.sliced_wasserstein(samples, fresh, projections=100)
+    try:
+        distance = ex.sliced_wasserstein(samples, fresh, projections=100)
+    except NotFinite:
+        distance = None
     data = {"step": event.step, "seconds": event.seconds, "distance": distance}
     return Event(f"snapshot-{number:02d}", data, {"averaged": state.averaged.numpy()})

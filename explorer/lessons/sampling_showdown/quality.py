@@ -12,7 +12,7 @@ from torch import Tensor
 from explorer.denoiser import Denoiser
 from explorer.files import ASSETS
 from explorer.lessons.sampling_showdown.walks import Method, Start, steps_of
-from explorer.metrics import frechet_to
+from explorer.metrics import NotFinite, finite, frechet_to
 from explorer.networks.classifier import Classifier
 
 BATCH = 100
@@ -24,8 +24,8 @@ class Quality:
     """What n samples of a method are worth.
 
     `accuracy` is the share that a classifier takes for the class asked for (None where none was), `frechet` the
-    Frechet distance of their features to those of real images that nobody was trained on. `seconds` are those of
-    sampling all of them, `evaluations` the network calls that each took.
+    Frechet distance of their features to those of real images that nobody was trained on (both None where the model
+    blew up). `seconds` are those of sampling all of them, `evaluations` the network calls that each took.
     """
 
     sampler: str
@@ -33,7 +33,7 @@ class Quality:
     eta: float | None
     n: int
     accuracy: float | None
-    frechet: float
+    frechet: float | None
     seconds: float
     evaluations: int
 
@@ -63,7 +63,10 @@ def quality(
             seconds += time.perf_counter() - began
             images.append(step.x)
         before += each * start.n
-        judged = judge(classifier, torch.cat(images), start.labels())
+        try:
+            judged: tuple[float | None, float | None] = judge(classifier, torch.cat(images), start.labels())
+        except NotFinite:
+            judged = None, None
         point = Quality(method.sampler, method.steps, method.eta, start.n, *judged, seconds, step.evaluations)
         yield before / total, point
 
@@ -80,13 +83,16 @@ def _batch(start: Start, first: int) -> Start:
 
 @torch.no_grad()
 def judge(classifier: Classifier, images: Tensor, labels: Tensor | None) -> tuple[float | None, float]:
-    """Share of `images`, (n, *shape), that are taken for their label, and their Frechet distance to real ones."""
+    """Share of `images`, (n, *shape), that are taken for their label, and their Frechet distance to real ones.
+
+    Raises `NotFinite` for images of a model that blew up.
+    """
     features, right = [], 0
     for first in range(0, len(images), BATCH):
-        batch = images[first : first + BATCH]
+        batch = finite(images[first : first + BATCH])
         features.append(classifier.features(batch))
         if labels is not None:
-            right += int((classifier(batch).argmax(1) == labels[first : first + BATCH]).sum())
+            right += int((classifier.classify(batch) == labels[first : first + BATCH]).sum())
     distance = frechet_to(torch.cat(features), classifier.reference_mean, classifier.reference_covariance)
     return (None if labels is None else right / len(images)), distance
 

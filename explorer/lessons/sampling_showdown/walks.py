@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from explorer.denoiser import Denoiser
-from explorer.metrics import mean_pairwise_distance
+from explorer.metrics import finite, mean_pairwise_distance
 from explorer.networks.classifier import Classifier
 from explorer.samplers import LANGEVIN_CALLS, SAMPLERS, Step, euler, points_of, sample, sample_steps, sample_times
 from explorer.schedules import Schedule
@@ -193,9 +193,10 @@ class Repeats:
 
 
 def repeats(denoiser: Denoiser, method: Method, start: Start, classifier: Classifier | None = None) -> Repeats:
-    """Walk `start.n` times, 2 at least, from the first noise of `start.seed`."""
+    """Walk `start.n` times, 2 at least, from the first noise of `start.seed`. Raises `NotFinite` for a model that
+    blew up."""
     noise = first_noise(denoiser, 1, start.seed).expand(start.n, *denoiser.shape)
-    images, second = (end(denoiser, method, start, noise) for _ in range(2))
+    images, second = (finite(end(denoiser, method, start, noise)) for _ in range(2))
     return Repeats(
         images.numpy(),
         again=float((images - second).abs().max()),
@@ -222,8 +223,9 @@ def slerp(a: Tensor, b: Tensor, shares: Tensor) -> Tensor:
 
 
 def jumps(images: Tensor) -> Tensor:
-    """Root mean square distance over the pixels of each image to the next, (n - 1,)."""
-    return images.diff(dim=0).flatten(1).square().mean(1).sqrt()
+    """Root mean square distance over the pixels of each image to the next, (n - 1,). Raises `NotFinite` for images of
+    a model that blew up."""
+    return finite(images).diff(dim=0).flatten(1).square().mean(1).sqrt()
 
 
 @torch.no_grad()
@@ -256,8 +258,10 @@ class RoundTrip:
 
 
 def round_trip(denoiser: Denoiser, x0: Tensor, steps: int, condition: Any = None) -> RoundTrip:
-    """Invert x0, (n, *shape), and sample from the noise that was found, both in `steps` steps."""
-    noise = invert(denoiser, x0, steps, condition)
+    """Invert x0, (n, *shape), and sample from the noise that was found, both in `steps` steps. Raises `NotFinite` for
+    a model that blew up."""
+    noise = finite(invert(denoiser, x0, steps, condition))
     back = sample(denoiser, len(x0), "ddim", steps, condition=condition, x_init=noise, keep="last").samples
+    finite(back)
     sigma = float(denoiser.schedule.sigma(denoiser.schedule.t_max))
     return RoundTrip(x0.numpy(), (noise / sigma).numpy(), back.numpy(), float((back - x0).square().mean().sqrt()))

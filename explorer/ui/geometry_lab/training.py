@@ -90,7 +90,8 @@ def replay_slider(recipe: Recipe) -> int | None:
 
     def describe(step: int) -> str:
         about = trained.snapshots[step][0]
-        return f"step {step:,} · {about['seconds']:.1f} s · distance {about['distance']:.3f}"
+        worth = "samples not finite" if about["distance"] is None else f"distance {about['distance']:.3f}"
+        return f"step {step:,} · {about['seconds']:.1f} s · {worth}"
 
     key = f"geo_moment_{trained.run}_{moments[-1]}"
     return st.select_slider("Training history", moments, moments[-1], format_func=describe, key=key)

@@ -171,6 +171,10 @@ def replay(trainings: Sequence[Training]) -> None:
 def numbers(training: Training) -> None:
     """What was measured on a finished run."""
     found = training.result
+    if found.get("blew_up"):
+        from explorer.metrics import NotFinite
+
+        st.error(str(NotFinite()), icon=":material/error:")
     speed = training.progress.get("images_per_second")
     with st.container(horizontal=True):
         if "accuracy" in found:

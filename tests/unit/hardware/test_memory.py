@@ -1,8 +1,9 @@
 """What is counted on shapes alone is what hooks count in a real run on this CPU, to the byte."""
 
+import gc
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import product
@@ -17,7 +18,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
 
 import explorer as ex
+from explorer.hardware import timing
 from explorer.hardware.memory import Memory, checkpointed_blocks, estimate_memory
+from explorer.networks.structure import structure
 from explorer.networks.unet import make_image_denoiser
 
 
@@ -301,6 +304,64 @@ def test_more_of_everything_takes_more() -> None:
     one, two = (estimate_memory(DENOISERS["unet"](), batch_size=n) for n in (4, 8))
     assert two.activations == 2 * one.activations
     assert (two.weights, two.optimizer) == (one.weights, one.optimizer)
+
+
+def count_work_anew(denoiser: ex.Denoiser) -> None:
+    timing._counted.clear()
+    timing.count_work(denoiser, 3)
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [
+        estimate_memory,
+        partial(estimate_memory, mode="inference"),
+        partial(estimate_memory, attention="math", precision="mixed"),
+        partial(estimate_memory, attention="efficient"),
+        partial(estimate_memory, gradient_checkpointing=True),
+        count_work_anew,
+        lambda denoiser: structure(denoiser.network, denoiser.shape),
+    ],
+    ids=["train", "inference", "math", "efficient", "checkpointing", "work", "structure"],
+)
+def test_nothing_of_a_call_stays_alive(measure: Callable[[ex.Denoiser], object]) -> None:
+    """Attention saves its own result for the backward pass: a hook that kept it alive would keep the whole graph."""
+    denoiser = make_image_denoiser((1, 4, 4), classes=2, widths=(8,), attention=True)
+
+    def alive() -> list[int]:
+        kinds = [type(found) for found in gc.get_objects()]
+        return [len(kinds), sum(issubclass(kind, Tensor | torch.UntypedStorage) for kind in kinds)]
+
+    measure(denoiser)
+    gc.collect()
+    objects, tensors = alive()
+    gc.disable()
+    try:
+        measure(denoiser)
+        assert alive()[1] == tensors, "tensors are freed at once, not when garbage is collected"
+    finally:
+        gc.enable()
+    for _ in range(10):
+        measure(denoiser)
+    gc.collect()
+    assert alive()[0] < objects + 10, "less than one object a call"
+
+
+class Energy(nn.Module):
+    """Asks for a gradient within its own forward pass, as networks of energies do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.requires_grad_(True)
+        return torch.autograd.grad(torch.sigmoid(self.layer(x)).exp().sum(), x, create_graph=True)[0]
+
+
+def test_a_network_that_differentiates_within() -> None:
+    network, inputs = Energy(), (torch.zeros(3, 4),)
+    assert estimate_memory(network, (4,), batch_size=3).activations == saved_in_a_real_run(network, inputs)
 
 
 class Looks(nn.Module):

@@ -199,6 +199,23 @@ def test_memorising_is_told_from_generalising(monkeypatch: pytest.MonkeyPatch) -
     assert fresh["distance"] == pytest.approx(fresh["held_out_distance"])
     assert fresh["distance"] > 0.1
 
+    samples = unseen.images[:200].clone()
+    samples[17, 0, 3, 3] = torch.nan
+    blown_up = told(samples)
+    assert blown_up.pop("blew_up") == 1
+    assert set(blown_up) == {"training_loss", "held_out_loss"}
+    averaged.fill_(3e38)
+    assert told(samples) == {"blew_up": 1}
+
+
+def test_samples_that_are_no_numbers_are_shown_black_and_measured_as_such() -> None:
+    seen, unseen = load_dataset("digits-8").split()
+    judge = Judge(TINY.denoiser((1, 8, 8), 10), seen, unseen, 10)
+    averaged = torch.full_like(ex.training.weights_of(judge.denoiser), 3e38)
+    assert not judge.samples(averaged).isfinite().any()
+    assert to_bytes_grid(judge.samples(averaged).numpy()).max() == 0
+    assert judge.result(TINY, averaged) == {"blew_up": 1}
+
 
 def test_the_first_images_are_of_each_class_in_turn() -> None:
     images, _ = load_dataset("digits-8").split()

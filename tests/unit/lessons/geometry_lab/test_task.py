@@ -10,7 +10,7 @@ import torch
 
 import explorer as ex
 from explorer.jobs import Job, JobManager
-from explorer.lessons.geometry_lab.task import SNAPSHOTS
+from explorer.lessons.geometry_lab.task import SNAPSHOTS, _snapshot
 from explorer.lessons.learning import CURVE_POINTS, STATE_VECTORS
 from explorer.lessons.tasks import TASKS
 from explorer.training import load_weights
@@ -168,6 +168,17 @@ def test_a_run_that_diverges_late_leaves_nothing_that_is_worse(
     assert all(distance < 1.5 * reached for distance in left)
     if state := job.latest.get("state"):
         assert np.isfinite(state.arrays["weights"]).all()
+
+
+def test_weights_whose_samples_are_not_finite_are_kept_without_a_distance(arrays: dict[str, np.ndarray]) -> None:
+    denoiser, fresh = ex.make_denoiser_2d(0, **SIZE), torch.tensor(arrays["fresh"])
+    *_, event = ex.train(denoiser, torch.tensor(arrays["points"]), ex.TrainConfig(steps=1))
+    state = event.state()
+    assert _snapshot(1, event, state, denoiser, fresh).data["distance"] > 0
+    state.averaged.fill_(3e38)
+    snapshot = _snapshot(2, event, state, denoiser, fresh)
+    assert snapshot.data["distance"] is None
+    np.testing.assert_array_equal(snapshot.arrays["averaged"], state.averaged)
 
 
 def test_a_worker_that_is_killed_leaves_what_it_sent(manager: JobManager, arrays: dict[str, np.ndarray]) -> None:

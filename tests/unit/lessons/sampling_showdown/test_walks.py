@@ -1,5 +1,6 @@
 """Samplers against each other: what a walk keeps, what is measured, slerp and inversion against closed forms."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from explorer.lessons.sampling_showdown.quality import Quality, QualityTable
 from explorer.lessons.sampling_showdown.task import measure_quality, walk_of
 from explorer.lessons.sampling_showdown.walks import Method, Start
 from explorer.lessons.tasks import TASKS
-from explorer.metrics import moments
+from explorer.metrics import NotFinite, moments
 from explorer.networks.blocks import build
 from explorer.networks.classifier import Classifier
 from explorer.networks.unet import make_image_denoiser
@@ -276,6 +277,45 @@ def test_real_digits_are_close_to_real_digits_and_samples_of_an_untrained_networ
     assert point is not None
     assert point.accuracy is None
     assert point.frechet > 10 * real[1]
+
+
+class BlowsUp(nn.Module):
+    """Grows without bounds, as a network does that was trained at too high a rate."""
+
+    def forward(self, x: Tensor, log_snr: Tensor, condition: Tensor | None = None) -> Tensor:
+        return 1e6 * (1 + x**2)
+
+
+@pytest.fixture(scope="module")
+def blown_up() -> ex.Denoiser:
+    return ex.Denoiser(BlowsUp(), make_schedule("cosine"), "epsilon", SHAPE)
+
+
+def test_a_model_that_blew_up_is_told_from_one_that_is_bad(
+    tiny: ex.Denoiser, blown_up: ex.Denoiser, classifier: Classifier
+) -> None:
+    start = Start(6, 0, (0, 1, 2))
+    methods = [Method("ddim", 2), Method("ddpm", 5)]
+    points = [point for _, point in quality.quality(blown_up, classifier, methods, start) if point]
+    assert [(point.accuracy, point.frechet) for point in points] == [(None, None)] * 2
+    assert [Quality(**json.loads(json.dumps(point.as_json(), allow_nan=False))) for point in points] == points
+    for value in (torch.nan, torch.inf, 1e30):
+        images = ex.sample(tiny, 6, steps=2).samples
+        images[3, 0, 0, 0] = value
+        for measure in (
+            lambda images=images: classifier.classify(images),
+            lambda images=images: quality.judge(classifier, images, None),
+            lambda images=images: quality.judge(classifier, images, start.labels()),
+            lambda images=images: walks.jumps(images),
+        ):
+            with pytest.raises(NotFinite):
+                measure()
+    for measure in (
+        lambda: walks.repeats(blown_up, Method("ddpm", 5), start),
+        lambda: walks.round_trip(blown_up, digits()[0][:2], 5),
+    ):
+        with pytest.raises(NotFinite):
+            measure()
 
 
 def spec(methods: list[Method], start: Start, judge: str | None) -> dict[str, Any]:
