@@ -1,0 +1,122 @@
+"""From a real image to its noise under DDIM, and back."""
+
+from functools import partial
+
+import numpy as np
+import streamlit as st
+import torch
+from streamlit.delta_generator import DeltaGenerator
+
+from explorer.data.digest import digest
+from explorer.lessons.sampling_showdown import walks as showdown
+from explorer.lessons.sampling_showdown.walks import RoundTrip
+from explorer.lessons.views import grey
+from explorer.ui.controls import choice
+from explorer.ui.datasets import offer_missing
+from explorer.ui.pad import draw_image
+from explorer.ui.sampling_showdown.cache import remembered
+from explorer.ui.sampling_showdown.controls import few_steps, steps_control
+from explorer.ui.sampling_showdown.words import see
+from explorer.ui.sheet import Row, sheet
+from explorer.ui.shelf import ImageModel, dataset_of
+
+
+@st.fragment
+def round_trip(model: ImageModel, takeaway: DeltaGenerator) -> None:
+    """A real image, its noise under DDIM, and the way back."""
+    from explorer.charts.sampling_showdown import error_chart
+
+    with st.container(horizontal=True):
+        image, number, note = real_image(model)
+        steps = steps_control("show_trip_steps", few_steps(model), 20)
+    condition = None if number is None else torch.tensor([number])
+    x0 = torch.from_numpy(image)[None]
+
+    def trip(count: int) -> RoundTrip:
+        compute = partial(showdown.round_trip, model.denoiser, x0, count, condition)
+        return remembered(model, ("trip", count, number, digest(image)), compute)
+
+    found = trip(steps)
+    errors = {count: trip(count).error for count in sorted({5, 10, 20, steps})}
+    picture, chart = st.columns([3, 2], gap="large", vertical_alignment="center")
+    with picture:
+        difference = found.back - found.image
+        shown = np.concatenate([found.image, found.noise, found.back, difference])
+        heads = ["the image", "its noise", "back again", "difference"]
+        sheet([Row("", grey(shown), [], "A real image, the noise that DDIM finds for it, and the way back")], heads)
+        short = (
+            " What is found is not quite noise: where an image is flat, the first steps up find next to nothing to "
+            "follow, so its outline stays visible and the standard deviation below 1."
+        )
+        st.caption(note + short * bool(found.noise.std() < 0.95))
+        if st.session_state["show_trip_source"] == "real":
+            offer_missing("show", model.dataset)
+        with st.container(horizontal=True):
+            help = "Root mean square over the pixels, which run from −1 to 1."
+            st.metric("Error", f"{found.error:.3f}", width="content", help=help)
+            help = "Of the values of the noise that was found. Those of N(0, 1) have mean 0 and standard deviation 1."
+            st.metric("Mean of the noise", f"{found.noise.mean():+.2f}".replace("-", "−"), width="content", help=help)
+            st.metric("Its standard deviation", f"{found.noise.std():.2f}", width="content", help=help)
+    with chart:
+        dark = st.context.theme.type == "dark"
+        st.vega_lite_chart(error_chart(errors, steps, dark), alt="Error of the round trip against steps each way.")
+    few, many = min(errors), max(errors)
+    takeaway.markdown(
+        f"- **DDIM can be run backwards, the better the smaller its steps.** The image goes to noise and back with an "
+        f"error of {errors[few]:.3f} in {few} steps each way and {errors[many]:.3f} in {many}. {see('round-trip')}"
+    )
+
+
+def real_image(model: ImageModel) -> tuple[np.ndarray, int | None, str]:
+    """An image that no sampler made, (channels, height, width) in [-1, 1]; its class; and where it is from."""
+    channels, height, _ = model.denoiser.shape
+    dataset = dataset_of(model)
+    sources = {"real": "Real image", "drawing": "Your drawing"}
+    source = st.radio(
+        "Image",
+        list(sources),
+        format_func=sources.__getitem__,
+        horizontal=True,
+        key="show_trip_source",
+        width="content",
+        bind="query-params",
+    )
+    number = None
+    if model.classes:
+        labels = {str(index): name for index, name in enumerate(model.classes)}
+        number = int(choice("Its class", labels, "4" if "4" in labels else "0", key="show_trip_class", width=110))
+    if source == "drawing":
+        drawn = draw_image(key=f"show_pad_{height}", size=height)
+        if drawn is not None:
+            return np.stack([drawn] * channels), number, "Your drawing."
+    if dataset is not None:
+        unseen = dataset.held_out
+        images = (
+            unseen.images[unseen.labels == number]
+            if number is not None and unseen.labels is not None
+            else unseen.images
+        )
+        which = st.slider("Which one", 1, 30, 1, key="show_trip_which", bind="query-params", width=160)
+        if len(images):
+            return (
+                images[(which - 1) % len(images)].numpy(),
+                number,
+                "An image that this app holds out of every training.",
+            )
+    note = "The images that this model learned from are not here: this is a scanned digit of 8 x 8 pixels, enlarged."
+    return enlarged_scan(number, model.denoiser.shape), number, note
+
+
+def enlarged_scan(number: int | None, shape: tuple[int, ...]) -> np.ndarray:
+    """A scan of a digit of 8 x 8 pixels, with strokes as sharp and margins as wide as MNIST's; of `shape`."""
+    from explorer.data.digits import digits
+
+    _, height, width = shape
+    scans, digit = digits()
+    scan = scans[digit == (number if number is not None and number < 10 else 4)][:1]
+    inside = height * 5 // 7, width * 5 // 7
+    top, left = height // 7, width // 7
+    image = np.full(shape, -1, np.float32)
+    enlarged = torch.nn.functional.interpolate(scan, inside, mode="bicubic")[0]
+    image[:, top : top + inside[0], left : left + inside[1]] = (2.5 * enlarged).clamp(-1, 1)
+    return image
