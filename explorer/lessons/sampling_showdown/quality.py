@@ -11,7 +11,7 @@ from torch import Tensor
 
 from explorer.denoiser import Denoiser
 from explorer.files import ASSETS
-from explorer.lessons.sampling_showdown.walks import Method, Start, steps_of
+from explorer.lessons.sampling_showdown.walks import Method, Start, is_finite, steps_of
 from explorer.metrics import frechet_to
 from explorer.networks.classifier import Classifier
 
@@ -24,8 +24,9 @@ class Quality:
     """What n samples of a method are worth.
 
     `accuracy` is the share that a classifier takes for the class asked for (None where none was), `frechet` the
-    Frechet distance of their features to those of real images that nobody was trained on. `seconds` are those of
-    sampling all of them, `evaluations` the network calls that each took.
+    Frechet distance of their features to those of real images that nobody was trained on. Both are None where samples
+    are no numbers: the model, or the walk, has blown up. `seconds` are those of sampling all of them, `evaluations`
+    the network calls that each took.
     """
 
     sampler: str
@@ -33,7 +34,7 @@ class Quality:
     eta: float | None
     n: int
     accuracy: float | None
-    frechet: float
+    frechet: float | None
     seconds: float
     evaluations: int
 
@@ -79,14 +80,19 @@ def _batch(start: Start, first: int) -> Start:
 
 
 @torch.no_grad()
-def judge(classifier: Classifier, images: Tensor, labels: Tensor | None) -> tuple[float | None, float]:
-    """Share of `images`, (n, *shape), that are taken for their label, and their Frechet distance to real ones."""
+def judge(classifier: Classifier, images: Tensor, labels: Tensor | None) -> tuple[float | None, float | None]:
+    """Share of `images`, (n, *shape), that are taken for their label, and their Frechet distance to real ones.
+
+    The share is None where no labels are given, and both are where images are no numbers.
+    """
     features, right = [], 0
     for first in range(0, len(images), BATCH):
         batch = images[first : first + BATCH]
         features.append(classifier.features(batch))
         if labels is not None:
             right += int((classifier(batch).argmax(1) == labels[first : first + BATCH]).sum())
+    if not is_finite(torch.cat(features)):
+        return None, None
     distance = frechet_to(torch.cat(features), classifier.reference_mean, classifier.reference_covariance)
     return (None if labels is None else right / len(images)), distance
 

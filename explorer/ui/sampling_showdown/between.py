@@ -13,7 +13,7 @@ from explorer.lessons.views import grey
 from explorer.ui.controls import SAMPLER_LABELS
 from explorer.ui.sampling_showdown.cache import remembered
 from explorer.ui.sampling_showdown.controls import class_control, few_steps, seed_control, steps_control
-from explorer.ui.sampling_showdown.words import see
+from explorer.ui.sampling_showdown.words import BLOWN_UP, see
 from explorer.ui.sheet import Row, sheet
 from explorer.ui.shelf import ImageModel
 
@@ -25,7 +25,7 @@ def between(model: ImageModel, takeaway: DeltaGenerator) -> None:
     """Images between two noises, under DDIM and under DDPM."""
     with st.container(horizontal=True):
         classes = class_control(model, "show_between_class", "3")
-        steps = steps_control("show_between_steps", few_steps(model), 10)
+        steps = steps_control("show_between_steps", few_steps(model, 20), 5)
         first = seed_control("show_between_from", 3, "Seed of the left noise")
         last = seed_control("show_between_to", 7, "Seed of the right noise")
 
@@ -38,6 +38,10 @@ def between(model: ImageModel, takeaway: DeltaGenerator) -> None:
     for sampler, how in {"ddim": "the start decides", "ddpm": "fresh noise at every step"}.items():
         about = ("between", sampler, steps, first, last, classes)
         images = remembered(model, about, partial(images_of, sampler))
+        if not showdown.is_finite(images):
+            st.error(BLOWN_UP, icon=":material/error:")
+            takeaway.markdown(f"- The way between two noises cannot be shown on this model. {see('between')}")
+            return
         jumps = showdown.jumps(images).tolist()
         largest[sampler] = max(jumps)
         name = SAMPLER_LABELS[sampler]

@@ -9,7 +9,7 @@ from explorer.ui.controls import SAMPLER_LABELS, choice
 from explorer.ui.shelf import ImageModel
 
 STEPS = [1, 2, 3, 5, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300, 500, 750, 1000]
-FEW_STEPS = [2, 5, 10, 20, 50, 100]
+FEW_STEPS = [2, 5, 10, 20, 40]
 LARGE = 1_000_000  # weights: of such networks a page makes fewer steps at once
 SPACING_LABELS = {"own": "The sampler's own", **SPACINGS}
 
@@ -54,10 +54,10 @@ def guidance_controls(key: str) -> tuple[float, tuple[float, float] | None]:
     return scale, MIDDLE if choice("Guided", where, "all", key=f"{key}_at", help=help, width=150) == "middle" else None
 
 
-def few_steps(model: ImageModel) -> list[int]:
-    """Numbers of steps that a page walks while a person waits."""
+def few_steps(model: ImageModel, most: int) -> list[int]:
+    """Numbers of steps, up to `most`, that a page walks while a person waits."""
     weights = sum(parameter.numel() for parameter in model.denoiser.parameters())
-    return FEW_STEPS if weights <= LARGE else FEW_STEPS[:4]
+    return [steps for steps in FEW_STEPS if steps <= (most if weights <= LARGE else most // 2)]
 
 
 def seed_control(key: str, default: int, label: str = "Noise seed") -> int:
@@ -68,7 +68,7 @@ def method_controls(prefix: str, side: str, default: str) -> Method:
     """The sampler of one side, its steps, eta and times."""
     with st.container(horizontal=True):
         sampler = choice(f"{side} sampler", SAMPLER_LABELS, default, key=f"{prefix}_sampler", width=190)
-        steps = steps_control(f"{prefix}_steps", STEPS, 10)
+        steps = steps_control(f"{prefix}_steps", STEPS, 3)
         help = "Which times the steps visit. Karras and quadratic times lie denser where there is little noise."
         spacing = choice("Times", SPACING_LABELS, "own", key=f"{prefix}_times", width=190, help=help)
         eta = None

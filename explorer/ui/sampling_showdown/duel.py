@@ -9,6 +9,7 @@ import torch
 from streamlit.delta_generator import DeltaGenerator
 
 from explorer.lessons.sampling_showdown import walks as showdown
+from explorer.lessons.sampling_showdown.quality import Quality, read_table
 from explorer.lessons.sampling_showdown.task import walk_of
 from explorer.lessons.sampling_showdown.walks import Method, Start, Walk, one_clock
 from explorer.lessons.views import grey
@@ -17,14 +18,15 @@ from explorer.ui.film import Strip, film
 from explorer.ui.sampling_showdown.background import job_params, jobs_of, report, report_others, running, submit
 from explorer.ui.sampling_showdown.cache import call_seconds, identity, judge_of, own_walk, remembered, shared_walk
 from explorer.ui.sampling_showdown.controls import class_control, guidance_controls, method_controls, seed_control
-from explorer.ui.sampling_showdown.words import seconds_of, see, title_of
+from explorer.ui.sampling_showdown.words import BLOWN_UP, PIXELS, SECTIONS, seconds_of, see, title_of
 from explorer.ui.shelf import ImageModel
 
 if TYPE_CHECKING:
     from explorer.networks.classifier import Classifier
 
-LONG = 1.5  # seconds
-FEW_CALLS = 60  # these a page makes at once, even on a slow machine
+LONG = 0.25  # seconds of a core: the page serves others meanwhile
+FEW_CALLS = 30  # these a page makes at once, even on a slow machine
+TOO_LONG = "This walk is long: run it below."
 IMAGES = 16
 
 
@@ -39,46 +41,50 @@ def duel(model: ImageModel, busy: bool, takeaway: DeltaGenerator) -> None:
     with st.container(horizontal=True):
         classes = class_control(model, "show_class", "all", several=True)
         scale, interval = guidance_controls("show_guidance") if classes else (1.0, None)
-        seed = seed_control("show_seed", 0)
+        seed = seed_control("show_seed", 1)
     start = Start(IMAGES, seed, classes, scale, interval)
     stage = st.container()
     sides = st.columns(2, gap="large")
-    methods, walks = [], []
-    defaults = (("show_a", "Left", "ddpm"), ("show_b", "Right", "ddim"))
+    methods: list[Method] = []
+    walks: list[Walk | str] = []
+    defaults = (("show_a", "Left", "ddpm"), ("show_b", "Right", "dpmpp_2m"))
     for side, (prefix, name, default) in zip(sides, defaults, strict=True):
         with side:
             methods.append(method_controls(prefix, name, default))
             walks.append(one_side(model, methods[-1], start, prefix))
     wanted = [job_params(model, [method], start, judge=None) for method in methods]
     report_others([job for job in jobs_of(judged=False) if job.params not in wanted])
-    shown = [(method, walk) for method, walk in zip(methods, walks, strict=True) if walk is not None]
+    shown = [(method, walk) for method, walk in zip(methods, walks, strict=True) if isinstance(walk, Walk)]
     with stage:
-        if len(shown) == 1:
-            for half, walk in zip(st.columns(2, gap="large"), walks, strict=True):
-                with half:
-                    if walk is None:
-                        st.info("This walk is long: run it below.", icon=":material/hourglass:")
-                    else:
-                        show_film(shown)
-        elif shown:
+        if len(shown) == 2:
             show_film(shown)
         else:
-            st.info("Both walks are long: run one of them below.", icon=":material/hourglass:")
+            for half, walk in zip(st.columns(2, gap="large"), walks, strict=True):
+                with half:
+                    if isinstance(walk, Walk):
+                        show_film(shown)
+                    else:
+                        st.info(walk, icon=":material/info:")
     if len(shown) < 2:
-        takeaway.markdown("- Run both sides to compare them.")
+        takeaway.markdown("- Two walks that have ended can be compared: see what each side says.")
         return
     left, right = (walk.samples for _, walk in shown)
     apart = float(np.sqrt(np.square(left - right).mean()))
     cost = " and ".join(f"{title_of(method)} ({walk.evaluations:,} network calls)" for method, walk in shown)
+    known = [point for method in methods if (point := judged_before(model, method, start))]
+    judged = ""
+    if len(known) == 2:
+        n, distances = known[0].n, " and ".join(f"{point.frechet:.2f}" for point in known)
+        judged = f" Over {n:,} samples their Fréchet distances to real images are {distances}."
     takeaway.markdown(
         f"- **A sampler is a way to use a model, not a model.** From one noise and through one network, {cost} end "
-        f"{apart:.2f} apart. {see('duel')}"
+        f"{apart:.2f} apart.{judged} {see('duel')}"
     )
-    st.caption(f"The ends of the two sides are {apart:.3f} apart: root mean square over pixels that run from −1 to 1.")
+    st.caption(f"The ends of the two sides are {apart:.3f} apart: root mean square over the pixels ({PIXELS}).")
 
 
-def one_side(model: ImageModel, method: Method, start: Start, prefix: str) -> Walk | None:
-    """What a side costs, and its walk; where that takes long, a button and a job."""
+def one_side(model: ImageModel, method: Method, start: Start, prefix: str) -> Walk | str:
+    """What a side costs, and its walk; where that takes long, a button and a job. A sentence where there is no walk."""
     calls = start.calls(model.denoiser, method)
     estimate = calls * call_seconds(identity(model), start.n, model.denoiser)
     st.caption(
@@ -90,7 +96,7 @@ def one_side(model: ImageModel, method: Method, start: Start, prefix: str) -> Wa
     def compute() -> Walk:
         if job and "walk-0" in job.latest:
             return walk_of(job.latest["walk-0"])
-        if (estimate > LONG and calls > FEW_CALLS) or estimate > 4 * LONG:
+        if (estimate > LONG and calls > FEW_CALLS) or estimate > 10 * LONG:
             raise TooLong
         return showdown.walk(model.denoiser, method, start)
 
@@ -104,7 +110,9 @@ def one_side(model: ImageModel, method: Method, start: Start, prefix: str) -> Wa
             label = f"Run {title_of(method)}"
             if st.button(label, type="primary", icon=":material/play_arrow:", key=f"{prefix}_run"):
                 submit(model, params)
-        return None
+        return TOO_LONG
+    if not walk.finite:
+        return BLOWN_UP
     numbers(model, method, start, walk)
     return walk
 
@@ -112,7 +120,10 @@ def one_side(model: ImageModel, method: Method, start: Start, prefix: str) -> Wa
 def numbers(model: ImageModel, method: Method, start: Start, walk: Walk) -> None:
     """What was measured on one walk."""
     with st.container(horizontal=True):
-        help = "Of sampling, when these settings were first computed."
+        help = (
+            "Of one core, when these settings were first computed: the network calls at the median time of one. So "
+            "neither the first call of a process nor other work of the machine is counted."
+        )
         st.metric("Seconds", f"{walk.seconds:.2f}", width="content", help=help)
         help = "Each call moves all images at once. An estimate takes two where it is guided."
         st.metric("Network calls", f"{walk.evaluations:,}", width="content", help=help)
@@ -121,6 +132,21 @@ def numbers(model: ImageModel, method: Method, start: Start, walk: Walk) -> None
             right = remembered(model, ("right", method, start), partial(right_ones, judge, walk, start))
             help = "Images that the classifier takes for the class asked for."
             st.metric("Right class", f"{right} of {start.n}", width="content", help=help)
+        if known := judged_before(model, method, start):
+            help = (
+                f"Of {known.n:,} samples to real images, measured before: see {SECTIONS['quality']}. Lower is better."
+            )
+            st.metric("Fréchet distance", f"{known.frechet:.2f}", width="content", help=help)
+
+
+def judged_before(model: ImageModel, method: Method, start: Start) -> Quality | None:
+    """What many samples of a method are worth, where the table that came with the app has it."""
+    table = read_table(model.key) if model.shipped else None
+    plain = method.spacing is None and not method.eta and start.classes == tuple(range(len(model.classes)))
+    if table is None or not plain or (start.guidance_scale, start.guidance_interval) != (table.guidance_scale, None):
+        return None
+    asked = method.sampler, method.steps
+    return next((point for point in table.points if (point.sampler, point.steps) == asked), None)
 
 
 def right_ones(judge: "Classifier", walk: Walk, start: Start) -> int:

@@ -14,7 +14,7 @@ from explorer.ui.controls import SAMPLER_LABELS
 from explorer.ui.sampling_showdown.background import job_params, jobs_of, report, report_others, running, submit
 from explorer.ui.sampling_showdown.cache import call_seconds, identity, judge_of
 from explorer.ui.sampling_showdown.controls import guidance_controls
-from explorer.ui.sampling_showdown.words import seconds_of, see
+from explorer.ui.sampling_showdown.words import BLOWN_UP, seconds_of, see
 from explorer.ui.shelf import ImageModel
 
 if TYPE_CHECKING:
@@ -48,11 +48,16 @@ def quality(model: ImageModel, busy: bool, takeaway: DeltaGenerator) -> None:
     report_others([job for job in jobs_of(judged=True) if job not in jobs[-1:]])
     here, start, seconds = measured.get(identity(model), ([], {}, 0.0))
     earlier = before.points if before else []
+    blown_up = [point for point in here if point.frechet is None]
+    here = [point for point in here if point.frechet is not None]
     if here:  # a distance depends on how many samples it is measured with
         earlier = [point for point in earlier if point.n == here[0].n]
-    if not (earlier or here):
+    if blown_up:
+        names = ", ".join(f"{SAMPLER_LABELS[point.sampler]} in {point.steps:,}" for point in blown_up)
+        st.error(f"{BLOWN_UP} Steps of which this is so: {names}.", icon=":material/error:")
+    if not (earlier or here or blown_up):
         st.caption("Nothing is measured for this model yet. Choose below what to measure, and start.")
-    else:
+    elif earlier or here:
         show_quality(model, judge, here, earlier)
     if here:
         where = " in the middle" * bool(start["guidance_interval"])
@@ -65,7 +70,7 @@ def quality(model: ImageModel, busy: bool, takeaway: DeltaGenerator) -> None:
         )
     elif before:
         st.caption(f"{before.samples:,} samples a point at guidance {before.guidance_scale:g}, by `{before.command}`.")
-    measure_controls(model, running(judged=True))
+    st.fragment(measure_controls)(model, running(judged=True))
     takeaway.markdown(f"- {in_words(here or earlier)} {see('quality')}")
 
 
@@ -139,10 +144,11 @@ def in_words(points: list[Quality]) -> str:
     """The fewest steps with which each sampler comes close to the best distance of all."""
     if not points:
         return "**How many steps are enough** depends on the sampler: measure it."
-    best = min(points, key=lambda point: point.frechet)
-    found = []
+    distances = {point: point.frechet for point in points if point.frechet is not None}
+    best = min(distances, key=distances.__getitem__)
+    near, found = CLOSE * distances[best], []
     for name in dict.fromkeys(point.sampler for point in points):
-        enough = [point.steps for point in points if point.sampler == name and point.frechet <= CLOSE * best.frechet]
+        enough = [point.steps for point in points if point.sampler == name and distances[point] <= near]
         most = max(point.steps for point in points if point.sampler == name)
         calls = {point.steps: point.evaluations for point in points if point.sampler == name}
         asked = f" ({calls[min(enough)]} network calls)" if enough and calls[min(enough)] != min(enough) else ""
@@ -150,5 +156,5 @@ def in_words(points: list[Quality]) -> str:
         found.append(f"{SAMPLER_LABELS[name]} {needs}")
     return (
         f"**How many steps are enough depends on the sampler.** To come within a quarter of the best Fréchet distance "
-        f"({best.frechet:.2f}, {SAMPLER_LABELS[best.sampler]} in {best.steps:,} steps): {', '.join(found)}."
+        f"({distances[best]:.2f}, {SAMPLER_LABELS[best.sampler]} in {best.steps:,} steps): {', '.join(found)}."
     )

@@ -8,6 +8,8 @@ import torch
 from streamlit.delta_generator import DeltaGenerator
 
 from explorer.data.digest import digest
+from explorer.data.mnist import shipped_mnist
+from explorer.dataset import ImageDataset
 from explorer.lessons.sampling_showdown import walks as showdown
 from explorer.lessons.sampling_showdown.walks import RoundTrip
 from explorer.lessons.views import grey
@@ -16,9 +18,9 @@ from explorer.ui.datasets import offer_missing
 from explorer.ui.pad import draw_image
 from explorer.ui.sampling_showdown.cache import remembered
 from explorer.ui.sampling_showdown.controls import few_steps, steps_control
-from explorer.ui.sampling_showdown.words import see
+from explorer.ui.sampling_showdown.words import BLOWN_UP, PIXELS, see
 from explorer.ui.sheet import Row, sheet
-from explorer.ui.shelf import ImageModel, dataset_of
+from explorer.ui.shelf import ImageModel, held_out_of
 
 
 @st.fragment
@@ -28,7 +30,7 @@ def round_trip(model: ImageModel, takeaway: DeltaGenerator) -> None:
 
     with st.container(horizontal=True):
         image, number, note = real_image(model)
-        steps = steps_control("show_trip_steps", few_steps(model), 20)
+        steps = steps_control("show_trip_steps", few_steps(model, 40), 10)
     condition = None if number is None else torch.tensor([number])
     x0 = torch.from_numpy(image)[None]
 
@@ -37,7 +39,11 @@ def round_trip(model: ImageModel, takeaway: DeltaGenerator) -> None:
         return remembered(model, ("trip", count, number, digest(image)), compute)
 
     found = trip(steps)
-    errors = {count: trip(count).error for count in sorted({5, 10, 20, steps})}
+    if not showdown.is_finite(found.back):
+        st.error(BLOWN_UP, icon=":material/error:")
+        takeaway.markdown(f"- The way to the noise and back cannot be shown on this model. {see('round-trip')}")
+        return
+    errors = {count: trip(count).error for count in sorted({2, 5, 10, steps})}
     picture, chart = st.columns([3, 2], gap="large", vertical_alignment="center")
     with picture:
         difference = found.back - found.image
@@ -52,7 +58,7 @@ def round_trip(model: ImageModel, takeaway: DeltaGenerator) -> None:
         if st.session_state["show_trip_source"] == "real":
             offer_missing("show", model.dataset)
         with st.container(horizontal=True):
-            help = "Root mean square over the pixels, which run from −1 to 1."
+            help = f"Root mean square over the pixels ({PIXELS})."
             st.metric("Error", f"{found.error:.3f}", width="content", help=help)
             help = "Of the values of the noise that was found. Those of N(0, 1) have mean 0 and standard deviation 1."
             st.metric("Mean of the noise", f"{found.noise.mean():+.2f}".replace("-", "−"), width="content", help=help)
@@ -69,8 +75,8 @@ def round_trip(model: ImageModel, takeaway: DeltaGenerator) -> None:
 
 def real_image(model: ImageModel) -> tuple[np.ndarray, int | None, str]:
     """An image that no sampler made, (channels, height, width) in [-1, 1]; its class; and where it is from."""
-    channels, height, _ = model.denoiser.shape
-    dataset = dataset_of(model)
+    channels, height, width = model.denoiser.shape
+    unseen = held_out_of(model)
     sources = {"real": "Real image", "drawing": "Your drawing"}
     source = st.radio(
         "Image",
@@ -89,34 +95,20 @@ def real_image(model: ImageModel) -> tuple[np.ndarray, int | None, str]:
         drawn = draw_image(key=f"show_pad_{height}", size=height)
         if drawn is not None:
             return np.stack([drawn] * channels), number, "Your drawing."
-    if dataset is not None:
-        unseen = dataset.held_out
-        images = (
-            unseen.images[unseen.labels == number]
-            if number is not None and unseen.labels is not None
-            else unseen.images
-        )
-        which = st.slider("Which one", 1, 30, 1, key="show_trip_which", bind="query-params", width=160)
-        if len(images):
-            return (
-                images[(which - 1) % len(images)].numpy(),
-                number,
-                "An image that this app holds out of every training.",
-            )
-    note = "The images that this model learned from are not here: this is a scanned digit of 8 x 8 pixels, enlarged."
-    return enlarged_scan(number, model.denoiser.shape), number, note
+    which = st.slider("Which one", 1, 20, 1, key="show_trip_which", bind="query-params", width=160)
+    if unseen is not None:
+        return one_of(unseen, number, which), number, "An image that this app holds out of every training."
+    note = (
+        "The images that this model learned from are not here: this is a real image of MNIST, which nobody trained on."
+    )
+    image = one_of(shipped_mnist("held-out"), number, which)[None]
+    fitted = torch.nn.functional.interpolate(torch.from_numpy(image), (height, width), mode="area")
+    return fitted[0].expand(channels, -1, -1).numpy(), number, note
 
 
-def enlarged_scan(number: int | None, shape: tuple[int, ...]) -> np.ndarray:
-    """A scan of a digit of 8 x 8 pixels, with strokes as sharp and margins as wide as MNIST's; of `shape`."""
-    from explorer.data.digits import digits
-
-    _, height, width = shape
-    scans, digit = digits()
-    scan = scans[digit == (number if number is not None and number < 10 else 4)][:1]
-    inside = height * 5 // 7, width * 5 // 7
-    top, left = height // 7, width // 7
-    image = np.full(shape, -1, np.float32)
-    enlarged = torch.nn.functional.interpolate(scan, inside, mode="bicubic")[0]
-    image[:, top : top + inside[0], left : left + inside[1]] = (2.5 * enlarged).clamp(-1, 1)
-    return image
+def one_of(dataset: ImageDataset, number: int | None, which: int) -> np.ndarray:
+    """An image of a data set, counted from 1, of the class `number` where it has that."""
+    images = dataset.images
+    if number is not None and dataset.labels is not None and bool((dataset.labels == number).any()):
+        images = images[dataset.labels == number]
+    return images[(which - 1) % len(images)].numpy()

@@ -11,6 +11,11 @@ SECTIONS = {
     "between": "Between two noises",
     "round-trip": "From a real image to its noise, and back",
 }
+BLOWN_UP = (
+    "These samples are no finite numbers: the model or the walk has blown up, and there is nothing to show or to "
+    "measure. Choose other settings, or a model that was trained with a lower learning rate."
+)
+PIXELS = "black is −1 and white 1, and a sample may overshoot both"
 
 
 def see(section: str) -> str:
