@@ -17,7 +17,7 @@ from explorer.lessons.sampling_showdown import quality, walks
 from explorer.lessons.sampling_showdown.quality import Quality, QualityTable
 from explorer.networks.unet import make_image_denoiser
 from explorer.ui.shelf import ImageModel
-from tests.pages.acting import until
+from tests.pages.acting import said, until
 
 Buffer = tuple[dict[str, Any], dict[str, np.ndarray]]
 Open = Callable[..., AppTest]
@@ -390,32 +390,46 @@ def test_every_number_of_steps_that_the_page_names_can_be_set(open_page: Open) -
     app = open_page(PAGE)
     offered = {int(option.replace(",", "")) for option in app.select_slider(key="show_a_steps").options}
     questions = [radio for radio in app.radio if "question" in (radio.key or "")]
-    said = [part.value for part in app.markdown if part.value.startswith("- ") and "](#" not in part.value]
+    texts = [part.value for part in app.markdown if part.value.startswith("- ") and "](#" not in part.value]
     for radio in questions:
-        said += [radio.label]
+        texts += [radio.label]
         for option in radio.options:
             radio.set_value(option).run()
-            said += [option, *(reply.value for reply in (*app.success, *app.warning))]
-    named = [int(number.replace(",", "")) for text in said for number in re.findall(r"([\d,]+) steps?\b", text)]
+            texts += [option, *(reply.value for reply in (*app.success, *app.warning))]
+    named = [int(number.replace(",", "")) for text in texts for number in re.findall(r"([\d,]+) steps?\b", text)]
     assert {3, 10, 15, 30} <= set(named) <= offered
 
 
-def test_a_model_that_blew_up_says_so_everywhere(with_shelf: Callable[..., AppTest]) -> None:
+def broken_model(value: float) -> ImageModel:
     broken = model()
-    broken.denoiser.network.head.bias.fill_(torch.nan)  # type: ignore[union-attr, operator]
-    app = with_shelf(broken)
-    blown_up = "These samples are no finite numbers: the model or the walk has blown up"
-    assert sum(blown_up in part.value for part in app.info) == 2  # both sides
-    assert sum(blown_up in part.value for part in app.error) == 3
-    shown = text_of(app) + "".join(part.value for part in (*app.error, *app.html))
-    assert "nan" not in shown.lower()
+    broken.denoiser.network.head.bias.fill_(value)  # type: ignore[union-attr, operator]
+    return broken
+
+
+def measure(app: AppTest) -> AppTest:
+    """Have DDIM measured in 1, 2 and 5 steps."""
     control(app, "show_measure_samplers").set_value(["ddim"])
     control(app, "show_measure_n").set_value(100)
     control(app, "show_measure_steps").set_value(5).run()
     app.button(key="show_measure").click().run()
-    until(app, lambda: not app.button(key="show_measure").disabled)
-    assert any("Steps of which this is so: DDIM in 1, DDIM in 2, DDIM in 5." in part.value for part in app.error)
-    assert ".." not in text_of(app) + "".join(part.value for part in app.error)
+    return until(app, lambda: not app.button(key="show_measure").disabled)
+
+
+def test_a_model_that_blew_up_says_so_everywhere(with_shelf: Callable[..., AppTest]) -> None:
+    app = with_shelf(broken_model(3e38))  # the weights are finite, what they make is not
+    blown_up = "These samples are no finite numbers: the model or the walk has blown up"
+    assert sum(blown_up in part.value for part in app.info) == 2  # both sides
+    assert sum(blown_up in part.value for part in app.error) == 3
+    assert "nan" not in text_of(app).lower()
+    measure(app)
+    assert any("Steps of which this is so: DDIM in 1, DDIM in 2, DDIM in 5." in text for text in said(app))
+    assert ".." not in text_of(app) + "".join(said(app))
+
+
+def test_a_model_that_cannot_be_sent_to_a_worker_says_why(with_shelf: Callable[..., AppTest]) -> None:
+    app = measure(with_shelf(broken_model(float("nan"))))
+    assert any("not finite" in text for text in said(app))
+    assert not any("failed" in text or ".." in text for text in said(app))
 
 
 def test_wrong_answers_say_why(open_page: Open) -> None:

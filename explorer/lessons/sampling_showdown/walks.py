@@ -103,7 +103,7 @@ class Walk:
 
 def is_finite(images: np.ndarray | Tensor) -> bool:
     """Whether all values are numbers, neither infinite nor NaN."""
-    return bool(torch.as_tensor(images).isfinite().all())
+    return bool(np.isfinite(np.asarray(images)).all())
 
 
 def walk_steps(denoiser: Denoiser, method: Method, start: Start) -> Iterator[tuple[int, Walk | None]]:

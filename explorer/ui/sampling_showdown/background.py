@@ -9,7 +9,7 @@ import streamlit as st
 from explorer.jobs import Job, JobRefused
 from explorer.lessons.sampling_showdown.walks import Method, Start
 from explorer.ui import work
-from explorer.ui.controls import SAMPLER_LABELS
+from explorer.ui.controls import SAMPLER_LABELS, sentence
 from explorer.ui.sampling_showdown.cache import identity
 from explorer.ui.sampling_showdown.words import seconds_of
 from explorer.ui.shelf import ImageModel
@@ -32,9 +32,12 @@ def submit(model: ImageModel, params: dict[str, Any]) -> None:
     """Start a job, or say why not."""
     from explorer.zoo import to_bytes
 
-    arrays = {} if model.shipped else {"weights": np.frombuffer(to_bytes(model.denoiser), np.uint8)}
     try:
+        arrays = {} if model.shipped else {"weights": np.frombuffer(to_bytes(model.denoiser), np.uint8)}
         work.manager().submit(work.visitor(), TASK, params, arrays)
+    except ValueError as error:
+        st.error(sentence(error), icon=":material/error:")
+        return
     except JobRefused as error:
         st.warning(str(error), icon=":material/hourglass:")
         return
