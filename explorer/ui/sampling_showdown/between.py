@@ -25,7 +25,7 @@ def between(model: ImageModel, takeaway: DeltaGenerator) -> None:
     """Images between two noises, under DDIM and under DDPM."""
     with st.container(horizontal=True):
         classes = class_control(model, "show_between_class", "3")
-        steps = steps_control("show_between_steps", few_steps(model, 20), 5)
+        steps = steps_control("show_between_steps", few_steps(model, 10), 5)
         first = seed_control("show_between_from", 3, "Seed of the left noise")
         last = seed_control("show_between_to", 7, "Seed of the right noise")
 

@@ -9,7 +9,7 @@ from explorer.ui.controls import SAMPLER_LABELS, choice
 from explorer.ui.shelf import ImageModel
 
 STEPS = [1, 2, 3, 5, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300, 500, 750, 1000]
-FEW_STEPS = [2, 5, 10, 20, 40]
+FEW_STEPS = [2, 5, 10, 20]
 LARGE = 1_000_000  # weights: of such networks a page makes fewer steps at once
 SPACING_LABELS = {"own": "The sampler's own", **SPACINGS}
 

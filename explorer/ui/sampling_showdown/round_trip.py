@@ -30,7 +30,7 @@ def round_trip(model: ImageModel, takeaway: DeltaGenerator) -> None:
 
     with st.container(horizontal=True):
         image, number, note = real_image(model)
-        steps = steps_control("show_trip_steps", few_steps(model, 40), 10)
+        steps = steps_control("show_trip_steps", few_steps(model, 20), 10)
     condition = None if number is None else torch.tensor([number])
     x0 = torch.from_numpy(image)[None]
 
