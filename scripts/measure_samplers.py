@@ -18,7 +18,7 @@ from explorer.zoo import load_classifier
 
 MODELS = ["digits-8", "mnist-28"]
 SAMPLERS = ["ddpm", "ddim", "dpmpp_2m", "heun", "euler_maruyama"]
-STEPS = [1, 2, 5, 10, 20, 50, 100]
+STEPS = [1, 2, 3, 5, 10, 20, 50, 100]
 LONG = [Method("ddpm", 300), Method("ddpm", 1000)]
 GUIDANCE_SCALE = 1.0  # as on the rest of the page, and harder than with guidance
 

@@ -281,7 +281,7 @@ class JobManager:
                 process = process or start_worker(self.threads)
                 error = self._serve(process, job)
             except (OSError, MemoryError) as cause:
-                error = f"A worker process could not be started: {cause}."
+                error = f"A worker process could not be started: {str(cause).rstrip('.')}."
             with self._changed:
                 self._serving.discard(job)
                 self._finish(job, "failed" if error else "stopped" if job.state == "stopping" else "done", error)

@@ -89,7 +89,8 @@ def run(order: Order, outbox: Outbox) -> str | None:
         return str(error)
     except Exception as error:
         traceback.print_exc()
-        return f"The job failed: {type(error).__name__}: {str(error)[:500]}. The server's log has the details."
+        what = f"{type(error).__name__}: {str(error)[:500]}".rstrip(" .:")
+        return f"The job failed: {what}. The server's log has the details."
     return None
 
 

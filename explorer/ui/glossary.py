@@ -24,6 +24,10 @@ GLOSSARY: dict[str, tuple[str, str]] = {
         "EMA",
         "A running average of the weights while they are trained. It wanders less than the weights themselves.",
     ),
+    "dpm_solver": (
+        "DPM-Solver++",
+        "A sampler for the same path as DDIM's that also uses the step before, to follow its bends in fewer steps.",
+    ),
     "embedding": ("Embedding", "A number or a word as a list of numbers that a network can work with."),
     "epoch": ("Epoch", "One pass over all training images."),
     "epsilon": (

@@ -17,7 +17,7 @@ from explorer.lessons.sampling_showdown import quality, walks
 from explorer.lessons.sampling_showdown.quality import Quality, QualityTable
 from explorer.networks.unet import make_image_denoiser
 from explorer.ui.shelf import ImageModel
-from tests.pages.acting import until
+from tests.pages.acting import said, until
 
 Buffer = tuple[dict[str, Any], dict[str, np.ndarray]]
 Open = Callable[..., AppTest]
@@ -28,26 +28,26 @@ DEFAULTS = {
     "show_model": "mnist-28",
     "show_class": "all",
     "show_guidance": 1.0,
-    "show_seed": 0,
+    "show_seed": 1,
     "show_a_sampler": "ddpm",
-    "show_a_steps": 10,
+    "show_a_steps": 3,
     "show_a_times": "own",
-    "show_b_sampler": "ddim",
-    "show_b_steps": 10,
+    "show_b_sampler": "dpmpp_2m",
+    "show_b_steps": 3,
     "show_b_times": "own",
-    "show_b_eta": 0.0,
     "show_noise_class": "3",
     "show_noise_steps": 5,
     "show_noise_eta": 0.5,
     "show_noise_other": "none",
     "show_noise_seed": 1,
+    "show_noise_again": False,
     "show_between_class": "3",
-    "show_between_steps": 10,
+    "show_between_steps": 5,
     "show_between_from": 3,
     "show_between_to": 7,
     "show_trip_source": "real",
     "show_trip_class": "4",
-    "show_trip_steps": 20,
+    "show_trip_steps": 10,
 }
 
 
@@ -64,8 +64,8 @@ def metrics(app: AppTest, label: str) -> list[str]:
 
 
 def table(app: AppTest) -> dict[str, list[float]]:
-    """The table of walks from one noise: again, apart, diversity of each row."""
-    lines = next(part.value for part in app.markdown if "same\u00a0seed" in part.value or "same seed" in part.value)
+    """The table of walks from one noise: apart, diversity of each row, and first of all again where it was repeated."""
+    lines = next(part.value for part in app.markdown if "|other\u00a0seed" in part.value)
     rows = [line.strip("|").split("|") for line in lines.splitlines()[2:]]
     return {name.replace("\u00a0", " "): [float(cell) for cell in cells] for name, *cells in rows}
 
@@ -95,6 +95,12 @@ def with_shelf(open_page: Open) -> Callable[[ImageModel], AppTest]:
     return opened
 
 
+@pytest.fixture
+def against_ddim(open_page: Open) -> AppTest:
+    """The page on the digits, with DDIM on the right."""
+    return open_page(PAGE, show_model=DIGITS, show_b_sampler="DDIM")
+
+
 def model(dataset: str = "digits-8", classes: int | None = 10, side: int = 8, **about: Any) -> ImageModel:
     """An untrained model, of the shelf."""
     denoiser = make_image_denoiser((1, side, side), classes=classes, widths=(8, 16)).requires_grad_(False)
@@ -109,28 +115,30 @@ def test_it_opens_with_everything_measured(open_page: Open, sent: Sent) -> None:
     assert [strip["title"] for strip in meta["strips"]] == [
         "DDPM: x at time t",
         "DDPM: guess of x0",
-        "DDIM: x at time t",
-        "DDIM: guess of x0",
+        "DPM-Solver++(2M): x at time t",
+        "DPM-Solver++(2M): guess of x0",
     ]
     assert meta["autoplay"]
     for index in range(4):
-        assert arrays[f"strip {index}"].shape == (11, 16, 28, 28)
+        assert arrays[f"strip {index}"].shape == (4, 16, 28, 28)
     np.testing.assert_array_equal(arrays["strip 0"][0], arrays["strip 2"][0])  # one starting noise
     assert (arrays["strip 0"][-1] != arrays["strip 2"][-1]).any()
     np.testing.assert_array_equal(arrays["strip 0"][-1], arrays["strip 1"][-1])  # both end with the sample
-    assert metrics(app, "Network calls") == ["10", "10"]
+    assert metrics(app, "Network calls") == ["3", "3"]
+    left, solver = (float(value) for value in metrics(app, "Fréchet distance"))
+    assert solver < 0.7 * left
+    assert f"distances to real images are {left:.2f} and {solver:.2f}" in text_of(app)
     right = [int(value.split(" of ")[0]) for value in metrics(app, "Right class")]
     assert len(right) == 2
-    assert min(right) > 10
+    assert min(right) > 14
     found = table(app)
-    assert found["DDIM (eta 0)"] == [0, 0, 0]
-    assert found["DDPM (eta 1)"][0] == 0
-    assert min(found["DDPM (eta 1)"][1:]) > 0.1
-    assert found["DDPM (eta 1)"][2] > found["eta 0.5"][2] > 0
+    assert found["DDIM (eta 0)"] == [0, 0]
+    assert min(found["DDPM (eta 1)"]) > 0.1
+    assert found["DDPM (eta 1)"][1] > found["eta 0.5"][1] > 0
     jumps = [float(jump) for jump in re.findall(r"Largest jump ([\d.]+)", "".join(part.value for part in app.html))]
     assert jumps[0] < jumps[1]
     takeaways = text_of(app)
-    for number in (f"{found['DDPM (eta 1)'][1]:.3f}", f"{jumps[0]:.2f}", f"{jumps[1]:.2f}"):
+    for number in (f"{found['DDPM (eta 1)'][0]:.3f}", f"{jumps[0]:.2f}", f"{jumps[1]:.2f}"):
         assert f" {number} under" in takeaways or f"by {number} under" in takeaways
     for section in ("duel", "one-noise", "quality", "between", "round-trip"):
         assert f"](#{section})" in takeaways
@@ -151,11 +159,11 @@ def test_it_opens_with_everything_measured(open_page: Open, sent: Sent) -> None:
         ("show_b_eta", 0.5),
     ],
 )
-def test_each_control_changes_the_film(digits_page: AppTest, sent: Sent, key: str, value: Any) -> None:
-    before = sent(digits_page, "film")[1]
-    control(digits_page, key).set_value(value).run()
-    assert not digits_page.exception
-    after = sent(digits_page, "film")[1]
+def test_each_control_changes_the_film(against_ddim: AppTest, sent: Sent, key: str, value: Any) -> None:
+    before = sent(against_ddim, "film")[1]
+    control(against_ddim, key).set_value(value).run()
+    assert not against_ddim.exception
+    after = sent(against_ddim, "film")[1]
 
     def changed(strip: int) -> bool:
         """Whether the ends are other images."""
@@ -166,6 +174,8 @@ def test_each_control_changes_the_film(digits_page: AppTest, sent: Sent, key: st
 
 
 def test_guidance_may_hold_in_the_middle_alone(digits_page: AppTest, sent: Sent) -> None:
+    for side in "ab":
+        control(digits_page, f"show_{side}_steps").set_value(10)
     control(digits_page, "show_guidance").set_value(3.0).run()
     throughout, calls = sent(digits_page, "film")[1], metrics(digits_page, "Network calls")
     control(digits_page, "show_guidance_at").set_value("middle").run()
@@ -177,18 +187,18 @@ def test_guidance_may_hold_in_the_middle_alone(digits_page: AppTest, sent: Sent)
     assert not [box for box in digits_page.selectbox if box.key == "show_guidance_at"]
 
 
-def test_one_side_that_changes_is_computed_alone(digits_page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_side_that_changes_is_computed_alone(against_ddim: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     computed = []
     walk = walks.walk
     monkeypatch.setattr(walks, "walk", lambda *given: computed.append(given[1].sampler) or walk(*given))
-    digits_page.slider(key="show_b_eta").set_value(0.3).run()
+    against_ddim.slider(key="show_b_eta").set_value(0.3).run()
     assert computed == ["ddim"]
-    digits_page.slider(key="show_b_eta").set_value(0.0).run()
+    against_ddim.slider(key="show_b_eta").set_value(0.0).run()
     assert computed == ["ddim"]  # it was here before
 
 
 def test_every_sampler_runs_on_either_side(digits_page: AppTest, sent: Sent) -> None:
-    control(digits_page, "show_a_steps").set_value(3)
+    control(digits_page, "show_b_steps").set_value(10)
     for name in digits_page.selectbox(key="show_a_sampler").options:
         digits_page.selectbox(key="show_a_sampler").select(name).run()
         assert not digits_page.exception
@@ -251,17 +261,18 @@ def test_a_long_walk_is_a_job(with_shelf: Callable[..., AppTest], sent: Sent, mo
     control(app, "show_a_steps").set_value(100).run()
     assert "100 network calls for 16 images: about 2.0 s on this machine." in text_of(app)
     assert len(sent(app, "film")[0]["strips"]) == 2
-    assert "Run both sides to compare them." in text_of(app)
+    assert "Two walks that have ended can be compared" in text_of(app)
+    assert "This walk is long: run it below." in text_of(app)
     app.button(key="show_a_run").click().run()
     assert not app.exception
     until(app, lambda: len(sent(app, "film")[0]["strips"]) == 4)
     meta, arrays = sent(app, "film")
     assert arrays["strip 0"].shape == (61, 16, 8, 8)  # thinned
     assert meta["strips"][0]["captions"][-1] == "step 100 of 100, t = 0.000"
-    assert metrics(app, "Network calls") == ["100", "10"]
+    assert metrics(app, "Network calls") == ["100", "3"]
     control(app, "show_a_steps").set_value(20).run()
     control(app, "show_a_steps").set_value(100).run()
-    assert metrics(app, "Network calls") == ["100", "10"]
+    assert metrics(app, "Network calls") == ["100", "3"]
 
 
 def test_a_walk_that_runs_can_be_stopped_from_other_settings(
@@ -284,8 +295,8 @@ def test_a_model_without_classes_or_classifier(with_shelf: Callable[..., AppTest
     assert "none for this model's data" in text_of(app)
     assert "over the pixels" in text_of(app)
     assert not metrics(app, "Right class")
-    assert table(app)["DDIM (eta 0)"] == [0, 0, 0]
-    assert "are not here" in text_of(app)
+    assert table(app)["DDIM (eta 0)"] == [0, 0]
+    assert "are not here: this is a real image of MNIST" in text_of(app)
     assert float(metrics(app, "Error")[0]) > 0
 
 
@@ -293,7 +304,7 @@ def test_a_model_without_classes_or_classifier(with_shelf: Callable[..., AppTest
     ("key", "value", "rows"),
     [
         ("show_noise_class", "8", ["DDIM (eta 0)", "eta 0.5", "DDPM (eta 1)"]),
-        ("show_noise_steps", 20, ["DDIM (eta 0)", "eta 0.5", "DDPM (eta 1)"]),
+        ("show_noise_steps", 10, ["DDIM (eta 0)", "eta 0.5", "DDPM (eta 1)"]),
         ("show_noise_eta", 0.2, ["DDIM (eta 0)", "eta 0.2", "DDPM (eta 1)"]),
         ("show_noise_seed", 9, ["DDIM (eta 0)", "eta 0.5", "DDPM (eta 1)"]),
         ("show_noise_other", "euler_maruyama", ["DDIM (eta 0)", "eta 0.5", "DDPM (eta 1)", "Euler-Maruyama (SDE)"]),
@@ -308,7 +319,16 @@ def test_walks_from_one_noise_follow_their_controls(
     after = table(digits_page)
     assert list(after) == rows
     assert after != before
-    assert after["DDIM (eta 0)"] == [0, 0, 0]
+    assert after["DDIM (eta 0)"] == [0, 0]
+
+
+def test_a_walk_repeats_with_its_seed(digits_page: AppTest) -> None:
+    assert "With its seed" not in text_of(digits_page)
+    once = table(digits_page)
+    digits_page.toggle(key="show_noise_again").set_value(True).run()
+    assert not digits_page.exception
+    assert table(digits_page) == {name: [0, *cells] for name, cells in once.items()}
+    assert "With its seed each repeats to 0.000." in text_of(digits_page)
 
 
 @pytest.mark.parametrize(
@@ -333,7 +353,7 @@ def test_equal_noises_give_equal_images_under_ddim(digits_page: AppTest) -> None
 
 def test_the_round_trip_follows_its_controls(digits_page: AppTest) -> None:
     errors = []
-    for steps in (5, 20, 100):
+    for steps in (2, 5, 20):
         control(digits_page, "show_trip_steps").set_value(steps).run()
         errors.append(float(metrics(digits_page, "Error")[0]))
     assert errors[0] > errors[1] > errors[2]
@@ -364,6 +384,62 @@ def test_the_snippet_runs(digits_page: AppTest) -> None:
     start, end, back = (float(value) for value in printed)
     assert start == 0
     assert back < 0.1 < end
+
+
+def test_every_number_of_steps_that_the_page_names_can_be_set(open_page: Open) -> None:
+    app = open_page(PAGE)
+    offered = {int(option.replace(",", "")) for option in app.select_slider(key="show_a_steps").options}
+    questions = [radio for radio in app.radio if "question" in (radio.key or "")]
+    texts = [part.value for part in app.markdown if part.value.startswith("- ") and "](#" not in part.value]
+    for radio in questions:
+        texts += [radio.label]
+        for option in radio.options:
+            radio.set_value(option).run()
+            texts += [option, *(reply.value for reply in (*app.success, *app.warning))]
+    named = [int(number.replace(",", "")) for text in texts for number in re.findall(r"([\d,]+) steps?\b", text)]
+    assert {3, 10, 15, 30} <= set(named) <= offered
+
+
+def broken_model(value: float) -> ImageModel:
+    broken = model()
+    broken.denoiser.network.head.bias.fill_(value)  # type: ignore[union-attr, operator]
+    return broken
+
+
+def measure(app: AppTest) -> AppTest:
+    """Have DDIM measured in 1, 2 and 5 steps."""
+    control(app, "show_measure_samplers").set_value(["ddim"])
+    control(app, "show_measure_n").set_value(100)
+    control(app, "show_measure_steps").set_value(5).run()
+    app.button(key="show_measure").click().run()
+    return until(app, lambda: not app.button(key="show_measure").disabled)
+
+
+def test_a_model_that_blew_up_says_so_everywhere(with_shelf: Callable[..., AppTest]) -> None:
+    app = with_shelf(broken_model(3e38))  # the weights are finite, what they make is not
+    blown_up = "These samples are no finite numbers: the model or the walk has blown up"
+    assert sum(blown_up in part.value for part in app.info) == 2  # both sides
+    assert sum(blown_up in part.value for part in app.error) == 3
+    assert "nan" not in text_of(app).lower()
+    measure(app)
+    assert any("Steps of which this is so: DDIM in 1, DDIM in 2, DDIM in 5." in text for text in said(app))
+    assert ".." not in text_of(app) + "".join(said(app))
+
+
+def test_a_model_that_cannot_be_sent_to_a_worker_says_why(with_shelf: Callable[..., AppTest]) -> None:
+    app = measure(with_shelf(broken_model(float("nan"))))
+    assert any("not finite" in text for text in said(app))
+    assert not any("failed" in text or ".." in text for text in said(app))
+
+
+def test_wrong_answers_say_why(open_page: Open) -> None:
+    app = open_page(PAGE)
+    for radio in [radio for radio in app.radio if "question" in (radio.key or "")]:
+        replies = set()
+        for option in radio.options:
+            app.radio(key=radio.key).set_value(option).run()
+            replies |= {reply.value.partition(". ")[2] for reply in (*app.success, *app.warning)}
+        assert len(replies) >= len(radio.options)
 
 
 def test_questions_answer_back(digits_page: AppTest) -> None:
@@ -398,14 +474,16 @@ def test_a_link_opens_the_exact_state(open_page: Open) -> None:
         "show_class": "7",
         "show_a_sampler": "Heun",
         "show_a_steps": "50",
+        "show_b_sampler": "DDIM",
         "show_b_eta": "0.4",
     }
-    state = {
+    state: dict[str, Any] = {
         "show_model": "digits-8",
         "show_class": "7",
         "show_a_sampler": "heun",
         "show_a_steps": 50,
-        "show_b_eta": 0.4,
+        "show_b_sampler": "ddim",
     }
-    app = open_page(PAGE, **query, show_a_times="Karras", show_trip_steps="50")
-    assert values(app) == DEFAULTS | state | {"show_a_times": "karras", "show_trip_steps": 50}
+    app = open_page(PAGE, **query, show_a_times="Karras", show_trip_steps="20")
+    assert values(app) == DEFAULTS | state | {"show_a_times": "karras", "show_trip_steps": 20}
+    assert app.session_state["show_b_eta"] == 0.4

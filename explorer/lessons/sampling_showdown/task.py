@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from explorer.jobs.events import Event
+from explorer.jobs.events import Event, JobError
 
 if TYPE_CHECKING:
     from explorer.denoiser import Denoiser
@@ -62,7 +62,12 @@ def measure_quality(params: dict[str, Any], arrays: dict[str, np.ndarray], stop:
 def _model(name: str | None, arrays: dict[str, np.ndarray]) -> "Denoiser":
     from explorer.zoo import from_bytes, load_pretrained
 
-    return load_pretrained(name) if name else from_bytes(arrays["weights"].tobytes())[0]
+    if name:
+        return load_pretrained(name)
+    try:
+        return from_bytes(arrays["weights"].tobytes())[0]
+    except ValueError as error:
+        raise JobError(f"This model cannot be measured. {error}") from error
 
 
 def _film(number: int, walk: "Walk") -> Event:

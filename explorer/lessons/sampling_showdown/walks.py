@@ -4,6 +4,8 @@ Images are (n, channels, height, width) in [-1, 1]. Nothing here is cached: that
 """
 
 import math
+import statistics
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +22,9 @@ from explorer.samplers import LANGEVIN_CALLS, SAMPLERS, Step, euler, points_of, 
 from explorer.schedules import Schedule
 
 MOST_FRAMES = 60
+thread_seconds = (
+    time.perf_counter if sys.platform == "win32" else time.thread_time
+)  # Windows counts it in ticks of 16 ms
 
 
 @dataclass(frozen=True)
@@ -77,8 +82,9 @@ class Walk:
     """A run, thinned to at most 61 frames, the start and the end among them.
 
     `step` and `t` are (frames,). `x` is what the walk holds then, over sqrt(alpha^2 + sigma^2), and `guess` the
-    model's x_0 for it (at the end, the sample): float16 (frames, n, channels, height, width). `seconds` are those
-    of sampling alone, `evaluations` network calls.
+    model's x_0 for it (at the end, the sample): float16 (frames, n, channels, height, width). `evaluations` are
+    network calls, `seconds` as many times the median of what one took of a core, so that neither the first call of
+    a process nor what else the machine does is counted.
     """
 
     step: np.ndarray
@@ -89,6 +95,11 @@ class Walk:
     seconds: float
     evaluations: int
 
+    @property
+    def finite(self) -> bool:
+        """Whether its samples are numbers: those of a model that has blown up are not."""
+        return bool(np.isfinite(self.samples).all())
+
 
 def walk_steps(denoiser: Denoiser, method: Method, start: Start) -> Iterator[tuple[int, Walk | None]]:
     """Run a method a step at a time: (steps done, None), and last (steps, the walk)."""
@@ -97,14 +108,15 @@ def walk_steps(denoiser: Denoiser, method: Method, start: Start) -> Iterator[tup
     shown = set(np.unique(np.linspace(0, method.steps, min(method.steps, MOST_FRAMES) + 1).round().astype(int)))
     size = torch.hypot(schedule.alpha(times), schedule.sigma(times)).tolist()
     xs, guesses, steps = [], [], []
-    seconds, last = 0.0, Step(0, 0.0, torch.empty(0), None, 0)
+    last, taken = Step(0, 0.0, torch.empty(0), None, 0), []
     run = steps_of(denoiser, method, start)
     while True:
-        began = time.perf_counter()
+        began = thread_seconds()
         step = next(run, None)
-        seconds += time.perf_counter() - began
         if step is None:
             break
+        if step.index:
+            taken.append((thread_seconds() - began) / (step.evaluations - last.evaluations))
         if step.x0 is not None and last.index in shown:
             guesses.append(step.x0.half())
         if step.index in shown:
@@ -113,6 +125,7 @@ def walk_steps(denoiser: Denoiser, method: Method, start: Start) -> Iterator[tup
         last = step
         yield step.index, None
     guesses.append(last.x.half())
+    seconds = last.evaluations * statistics.median(taken)
     at = np.array(steps)
     x, guess = (torch.stack(images).numpy() for images in (xs, guesses))
     yield last.index, Walk(at, times.numpy()[at], x, guess, last.x.numpy(), seconds, last.evaluations)
@@ -131,9 +144,9 @@ def call_seconds(denoiser: Denoiser, n: int) -> float:
     x, t = torch.zeros(n, *denoiser.shape), (denoiser.schedule.t_min + denoiser.schedule.t_max) / 2
     taken = []
     for _ in range(4):
-        began = time.perf_counter()
+        began = thread_seconds()
         denoiser.predict(x, t)
-        taken.append(time.perf_counter() - began)
+        taken.append(thread_seconds() - began)
     return min(taken[1:])
 
 
@@ -180,13 +193,12 @@ def end(denoiser: Denoiser, method: Method, start: Start, x_init: Tensor) -> Ten
 class Repeats:
     """One starting noise, walked n times with fresh noise on the way: `images`, (n, *shape).
 
-    `again` is the largest pixel difference when all is repeated from the same seed, `apart` the largest one
-    between two of the walks. `diversity` is the mean distance between two of them, in the classifier's features
-    (None without a classifier), `spread` the same in pixels (root mean square).
+    `apart` is the largest difference of a pixel between two of the walks. `diversity` is the mean distance between
+    two of them, in the classifier's features (None without a classifier), `spread` the same in pixels (root mean
+    square).
     """
 
     images: np.ndarray
-    again: float
     apart: float
     diversity: float | None
     spread: float
@@ -195,15 +207,23 @@ class Repeats:
 def repeats(denoiser: Denoiser, method: Method, start: Start, classifier: Classifier | None = None) -> Repeats:
     """Walk `start.n` times, 2 at least, from the first noise of `start.seed`. Raises `NotFinite` for a model that
     blew up."""
-    noise = first_noise(denoiser, 1, start.seed).expand(start.n, *denoiser.shape)
-    images, second = (finite(end(denoiser, method, start, noise)) for _ in range(2))
+    images = finite(_from_one_noise(denoiser, method, start))
     return Repeats(
         images.numpy(),
-        again=float((images - second).abs().max()),
         apart=float((images.amax(0) - images.amin(0)).max()),
         diversity=None if classifier is None else mean_pairwise_distance(classifier.features(images)),
         spread=mean_pairwise_distance(images.flatten(1)) / images[0].numel() ** 0.5,
     )
+
+
+def again(denoiser: Denoiser, method: Method, start: Start, images: np.ndarray) -> float:
+    """The largest difference of a pixel when what `repeats` made is made once more from the same seed."""
+    return float(np.abs(_from_one_noise(denoiser, method, start).numpy() - images).max())
+
+
+def _from_one_noise(denoiser: Denoiser, method: Method, start: Start) -> Tensor:
+    noise = first_noise(denoiser, 1, start.seed).expand(start.n, *denoiser.shape)
+    return end(denoiser, method, start, noise)
 
 
 def slerp(a: Tensor, b: Tensor, shares: Tensor) -> Tensor:

@@ -79,7 +79,7 @@ def describe_worker(params: dict[str, Any], arrays: dict[str, np.ndarray], stop:
 def fail(params: dict[str, Any], arrays: dict[str, np.ndarray], stop: Any) -> Iterator[Event]:
     """An error that nobody foresaw."""
     yield Event("start")
-    raise ZeroDivisionError("the step size is zero")
+    raise ZeroDivisionError(params.get("message", "the step size is zero"))
 
 
 def refuse(params: dict[str, Any], arrays: dict[str, np.ndarray], stop: Any) -> Iterator[Event]:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from explorer.hardware.machine import available_cores
-from explorer.jobs import Event, Job, JobManager, JobRefused, manager
+from explorer.jobs import Event, Job, JobManager, JobRefused, manager, worker
 from explorer.jobs.events import MAX_MESSAGE_BYTES, MessageError, encode, read
 from tests.unit.jobs.job_tasks import TASKS
 
@@ -232,6 +232,24 @@ def test_an_error_becomes_a_sentence(make_manager, task, sentence):
     assert "Traceback" not in job.error
     assert ("start" in job.latest) == (task in ("fail", "refuse", "leave"))
     assert finish(jobs.submit("a", "echo", {})).state == "done"
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("the matrix is singular", "ZeroDivisionError: the matrix is singular. The"),
+        (
+            "The matrix is singular. (error code: 62).",
+            "ZeroDivisionError: The matrix is singular. (error code: 62). The",
+        ),
+        ("what is left: ", "ZeroDivisionError: what is left. The"),
+        ("", "ZeroDivisionError. The"),
+    ],
+)
+def test_an_error_that_ends_like_a_sentence_is_joined_to_the_next(message, said):
+    spec = Event("run", {"target": "tests.unit.jobs.job_tasks:fail", "params": {"message": message}})
+    error = worker.run(worker.Order(spec, threading.Event(), threading.Event()), worker.Outbox(io.BytesIO()))
+    assert error == f"The job failed: {said} server's log has the details."
 
 
 def test_a_worker_that_cannot_start_fails_the_job(make_manager, monkeypatch):

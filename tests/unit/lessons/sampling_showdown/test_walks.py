@@ -122,6 +122,74 @@ def test_a_walk_is_what_sample_returns(tiny: ex.Denoiser) -> None:
     assert walk.seconds > 0
 
 
+@pytest.mark.parametrize(("sampler", "scale"), [("ddim", 1.0), ("heun", 1.0), ("ddim", 2.0), ("langevin", 1.0)])
+def test_neither_a_first_call_nor_an_interruption_counts_as_time(
+    gaussian: ex.Denoiser, monkeypatch: pytest.MonkeyPatch, sampler: str, scale: float
+) -> None:
+    now, asked = 0.0, 0
+    predict = ex.Denoiser.predict
+
+    def slow_at_first(*given: Any) -> Any:
+        nonlocal now, asked
+        now += {0: 100.0, 5: 30.0}.get(asked, 1.0)
+        asked += 1
+        return predict(*given)
+
+    monkeypatch.setattr(ex.Denoiser, "predict", slow_at_first)
+    monkeypatch.setattr(walks, "thread_seconds", lambda: now)
+    walk = walks.walk(gaussian, Method(sampler, 12), Start(2, 0, (0, 1), scale))
+    assert walk.seconds == walk.evaluations == asked
+
+
+def test_equal_calls_take_about_equal_time() -> None:
+    denoiser, start = ex.load_pretrained("mnist-28"), Start(16, 1, tuple(range(10)))
+    walks.call_seconds(denoiser, 16)
+    taken = [
+        [walks.walk(denoiser, Method(sampler, 10), start).seconds for sampler in ("ddpm", "dpmpp_2m")] for _ in range(5)
+    ]
+    left, right = np.median(taken, axis=0)
+    assert 0.6 < left / right < 1.6
+
+
+def test_what_the_page_opens_with_shows_the_point_for_every_seed() -> None:
+    """In 3 steps DPM-Solver++ draws strokes, and DDPM is still grey between ink and paper."""
+    denoiser = ex.load_pretrained("mnist-28")
+    for seed in range(6):
+        start = Start(16, seed, tuple(range(10)))
+        ddpm, solver = (
+            float((np.abs(walks.walk(denoiser, Method(name, 3), start).samples) < 0.6).mean())
+            for name in ("ddpm", "dpmpp_2m")
+        )
+        assert solver < 0.85 * ddpm
+    table = quality.read_table("mnist-28")
+    assert table
+    distance = {point.sampler: point.frechet for point in table.points if point.steps == 3}
+    assert distance["dpmpp_2m"] < 0.7 * distance["ddpm"]  # type: ignore[operator]
+
+
+def test_a_table_that_came_with_the_app_repeats(classifier: Classifier) -> None:
+    table = quality.read_table("mnist-28")
+    assert table
+    known = next(point for point in table.points if (point.sampler, point.steps) == ("dpmpp_2m", 3))
+    start = Start(table.samples, 0, tuple(range(10)), table.guidance_scale)
+    judge = zoo.load_classifier("mnist-28")
+    *_, (_, point) = quality.quality(ex.load_pretrained("mnist-28"), judge, [Method("dpmpp_2m", 3)], start)
+    assert point
+    assert point.accuracy == pytest.approx(known.accuracy, abs=0.005)
+    assert point.frechet == pytest.approx(known.frechet, rel=0.02)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_model_that_blew_up_has_no_quality(classifier: Classifier, value: float) -> None:
+    broken = make_image_denoiser(SHAPE, classes=10, widths=(8, 16)).requires_grad_(False)
+    broken.network.head.bias.fill_(value)  # type: ignore[union-attr, operator]
+    assert not walks.walk(broken, Method("ddim", 2), Start(2)).finite
+    points = [
+        point for _, point in quality.quality(broken, classifier, [Method("ddim", 2)], Start(4, 0, (1,))) if point
+    ]
+    assert [(point.accuracy, point.frechet) for point in points] == [(None, None)]
+
+
 def test_a_long_walk_is_thinned(gaussian: ex.Denoiser) -> None:
     steps = list(walks.walk_steps(gaussian, Method("ddim", 300), Start(1)))
     assert [done for done, walk in steps if walk is None] == list(range(301))
@@ -151,7 +219,9 @@ def test_from_one_noise_only_eta_makes_a_difference(gaussian: ex.Denoiser) -> No
     assert found[0].apart == 0
     assert found[0].spread == 0
     assert 0 < found[1].spread < found[2].spread
-    assert all(repeated.again == 0 for repeated in found)
+    for eta, repeated in zip((0.0, 0.5, 1.0), found, strict=True):
+        assert walks.again(gaussian, Method("ddim", 20, eta), Start(64, 5), repeated.images) == 0
+    assert walks.again(gaussian, Method("ddim", 20, 0.5), Start(64, 6), found[1].images) > 0.1
     # DDPM nearly forgets its start: x_0 ~ N(0, STD^2), of which two are STD sqrt(2) apart
     assert found[2].spread == pytest.approx(STD * 2**0.5, rel=0.2)
     for sampler in ("ddpm", "ddim"):
