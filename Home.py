@@ -26,7 +26,7 @@ MODULES = {
     },
     "Images": {
         "pages/unet.py": (
-            "U-Net: the engine",
+            "The engine: U-Net",
             ":material/account_tree:",
             "Open a network, see what each block makes of a noisy digit, and cut its skip connections.",
         ),

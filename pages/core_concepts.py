@@ -11,6 +11,8 @@ from explorer.ui.frame import (
     check_yourself,
     end_page,
     mathematics,
+    references,
+    terms,
     the_code,
     what_to_notice,
 )
@@ -20,30 +22,28 @@ from explorer.ui.sheet import Row, sheet
 if TYPE_CHECKING:
     from explorer.lessons.core_concepts import DigitWalk, Roads
 
-SCANS_OF_EACH = 174  # of the digit with the fewest
-SIZE = 28  # of a drawing or an upload
+SHIPPED_OF_EACH = 20  # real images of a digit
+SIZE = 28
 COLUMNS = 11
 DRAWS = 4000
 IMAGES = 9
 RECALLED = 0.01  # a distance that an 8-bit screen does not show
+BLACK_TO_WHITE = 2.0
 
 begin_page(
     "Core concepts: the diffusion dance",
-    "You will see how noise is added to an image until nothing is left of it, and how the best possible "
-    "denoiser walks back from pure noise to an image.",
+    "You will see an image dissolve into noise, and the best possible denoiser walk back from noise to an image.",
 )
 
 import explorer as ex
 from explorer.ui.controls import SAMPLER_LABELS, SCHEDULE_LABELS, choice
 
 
-@st.cache_data(show_spinner=False)
-def scans_of(digit: int) -> np.ndarray:
-    """The first scans of a digit, (174, 8, 8) in [-1, 1]."""
-    from explorer.data.digits import digits
+def real_image(digit: int, number: int) -> np.ndarray:
+    """An image of MNIST that no training sees, (28, 28) in [-1, 1]; `number` counts from 1 to 20."""
+    from explorer.data.mnist import shipped_mnist
 
-    images, labels = digits()
-    return images[labels == digit][:SCANS_OF_EACH, 0].numpy()
+    return shipped_mnist("held-out").images[SHIPPED_OF_EACH * digit + number - 1, 0].numpy()
 
 
 @st.cache_data(show_spinner=False)
@@ -61,6 +61,16 @@ def curves(points: int = 121) -> dict[str, dict[str, np.ndarray]]:
         }
         tables[name] = {row: values.numpy() for row, values in rows.items()}
     return tables
+
+
+@st.cache_data(show_spinner=False)
+def at_the_same_times() -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """For each schedule alpha, sigma and log-SNR, (columns,), at the times of the sheet; infinite at an end."""
+    import torch
+
+    t = torch.linspace(0, 1, COLUMNS, dtype=torch.float64)
+    schedules = {name: ex.make_schedule(name) for name in SCHEDULE_LABELS}
+    return {name: (s.alpha(t).numpy(), s.sigma(t).numpy(), s.log_snr(t).numpy()) for name, s in schedules.items()}
 
 
 def take_upload() -> None:
@@ -83,7 +93,7 @@ def uploaded_image() -> np.ndarray | None:
     if problem := st.session_state.get("core_upload_error"):
         st.error(problem, icon=":material/image_not_supported:")
     if "core_uploaded" not in st.session_state:
-        st.caption("Choose an image; until then, the scan is shown.")
+        st.caption("Choose an image; until then, the real digit is shown.")
         return None
     image, inverted = st.session_state["core_uploaded"]
     turned = " Its ground is light, so it is shown inverted." if inverted else ""
@@ -95,7 +105,7 @@ def drawn_image() -> np.ndarray | None:
     """The drawing, (28, 28) in [-1, 1], or None."""
     image = draw_image(key="core_pad", size=SIZE)
     if image is None:
-        st.caption("Draw a digit; until then, the scan is shown.")
+        st.caption("Draw a digit; until then, the real one is shown.")
     return image
 
 
@@ -135,15 +145,20 @@ def generate(name: str, sampler: str, steps: int, seed: int) -> "DigitWalk":
 def forward() -> None:
     """From an image to noise, on one schedule with a clock, then on all of them."""
     with st.container(horizontal=True):
-        sources = ["Scan", "Draw", "Upload"]
-        source = st.radio("Image", sources, horizontal=True, key="core_source", width="content", bind="query-params")
-        own = source != "Scan"
-        digit = st.selectbox("Digit", range(10), key="core_digit", width=90, bind="query-params", disabled=own)
-        scan = st.slider("Scan", 1, SCANS_OF_EACH, 3, key="core_scan", width=160, bind="query-params", disabled=own)
+        sources = ["MNIST", "Draw", "Upload"]
+        help = "MNIST: real handwritten digits of 28 x 28 pixels, which no model of this course was trained on."
+        source = st.radio(
+            "Image", sources, horizontal=True, key="core_source", help=help, width="content", bind="query-params"
+        )
+        own = source != "MNIST"
+        digit = st.selectbox("Digit", range(10), 3, key="core_digit", width=90, bind="query-params", disabled=own)
+        number = st.slider(
+            "Which one", 1, SHIPPED_OF_EACH, key="core_number", width=130, bind="query-params", disabled=own
+        )
         name = choice("Schedule", SCHEDULE_LABELS, "cosine", key="core_schedule", width=130)
-        seed = st.slider("Noise seed", 0, 99, key="core_seed", width=160, bind="query-params")
+        seed = st.slider("Noise seed", 0, 99, key="core_seed", width=130, bind="query-params")
 
-    image = scans_of(digit)[scan - 1]
+    image = real_image(digit, number)
     stage = st.container()
     if own:
         hand, stage = st.columns([2, 3])
@@ -158,22 +173,29 @@ def forward() -> None:
 def all_schedules(image: np.ndarray, seed: int) -> None:
     """The same image and noise at the same times, a row for each schedule."""
     st.subheader("One image, four schedules", anchor=False)
-    st.markdown("The same image and the same noise at the same times. The number under each is its log-SNR.")
+    st.markdown(
+        "The same image and the same noise at the same times t, from the image alone, 0, to noise, 1. The number under "
+        "each is its **log-SNR**, how much stronger the image is than the noise, as a logarithm: above 0 the image is "
+        "stronger, at 0 both are equal, below 0 the noise is stronger. On every axis and slider of this course left is "
+        "data and right is noise, so the log-SNR falls to the right."
+    )
     noise = np.random.default_rng(seed).standard_normal(image.shape)
-    times = np.linspace(0, 1, COLUMNS)
     rows = []
-    for name, curve in curves().items():
-        t = times.clip(curve["t"][0], curve["t"][-1])
-        alpha, sigma, log_snr = (np.interp(t, curve["t"], curve[row]) for row in ("alpha", "sigma", "log_snr"))
+    for name, (alpha, sigma, log_snr) in at_the_same_times().items():
         mixed = alpha[:, None, None] * image + sigma[:, None, None] * noise
-        captions = [f"{value:+.1f}".replace("-", "\N{MINUS SIGN}") for value in log_snr.round(1) + 0.0]
+        captions = [signed(value) for value in log_snr]
         alt = f"The image on the {SCHEDULE_LABELS[name]} schedule at log-SNR {', '.join(captions)}"
         rows.append(Row(SCHEDULE_LABELS[name], mixed / np.hypot(alpha, sigma)[:, None, None], captions, alt))
-    sheet(rows, [f"{t:.1f}" for t in times])
+    sheet(rows, [f"{t:.1f}" for t in np.linspace(0, 1, COLUMNS)])
     st.caption(
-        "The columns are times t. The very ends would be pure image and pure noise; each schedule stops "
-        "short of them, where the difference cannot be seen."
+        "Models are asked between the ends only, where a trace of both is left, and that is what the clock above runs "
+        "through: from a log-SNR of 9 to \N{MINUS SIGN}9, for EDM from σ = 0.002 to 80. EDM's time is that of its "
+        "paper, σ = 80 t⁷: it spends the first third of it where the noise is too weak to notice."
     )
+
+
+def signed(log_snr: float) -> str:
+    return f"{round(log_snr, 1) + 0.0:+.1f}".replace("inf", "∞").replace("-", "\N{MINUS SIGN}")
 
 
 @st.fragment
@@ -215,8 +237,8 @@ def reverse() -> None:
     """Walks from noise, the guesses that lead them, and the scans that the guesses turn into."""
     with st.container(horizontal=True):
         sampler = choice("Sampler", SAMPLER_LABELS, "ddpm", key="core_sampler", width=220)
-        counts = [1, 2, 5, 10, 20, 50, 100]
-        steps = st.select_slider("Steps", counts, 50, key="core_steps", width=160, bind="query-params")
+        counts = [1, 2, 5, 10, 20, 50]
+        steps = st.select_slider("Steps", counts, 20, key="core_steps", width=160, bind="query-params")
         name = choice("Schedule", SCHEDULE_LABELS, "cosine", key="core_reverse_schedule", width=130)
         seed = st.slider("Start seed", 0, 99, key="core_start", width=160, bind="query-params")
 
@@ -242,25 +264,50 @@ def reverse() -> None:
     )
     for role, walk in walks.items():
         st.markdown(f"**{'Exact' if role == 'exact' else 'Learned'}:** {outcome(walk)}")
+    st.caption(what_is_near())
 
 
 def outcome(walk: "DigitWalk") -> str:
     """How many of the images are scans, and how far away the others are."""
     final = walk.distance[-1]
-    same = int((final < RECALLED).sum())
-    scale = "(root mean square over the pixels, which run from \N{MINUS SIGN}1 to 1)"
-    if same == IMAGES:
+    others = final[~(final < RECALLED)]
+    if not len(others):
         return (
-            f"all {IMAGES} images are training scans, of {', '.join(map(str, walk.label))}. The distance "
-            f"to the nearest scan is {final.max():.3f} {scale}."
+            f"all {IMAGES} images are scans that it was given, of {', '.join(map(str, walk.label))}. None is more than "
+            f"{final.max():.3f} away from one."
         )
+    low, high = f"{others.min():.3f}", f"{others.max():.3f}"
+    far = low if low == high else f"{low} to {high}"
+    left = " That is more than from black to white: in so few steps the walk leaves the range of an image."
+    overshot = left if others.max() > BLACK_TO_WHITE else ""
+    if len(others) == IMAGES:
+        return f"none of the {IMAGES} images is a scan. They are {far} away from the nearest one.{overshot}"
+    same = IMAGES - len(others)
+    counted = "1 image is a scan" if same == 1 else f"{same} images are scans"
+    rest = "the other is" if len(others) == 1 else f"the other {len(others)} are"
+    return f"of {IMAGES} images, {counted}; {rest} {far} away from the nearest one.{overshot}"
+
+
+@st.cache_data(show_spinner=False)
+def what_is_near() -> str:
+    """How far real scans are from one another, in words."""
+    from explorer.data.digits import distances_between_scans
+
+    low, middle, high = np.quantile(distances_between_scans().numpy(), [0.05, 0.5, 0.95])
     return (
-        f"{same} of {IMAGES} images are training scans. The others are {final.min():.3f} to {final.max():.3f} "
-        f"away from the nearest scan {scale}."
+        f"What is near? A real scan is {middle:.2f} away from the nearest other one (the median; {low:.2f} to "
+        f"{high:.2f} "
+        "for nine in ten). Distances are the root mean square over the pixels, where black is \N{MINUS SIGN}1 and "
+        "white is 1."
     )
 
 
-st.header("Forward: from data to noise", anchor=False)
+st.markdown(
+    "**Forward, from data to noise:** as time t runs from 0 to 1, the image fades and noise grows, random numbers that "
+    "follow the bell curve N(0, 1), one for each pixel. How much there is of either at a time are two numbers, α and "
+    "σ: **x_t = α × image + σ × noise**."
+)
+terms("time", "schedule", "alpha_bar", "sigma", "log_snr", "noise")
 forward()
 st.subheader("One jump or many small steps", anchor=False)
 st.markdown(
@@ -275,7 +322,9 @@ st.markdown(
     "images this guess has a closed form, the average of them all, each weighted by how well it explains "
     "what is seen. **Such a denoiser is exact, so it can only recall**: it knows these 1,797 scans and "
     "nothing else. A network that was trained on four fifths of them walks beside it, from the same noise. It was "
-    "stopped before it could learn them by heart, and so **generalises**: its images are near scans, and are none."
+    "stopped before it could learn them by heart, and so **generalises**: its images are about as near to a scan as "
+    "other real scans are, and are none. Both work on scans of 8 x 8 pixels, so that the exact average of them all "
+    "takes no time."
 )
 reverse()
 what_to_notice(
@@ -342,27 +391,39 @@ check_yourself(
     "core",
     Question(
         "You need a training example at t = 0.5. What is the cheapest exact way to make it?",
-        dict.fromkeys(
-            ["Run a chain of small steps up to 0.5", "Jump there at once", "Run the chain backwards from t = 1"],
-            "Both roads give the same distribution, as the histograms show, and the jump is one line of code.",
-        ),
+        {
+            "Run a chain of small steps up to 0.5": "The chain ends in the same distribution, as the histograms show, "
+            "but it draws noise at every step where one draw is enough.",
+            "Jump there at once": "Both roads give the same distribution, as the histograms show, and the jump is one "
+            "line of code.",
+            "Run the chain backwards from t = 1": "Going backwards needs a denoiser, which is what the example is to "
+            "train, and it ends in an image of its own and not in yours.",
+        },
         "Jump there at once",
     ),
     Question(
         "Set Steps to 1 for the reverse process. What comes out?",
-        dict.fromkeys(
-            ["Sharp digits", "Nearly the same blurred image for every start", "Noise"],
-            "At t near 1 every scan explains the noise about equally well, so the best guess is the mean of all scans.",
-        ),
+        {
+            "Sharp digits": "Sharpness comes from asking again where there is less noise. The one guess here is made "
+            "from noise alone, which does not say which digit it is to be.",
+            "Nearly the same blurred image for every start": "At t near 1 every scan explains the noise about equally "
+            "well, so the best guess is the mean of all scans.",
+            "Noise": "What comes out is the guess of the clean image, and there is no noise in it: it is an average of "
+            "scans.",
+        },
         "Nearly the same blurred image for every start",
     ),
     Question(
         "The exact denoiser reaches the lowest training loss there is. Why is it no use as a generator?",
-        dict.fromkeys(
-            ["It is too inaccurate", "It can only return its training images", "It needs too many steps"],
-            "The distance to the nearest scan ends at zero. A network is useful because it does not reach that minimum.",
-        ),
+        {
+            "It is too inaccurate": "No denoiser has a smaller error on these scans, and that is the trouble: with the "
+            "least error it gives back the scans themselves.",
+            "It can only return its training images": "The distance to the nearest scan ends at zero. A network is "
+            "useful because it does not reach that minimum.",
+            "It needs too many steps": "It needs fewer than the network: set Steps to 2, and it already ends on scans.",
+        },
         "It can only return its training images",
     ),
 )
+references("sohl_dickstein", "ddpm", "improved_ddpm", "vdm", "flow_matching", "edm")
 end_page()

@@ -11,6 +11,8 @@ from explorer.ui.frame import (
     check_yourself,
     end_page,
     mathematics,
+    references,
+    terms,
     the_code,
     what_to_notice,
 )
@@ -23,8 +25,8 @@ LEVELS = np.linspace(6, -6, 25)  # log-SNR, from image to noise
 ON_SHEET = slice(None, None, 6)
 EMBEDDED = np.linspace(9, -9, 37)
 ROWS = 64  # of the embedding, that are drawn
-SCANS = 20  # of each class
-SAMPLES, STEPS = 16, 12
+REAL = 20  # of each class
+SAMPLES, STEPS = 10, 8
 SOURCES = {"real": "Real image", "model": "The model's own", "drawing": "Your drawing"}
 
 begin_page(
@@ -36,7 +38,7 @@ begin_page(
 import torch
 
 import explorer as ex
-from explorer.lessons.unet import Moments, cut, fingerprint, observe, time_embedding
+from explorer.lessons.unet import Moments, cut, fingerprint, guesses, observe, time_embedding
 from explorer.lessons.views import grey
 from explorer.networks.structure import structure
 from explorer.ui.controls import choice
@@ -44,8 +46,10 @@ from explorer.ui.datasets import offer_missing
 from explorer.ui.film import Strip, film
 from explorer.ui.pad import draw_image
 from explorer.ui.sheet import Row, sheet
-from explorer.ui.shelf import ImageModel, choose_model, dataset_of
-from explorer.ui.unet import diagram
+from explorer.ui.shelf import ImageModel, choose_model, held_out_of
+from explorer.ui.unet import diagram, packed
+
+Scales = tuple[tuple[str, float], ...]
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -63,7 +67,7 @@ def drawn_from(weights: str, _denoiser: "Denoiser", label: int | None, seed: int
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
-def walked(weights: str, _denoiser: "Denoiser", classes: int, scales: tuple[tuple[str, float], ...]) -> np.ndarray:
+def walked(weights: str, _denoiser: "Denoiser", classes: int, scales: Scales) -> np.ndarray:
     """Walks from noise under the network that is cut so: (steps + 1, n, h, w), the last frame the samples."""
     condition = torch.arange(SAMPLES) % classes if classes else None
     network = cut(_denoiser, dict(scales)) if scales else _denoiser
@@ -71,36 +75,41 @@ def walked(weights: str, _denoiser: "Denoiser", classes: int, scales: tuple[tupl
     return grey(torch.cat([walk.x0, walk.samples[None]]).numpy())
 
 
-@st.cache_resource(max_entries=24, scope="session", show_spinner=False)
-def guessed(
-    weights: str,
-    _denoiser: "Denoiser",
-    image: np.ndarray,
-    seed: int,
-    label: int | None,
-    scales: tuple[tuple[str, float], ...],
-) -> Moments:
-    """What the network that is cut so guesses at the levels of the sheet; its maps are not kept."""
-    return replace(observe(_denoiser, image, LEVELS[ON_SHEET], seed, label, dict(scales)), maps={})
+@st.cache_resource(max_entries=16, show_spinner=False)
+def seen(
+    weights: str, _denoiser: "Denoiser", image: np.ndarray, seed: int, label: int | None, scales: Scales
+) -> tuple[Moments, dict[str, np.ndarray]]:
+    """What the network that is cut so makes of an image at all levels, and its maps, which are kept as they are "
+    "sent."""
+    moments = observe(_denoiser, image, LEVELS, seed, label, dict(scales))
+    return replace(moments, maps={}), packed(moments.maps)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def cut_guesses(
+    weights: str, _denoiser: "Denoiser", image: np.ndarray, seed: int, label: int | None, names: tuple[str, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The guesses at the levels of the sheet with each connection cut alone, and their errors."""
+    cuts = [{name: 0.0} for name in names]
+    return guesses(_denoiser, image, LEVELS[ON_SHEET], seed, label, cuts)
 
 
 def choose_image(model: ImageModel, weights: str) -> tuple[np.ndarray, str, str]:
     """The clean image, (channels, h, w) in [-1, 1], and where it comes from, in a few words and in a sentence."""
     shape = model.denoiser.shape
-    dataset = dataset_of(model)
+    real = held_out_of(model)
     source = choice("Image", SOURCES, "real", key="unet_source", width=150)
-    label = choose_class("Class", model.classes or (dataset.classes if dataset else ()), "unet_class", 3)
-    number = st.slider("Which one", 1, SCANS, 1, key="unet_number", width=120, bind="query-params")
+    label = choose_class("Class", model.classes or (real.classes if real else ()), "unet_class", 3)
+    number = st.slider("Which one", 1, REAL, 1, key="unet_number", width=120, bind="query-params")
     if source == "drawing":
         with st.popover("Open the pad", icon=":material/draw:"):
             drawing = draw_image(key=f"unet_pad_{shape[1]}", size=shape[1])
         if drawing is not None:
             return np.broadcast_to(drawing, shape).copy(), "drawn", "The clean image is your drawing."
-    elif source == "real" and dataset:
-        held_out = dataset.held_out
-        images = held_out.images if held_out.labels is None else held_out.images[held_out.labels == label]
+    elif source == "real" and real:
+        images = real.images if real.labels is None else real.images[real.labels == label]
         if len(images):
-            unseen = "This app holds the clean image out of every training."
+            unseen = "The clean image is a real one, which this app holds out of every training."
             return images[(number - 1) % len(images)].numpy(), "real, unseen", unseen
     made = drawn_from(weights, model.denoiser, label if model.classes else None, number)
     why = {
@@ -146,13 +155,10 @@ def signed(value: float) -> str:
 
 
 @st.fragment
-def lab() -> None:
+def lab(model: ImageModel, weights: str) -> None:
     """The diagram on one noisy image, and what cutting its connections does."""
+    parts = parts_of(weights, model.denoiser)
     with st.container(horizontal=True):
-        with st.container(width=190):
-            model = choose_model("unet_model")
-        weights = fingerprint(model.denoiser)
-        parts = parts_of(weights, model.denoiser)
         image, source, where_from = choose_image(model, weights)
         told = choose_class("Class it is told", model.classes and ("nothing", *model.classes), "unet_told", 0, 120)
         seed = st.slider("Noise seed", 0, 99, 0, key="unet_seed", width=120, bind="query-params")
@@ -173,12 +179,14 @@ def lab() -> None:
     scales = {name: value for name, value in set_to.items() if value < 1}
 
     label = told - 1 if told else None
-    whole = observe(model.denoiser, image, LEVELS, seed, label)
-    shown = observe(model.denoiser, image, LEVELS, seed, label, scales) if scales else whole
+    asked = weights, model.denoiser, image, seed, label
+    whole, maps = seen(*asked, ())
+    shown, maps = seen(*asked, tuple(scales.items())) if scales else (whole, maps)
     with drawing:
         diagram(
             parts,
             shown,
+            maps,
             key="unet_diagram",
             source=source,
             whole=whole if scales else None,
@@ -187,20 +195,19 @@ def lab() -> None:
             on_cut=cut_or_join,
         )
         st.caption(where_from)
-        if st.session_state["unet_source"] == "real":
+        if source != "real, unseen" and st.session_state["unet_source"] == "real":
             offer_missing("unet", model.dataset)
-    cuts = {"As you set it": tuple(scales.items())} if scales else {}
-    cuts |= {f"{name.capitalize()} cut": ((name, 0.0),) for name in cuttable}
-    others = {title: guessed(weights, model.denoiser, image, seed, label, one) for title, one in cuts.items()}
+    others = {"As you set it": (shown.x0[ON_SHEET], shown.error[ON_SHEET])} if scales else {}
+    alone = zip(cuttable, *cut_guesses(*asked, tuple(cuttable)), strict=True)
+    others |= {f"{name.capitalize()} cut": (x0, error) for name, x0, error in alone}
     table, walks = st.columns([3, 2], gap="large")
     with table:
         losses(whole, others)
-    embedding(model)
     with walks:  # what takes longest comes last
         samples(model, weights, scales)
 
 
-def losses(whole: Moments, others: dict[str, Moments]) -> None:
+def losses(whole: Moments, others: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
     """The guesses of the whole network and of the cut ones, a row each, with their errors."""
     heads = [f"log-SNR {level:.0f}".replace(" -", " \N{MINUS SIGN}") for level in whole.log_snr[ON_SHEET]]
     error = whole.error[ON_SHEET]
@@ -208,9 +215,9 @@ def losses(whole: Moments, others: dict[str, Moments]) -> None:
         Row("The noisy image", grey(whole.x[ON_SHEET]), [""] * len(heads), "The noisy image at each level"),
         Row("The whole network's guess", grey(whole.x0[ON_SHEET]), [f"{value:.3f}" for value in error], "Its guesses"),
     ]
-    for title, moments in others.items():
-        captions = [f"{value:.3f} ({signed(value - good)})" for value, good in zip(moments.error, error, strict=True)]
-        rows.append(Row(title, grey(moments.x0), captions, f"Guesses: {title}"))
+    for title, (x0, errors) in others.items():
+        captions = [f"{value:.3f} ({signed(value - good)})" for value, good in zip(errors, error, strict=True)]
+        rows.append(Row(title, grey(x0), captions, f"Guesses: {title}"))
     sheet(rows, heads)
     st.caption(
         "Under each guess its error: the root mean square over the pixels against the clean image. In brackets, what "
@@ -231,7 +238,7 @@ def samples(model: ImageModel, weights: str, scales: dict[str, float]) -> None:
         [Strip("Whole", uncut, role="exact"), Strip(said.capitalize(), changed)],
         key="unet_film",
         fps=4,
-        label="sixteen images from noise, by the whole and by the cut network",
+        label=f"{SAMPLES} images from noise, by the whole and by the cut network",
     )
     if not scales:
         st.caption("Nothing is cut on the sliders, so this shows what the first skip connection is worth.")
@@ -242,12 +249,16 @@ def embedding(model: ImageModel) -> None:
     """The noise level as the network sees it."""
     from explorer.charts.unet import heat_chart, likeness_chart
 
-    st.header("How the noise level gets in", anchor=False)
-    st.markdown(
-        "One network serves all noise levels, so each is turned into a vector: waves of several lengths, then "
-        "two small layers. Every residual block scales and shifts its features by it."
+    now = st.select_slider(
+        "Noise level (log-SNR)",
+        EMBEDDED.tolist(),
+        0.0,
+        format_func=lambda level: f"{level:.1f}".replace("-", "\N{MINUS SIGN}"),
+        key="unet_level",
+        help="From data on the left to noise on the right: at 0 image and noise are equally strong.",
+        width=320,
+        bind="query-params",
     )
-    now = st.slider("Noise level (log-SNR)", -9.0, 9.0, 0.0, 0.5, key="unet_level", width=320, bind="query-params")
     features, vectors = time_embedding(model.denoiser, np.append(EMBEDDED, now))
     order = vectors[:-1].argmax(0).argsort(kind="stable")
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -271,7 +282,18 @@ def embedding(model: ImageModel) -> None:
     )
 
 
-lab()
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(width=190):
+        chosen = choose_model("unet_model")
+    with st.container(width="stretch"):
+        terms("denoiser", "skip", "embedding", "attention", "log_snr", "held_out")
+lab(chosen, chosen.key if chosen.shipped else fingerprint(chosen.denoiser))
+st.header("How the noise level gets in", anchor=False)
+st.markdown(
+    "One network serves all noise levels, so each is turned into a vector: waves of several lengths, then two small "
+    "layers. Every residual block scales and shifts its features by it."
+)
+embedding(chosen)
 what_to_notice(
     "Down the left side the maps get smaller and there are more of them: less is known of where, more of what. On "
     "the right the skip connections bring the where back.",
@@ -341,29 +363,36 @@ check_yourself(
     "unet",
     Question(
         "Skip 1 is cut. At which noise level does the guess suffer most?",
-        dict.fromkeys(
-            ["Where there is little to moderate noise", "Where there is almost nothing but noise"],
-            "The numbers in brackets say it: fine detail comes over the first skip connection, and at high noise there "
-            "is no detail to bring.",
-        ),
+        {
+            "Where there is little to moderate noise": "The numbers in brackets say it: fine detail comes over the "
+            "first skip connection, and at high noise there is no detail to bring.",
+            "Where there is almost nothing but noise": "There the guess is a rough shape, which the deep parts make by "
+            "themselves: the numbers in brackets at the right of its row are close to 0.",
+        },
         "Where there is little to moderate noise",
     ),
     Question(
         "Where do most of the parameters lie?",
-        dict.fromkeys(
-            ["In the first encoder, which sees the image", "At the lowest resolution", "In the embedding"],
-            "The parts there have the most channels, and weights grow with the product of the channels that enter and "
-            "leave. Point at the parts and compare their shares.",
-        ),
+        {
+            "In the first encoder, which sees the image": "It has the most places to visit, but the fewest channels, "
+            "and the same few weights serve every place.",
+            "At the lowest resolution": "The parts there have the most channels, and weights grow with the product of "
+            "the channels that enter and leave. Point at the parts and compare their shares.",
+            "In the embedding": "It is two small layers. Point at it and at the middle, and compare their shares.",
+        },
         "At the lowest resolution",
     ),
     Question(
         "How does one network know how much noise there is?",
-        dict.fromkeys(
-            ["It has a set of weights for each level", "The embedding scales and shifts its features", "It must guess"],
-            "The dotted lines lead from the embedding into every residual block; the weights are the same at all levels.",
-        ),
+        {
+            "It has a set of weights for each level": "The weights are the same at all levels; move the clock, and "
+            "only the embedding and the image change.",
+            "The embedding scales and shifts its features": "The dotted lines lead from the embedding into every "
+            "residual block; the weights are the same at all levels.",
+            "It must guess": "It could, from the image, but it is told: the noise level goes into the embedding.",
+        },
         "The embedding scales and shifts its features",
     ),
 )
+references("unet", "ddpm", "v_prediction", "fourier_features", "film", "attention")
 end_page()

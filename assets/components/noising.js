@@ -102,6 +102,36 @@ function drawAxes(svg, { x, y, title, xTitle }) {
   return scale;
 }
 
+const heightAt = (points, x) => {
+  const right = points.findIndex(([there]) => there >= x);
+  if (right <= 0) return points.at(right)[1];
+  const [[x0, y0], [x1, y1]] = [points[right - 1], points[right]];
+  return y0 + ((x - x0) / (x1 - x0)) * (y1 - y0);
+};
+
+// Writes the name of each line on it, where it is farthest from the others and from the names before it.
+function nameLines(svg, { left, right }, lines) {
+  const named = [];
+  for (const { name, points, kind } of lines) {
+    const label = element(svg, "text", { class: `name ${kind}`, "text-anchor": "middle" }, name);
+    const { width, height } = label.getBBox();
+    let best = { room: -1 };
+    for (const [x, y] of points) {
+      if (x - width / 2 < left || x + width / 2 > right) continue;
+      const gaps = lines.filter((other) => other.name !== name).map((other) => Math.abs(heightAt(other.points, x) - y));
+      for (const other of named) {
+        const apart = Math.abs(other.x - x) > (other.width + width) / 2 ? Infinity : Math.abs(other.y - y) - height;
+        gaps.push(Math.max(0, apart));
+      }
+      const room = Math.min(...gaps);
+      if (room > best.room) best = { room, x, y, width };
+    }
+    named.push(best);
+    label.setAttribute("x", best.x);
+    label.setAttribute("y", best.y + height / 3);
+  }
+}
+
 function curveMarkup({ name, title }) {
   return `<svg class="noising-chart" data-curve="${name}" role="img" aria-label="${title}"></svg>`;
 }
@@ -118,9 +148,9 @@ function createNoising({ parentElement, data: bytes }) {
       </figure>
       <div class="noising-transport"></div>
       <dl class="noising-numbers">
-        <div><dt>t</dt><dd data-number="t"></dd></div>
-        <div><dt>ᾱ</dt><dd data-number="signal"></dd></div>
-        <div><dt>σ</dt><dd data-number="sigma"></dd></div>
+        <div><dt>time t</dt><dd data-number="t"></dd></div>
+        <div><dt>image left, ᾱ</dt><dd data-number="signal"></dd></div>
+        <div><dt>noise, σ</dt><dd data-number="sigma"></dd></div>
         <div><dt>log-SNR</dt><dd data-number="log-snr"></dd></div>
       </dl>
       <svg class="noising-chart noising-histogram" role="img"
@@ -141,7 +171,7 @@ function createNoising({ parentElement, data: bytes }) {
     const svg = find(".noising-histogram");
     const x = { from: BINS.from, to: BINS.to, ticks: [-4, -2, 0, 2, 4] };
     const y = { from: 0, to: DENSITY_SHOWN, ticks: [0, 0.5, 1] };
-    const scale = drawAxes(svg, { x, y, title: "Density of the pixels, and N(0, 1)", xTitle: "pixel value" });
+    const scale = drawAxes(svg, { x, y, title: "Density of the pixels (bars), and N(0, 1) (line)", xTitle: "pixel value" });
     bars = { scale, path: element(svg, "path", { class: "bars" }) };
     bars.peak = element(svg, "text", { y: scale.top + 10 });
     const normal = Array.from({ length: 161 }, (_, k) => {
@@ -155,6 +185,7 @@ function createNoising({ parentElement, data: bytes }) {
     const x = { from: 0, to: 1, ticks: [0, 0.5, 1] };
     const scale = (curve.scale = drawAxes(curve.svg, { x, y: curve.y, title: curve.title, xTitle: "time t" }));
     const others = meta.schedules.filter((name) => name !== meta.schedule);
+    const lines = [];
     for (const name of [...others, meta.schedule]) {
       const points = Array.from({ length: table(name).shape[1] }, (_, position) => {
         const moment = momentAt(table(name), position);
@@ -163,7 +194,9 @@ function createNoising({ parentElement, data: bytes }) {
       const kind = name === meta.schedule ? `chosen ${curve.role}` : "other";
       const path = element(curve.svg, "path", { class: kind, d: polyline(points) });
       element(path, "title", {}, name);
+      lines.push({ name, points, kind });
     }
+    nameLines(curve.svg, scale, lines.reverse());
     curve.line = element(curve.svg, "path", { class: "moment", d: `M0 ${scale.top}V${scale.bottom}` });
     curve.dot = element(curve.svg, "circle", { class: `moment ${curve.role}`, r: 4.5 });
   }
@@ -233,7 +266,7 @@ function createNoising({ parentElement, data: bytes }) {
     onFrame: show,
     format: (position) => `t = ${written(momentAt(table(), position).t, 2)}`,
   });
-  if (!transport.playing) transport.seek(0.4 * (columns() - 1));
+  if (!transport.playing) transport.seek(0); // still, it opens on the image
   const resized = new ResizeObserver(() => {
     draw();
     show(transport.position);

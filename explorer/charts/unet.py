@@ -1,4 +1,4 @@
-"""Charts of the U-Net page, as Vega-Lite specifications; see `explorer/charts.py`."""
+"""Charts of the U-Net page, as Vega-Lite specifications; see `explorer.charts`."""
 
 from typing import Any
 

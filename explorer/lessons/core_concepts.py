@@ -6,7 +6,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import torch
@@ -35,8 +34,7 @@ def step_kernel(schedule: Schedule, s: Tensor | float, t: Tensor | float) -> tup
 def diffuse_in_steps(x0: Tensor, schedule: Schedule, times: Tensor, generator: torch.Generator) -> Tensor:
     """x at the last of `times`, (k,), which rise from 0: every step adds its own noise; (n, *shape)."""
     x = x0
-    for s, t in pairwise(times):
-        scale, std = step_kernel(schedule, s, t)
+    for scale, std in zip(*step_kernel(schedule, times[:-1], times[1:]), strict=True):
         x = scale.to(x) * x + std.to(x) * torch.randn(x.shape, generator=generator, dtype=x.dtype)
     return x
 

@@ -1,7 +1,7 @@
 """One image through a U-Net at several noise levels, whole or cut, with everything that the network computes."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,13 +46,7 @@ def observe(
 
     `label` is the class that the network is told, None for none; `scales` are those of `UNet.forward`.
     """
-    clean = torch.from_numpy(image)
-    t = denoiser.schedule.time_of_log_snr(torch.from_numpy(log_snr.astype(np.float64)))
-    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(seed))
-    alpha, sigma = (
-        expand(part, noise[None]).float() for part in (denoiser.schedule.alpha(t), denoiser.schedule.sigma(t))
-    )
-    x = alpha * clean + sigma * noise
+    clean, x, t = _noised(denoiser, image, log_snr, seed)
     condition = None if label is None else torch.full((len(t),), label)
     maps: dict[str, Tensor] = {}
     x0 = denoiser.predict(x, t, condition, scales=scales, record=maps).x0
@@ -65,6 +59,41 @@ def observe(
         (x0 - clean).square().flatten(1).mean(1).sqrt().numpy(),
         {name: values.numpy() for name, values in maps.items()},
     )
+
+
+@torch.no_grad()
+def guesses(
+    denoiser: Denoiser,
+    image: np.ndarray,
+    log_snr: np.ndarray,
+    seed: int,
+    label: int | None,
+    cuts: Sequence[Mapping[str, float]],
+) -> tuple[np.ndarray, np.ndarray]:
+    """The guesses of `observe` for each of `cuts`, (cuts, k, channels, h, w), and their errors, (cuts, k).
+
+    One batch asks for all of them: what a cut scales, it scales in its own images.
+    """
+    clean, x, t = _noised(denoiser, image, log_snr, seed)
+    names = {name for cut in cuts for name in cut}
+    scales = {
+        name: expand(torch.tensor([cut.get(name, 1.0) for cut in cuts]).repeat_interleave(len(t)), x) for name in names
+    }
+    n = len(cuts)
+    condition = None if label is None else torch.full((n * len(t),), label)
+    x0 = denoiser.predict(x.repeat(n, 1, 1, 1), t.repeat(n), condition, scales=scales).x0.unflatten(0, (n, -1))
+    return x0.numpy(), (x0 - clean).square().flatten(2).mean(2).sqrt().numpy()
+
+
+def _noised(denoiser: Denoiser, image: np.ndarray, log_snr: np.ndarray, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+    """`image`, the same with noise at each of `log_snr`, (k, channels, h, w), and the times of those, (k,)."""
+    clean = torch.from_numpy(image)
+    t = denoiser.schedule.time_of_log_snr(torch.from_numpy(log_snr.astype(np.float64)))
+    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(seed))
+    alpha, sigma = (
+        expand(part, noise[None]).float() for part in (denoiser.schedule.alpha(t), denoiser.schedule.sigma(t))
+    )
+    return clean, alpha * clean + sigma * noise, t
 
 
 class Cut(nn.Module):

@@ -20,27 +20,31 @@ MOST_MAPS = 64  # of a part, that are sent
 _diagram = component("diagram", "buffer", "mount", "pixels", "theme", "transport")
 
 _DOES = {
-    "embedding": "Turns the noise level, and the class where one is told, into a vector. It scales and shifts the "
+    "embedding": "Turns the noise level, and the class (or that none is told), into a vector. It scales and shifts the "
     "features of every part with a dot.",
-    "stem": "Makes the first features of the pixels.",
-    "folding stem": "Folds squares of {fold} x {fold} pixels into channels and makes the first features of them.",
-    "encoder": "Looks for patterns at this resolution. The result goes down, and across the skip connection.",
-    "down": "A convolution that visits every second place: a quarter of the places, each with more to say.",
-    "middle": "Works at the lowest resolution, where one place knows about the most of the image.",
+    "stem": "A convolution that makes the first features of the pixels.",
+    "folding stem": "Folds squares of {fold} x {fold} pixels into channels, and a convolution makes the first features "
+    "of them.",
+    "encoder": "Looks for patterns at this resolution. The result goes on to the next part, and across the skip "
+    "connection.",
+    "down": "A convolution that stops at every second row and column only: {input} places become {output}.",
+    "middle": "Two blocks at the lowest resolution, where a convolution reaches farthest across the image.",
     "attention": "Every place looks at every other and takes in what it can use, between the two blocks of the middle. "
     "Its maps are what it adds.",
     "cross-attention": "Every place looks at the words of the prompt. It works between the two blocks of the middle.",
     "decoder": "Mixes what comes from below, which knows what is there, with what the skip connection brings, which "
     "knows where.",
-    "up": "Repeats the values to the next higher resolution and smooths them with a convolution.",
+    "up": "A convolution at the lower resolution; then each of its values is repeated until {input} places are "
+    "{output}. Nothing is smoothed: neighbours stay equal until the decoder sees them.",
     "head": "Makes pixels of the features: what the network predicts, from which the guess of the clean image follows.",
-    "skip": "Hands the maps of the encoder, which are those shown, across: the detail that the way down throws away.",
+    "skip": "Hands the maps of the encoder, which are those shown, across: with them what the way down has lost since.",
 }
 
 
 def diagram(
     parts: "Sequence[Part]",
     moments: "Moments",
+    maps: Mapping[str, np.ndarray],
     *,
     key: str,
     source: str = "",
@@ -53,22 +57,18 @@ def diagram(
 ) -> None:
     """Draws `parts` with what they compute at `moments`; a part that is selected shows its maps large.
 
-    `source` says in a word or three where the clean image comes from.
+    `maps` are those of the moments, as `packed` gives them; `source` says in a word or three where the clean image
+    comes from.
 
     With `scales` other than 1, `moments` are those of the network that is cut so, and `whole` those of the same
     network uncut. A part of `cuttable` has a button while it is selected; `on_cut(name)` is called before the
-    rerun that it causes, as a widget's callback is. The clock starts at the log-SNR `start`. Of a part, the first
-    `MOST_MAPS` maps are sent.
+    rerun that it causes, as a widget's callback is. The clock starts at the log-SNR `start`.
     """
     images = {"x": moments.x, "image": moments.image, "x0": moments.x0}
     errors = {"error x0": moments.error}
     if whole is not None:
         images["whole"], errors["error whole"] = whole.x0, whole.error
     arrays = {name: to_grey(values.mean(-3)) for name, values in images.items()} | errors
-    for name, values in moments.maps.items():
-        maps, bounds = to_own_range(values[None, None] if values.ndim == 2 else values[:, :MOST_MAPS])
-        arrays[f"maps {name}"] = maps.reshape(len(values), 1, 1, -1) if values.ndim == 2 else maps
-        arrays[f"range {name}"] = bounds
     meta = {
         "parts": [_described(part) for part in parts],
         "moments": [{"t": float(t), "logSnr": float(r)} for t, r in zip(moments.t, moments.log_snr, strict=True)],
@@ -86,7 +86,18 @@ def diagram(
         if on_cut and name in cuttable:
             on_cut(name)
 
-    _diagram(key=key, data=pack(meta, **arrays), on_cut_change=cut_clicked)
+    _diagram(key=key, data=pack(meta, **arrays, **maps), on_cut_change=cut_clicked)
+
+
+def packed(maps: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The maps of `Moments` as they are sent: "maps NAME", the first `MOST_MAPS` of a part in bytes, and "range "
+    "NAME"."""
+    arrays = {}
+    for name, values in maps.items():
+        sent, bounds = to_own_range(values[None, None] if values.ndim == 2 else values[:, :MOST_MAPS])
+        arrays[f"maps {name}"] = sent.reshape(len(values), 1, 1, -1) if values.ndim == 2 else sent
+        arrays[f"range {name}"] = bounds
+    return arrays
 
 
 def to_own_range(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -100,12 +111,13 @@ def to_own_range(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _described(part: "Part") -> dict[str, Any]:
     fold = part.input_shape[-1] // part.output_shape[-1]
     does = _DOES["folding stem" if part.kind == "stem" and fold > 1 else part.kind]
+    entering, leaving = (" x ".join(map(str, shape[-2:])) for shape in (part.input_shape, part.output_shape))
     return {
         "name": part.name,
         "kind": part.kind,
         "level": part.level,
         "inputs": part.inputs,
-        "does": does.format(fold=fold),
+        "does": does.format(fold=fold, input=entering, output=leaving),
         "input": part.input_shape,
         "output": part.output_shape,
         "parameters": part.parameters,

@@ -3,13 +3,14 @@
 import io
 import re
 from collections.abc import Callable
+from itertools import combinations
 
 import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from explorer.data.digits import digits
+from explorer.data.mnist import shipped_mnist
 from explorer.ui.film import to_grey
 from tests.browser.test_film import PHONE, STILL, number, pixels, seek, sent_messages
 
@@ -23,13 +24,12 @@ def opened(page: Page, url: str) -> tuple[Locator, Locator]:
     views = page.locator(".noising.themed"), page.locator(".film.themed")
     for view in views:
         expect(view).to_have_attribute("data-position", re.compile(r"\d"), timeout=60_000)
-    expect(page.get_by_text("computed on this machine")).to_be_visible()
+    expect(page.get_by_text("every model runs on this machine")).to_be_visible()
     return views
 
 
-def scan(digit: int, index: int) -> np.ndarray:
-    images, labels = digits()
-    return images[labels == digit][index, 0].numpy()
+def real(digit: int, number: int) -> np.ndarray:
+    return shipped_mnist("held-out").images[20 * digit + number - 1, 0].numpy()
 
 
 def test_it_moves_by_itself_and_scrubs_without_the_server(browser_page: Page, serve: Serve) -> None:
@@ -43,7 +43,7 @@ def test_it_moves_by_itself_and_scrubs_without_the_server(browser_page: Page, se
     assert (pixels(canvas) != first).any()
     before = len(sent)
     seek(noising, 0)
-    np.testing.assert_allclose(pixels(canvas), to_grey(scan(0, 2)).astype(float), atol=3)
+    np.testing.assert_allclose(pixels(canvas), to_grey(real(3, 1)).astype(float), atol=3)
     seek(noising, 120)
     assert number(noising, "log-snr") == pytest.approx(-9, abs=0.01)
     film.scroll_into_view_if_needed()
@@ -56,11 +56,41 @@ def test_it_moves_by_itself_and_scrubs_without_the_server(browser_page: Page, se
 
 
 @pytest.mark.parametrize("browser_page", [STILL], indirect=True)
+def test_the_first_screen_has_the_digit_its_words_and_the_play_bar(browser_page: Page, serve: Serve) -> None:
+    noising, _ = opened(browser_page, serve(PAGE))
+    np.testing.assert_array_equal(pixels(noising.locator("canvas")), to_grey(real(3, 1)))
+    for seen in (
+        browser_page.get_by_text("x_t = α × image + σ × noise"),
+        browser_page.get_by_text("log-SNR", exact=True).first,
+        noising.locator("canvas"),
+        noising.get_by_role("button", name="Play"),
+    ):
+        box = seen.bounding_box()
+        assert box
+        assert box["y"] >= 0
+        assert box["y"] + box["height"] <= 800
+
+
+@pytest.mark.parametrize("browser_page", [STILL], indirect=True)
+@pytest.mark.parametrize("schedule", ["Linear", "Cosine", "Flow", "EDM"])
+def test_every_curve_has_its_name_on_it(browser_page: Page, serve: Serve, schedule: str) -> None:
+    noising, _ = opened(browser_page, f"{serve(PAGE)}?core_schedule={schedule}")
+    for chart in noising.locator(".noising-curves svg").all():
+        names = chart.locator("text.name")
+        assert sorted(names.all_text_contents()) == ["cosine", "edm", "flow", "linear"]
+        boxes = [box for name in names.all() if (box := name.bounding_box())]
+        assert len(boxes) == 4
+        for a, b in combinations(boxes, 2):
+            apart = abs(a["x"] - b["x"]) >= min(a["width"], b["width"]) or abs(a["y"] - b["y"]) >= a["height"] / 2
+            assert apart, (a, b)
+
+
+@pytest.mark.parametrize("browser_page", [STILL], indirect=True)
 def test_the_walk_ends_on_the_scan_beside_it(browser_page: Page, serve: Serve) -> None:
     _, film = opened(browser_page, serve(PAGE))
     strips = film.locator(".film-strip")
     expect(strips).to_have_count(6)
-    expect(film).to_have_attribute("data-frame", "50")
+    expect(film).to_have_attribute("data-frame", "20")
     ends, scans = (
         [pixels(canvas) for canvas in strips.nth(index).locator("button:not(.film-large) canvas").all()]
         for index in (0, 2)
@@ -113,7 +143,7 @@ def test_a_drawing_is_noised_and_is_there_after_another_page(browser_page: Page,
     browser_page.mouse.down()
     browser_page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.8 * box["height"], steps=8)
     browser_page.mouse.up()
-    expect(noising.locator("canvas")).to_have_attribute("width", "28")
+    expect(browser_page.get_by_text("Draw a digit; until then")).to_have_count(0)
     seek(noising, 0)
     drawn = pixels(noising.locator("canvas"))
     assert drawn[14, 13:15].min() > 200
@@ -135,13 +165,12 @@ def test_an_upload_is_noised_and_a_bad_one_gets_a_sentence(browser_page: Page, s
     chooser = browser_page.locator("input[type=file]")
     chooser.set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": b"no image"})
     expect(browser_page.get_by_text("not an image that can be read here")).to_be_visible()
-    assert noising.locator("canvas").get_attribute("width") == "8"
+    np.testing.assert_array_equal(pixels(noising.locator("canvas")), to_grey(real(3, 1)))
     paper = np.full((40, 60), 255, np.uint8)
     paper[10:30, 28:32] = 0
     file = io.BytesIO()
     Image.fromarray(paper).save(file, "PNG")
     chooser.set_input_files({"name": "b.png", "mimeType": "image/png", "buffer": file.getvalue()})
-    expect(noising.locator("canvas")).to_have_attribute("width", "28")
     expect(browser_page.get_by_text("it is shown inverted")).to_be_visible()
     seek(noising, 0)
     assert pixels(noising.locator("canvas"))[14, 13:15].min() > 200

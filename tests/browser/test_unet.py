@@ -27,7 +27,7 @@ def opened(page: Page, url: str) -> Locator:
     page.goto(url)
     diagram = page.locator(".diagram.themed")
     expect(diagram).to_have_attribute("data-frame", re.compile(r"\d"), timeout=60_000)
-    expect(page.get_by_text("computed on this machine")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("every model runs on this machine")).to_be_visible(timeout=60_000)
     return diagram
 
 

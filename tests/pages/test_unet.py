@@ -1,6 +1,7 @@
 """The U-Net page alone: every control changes what is shown, any model of the shelf is drawn, no URL breaks it."""
 
 import base64
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 import explorer as ex
 from explorer.data.images import load_dataset
+from explorer.data.mnist import shipped_mnist
 from explorer.networks.structure import structure
 from explorer.networks.unet import make_image_denoiser
 from explorer.ui.film import to_grey
@@ -54,7 +56,7 @@ def test_it_opens_with_everything_to_see(open_page: Open, sent: Sent) -> None:
     assert arrays["x"].shape == arrays["x0"].shape == (25, 28, 28)
     assert {f"maps {part.name}" for part in parts} <= set(arrays)
     assert "whole" not in arrays
-    assert meta["source"] in ("made by it", "real, unseen")
+    assert meta["source"] == "real, unseen"
     assert errors_under(app).count("<img") == 2 + sum(part.kind in ("encoder", "attention") for part in parts)
     film, _ = sent(app, "film")
     assert [strip["title"] for strip in film["strips"]] == ["Whole", "Skip 1 cut"]
@@ -72,6 +74,17 @@ def test_the_clean_image_is_the_scan_that_was_chosen(open_page: Open, sent: Sent
     assert (arrays["image"] != to_grey(scan(7, 1)[0])).any()
 
 
+def test_it_opens_on_a_real_image_where_mnist_is_missing(
+    open_page: Open, sent: Sent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIFFUSION_EXPLORER_DATA", str(tmp_path))
+    app = open_page(PAGE, unet_class="7", unet_number="20")
+    meta, arrays = sent(app, "diagram")
+    assert meta["source"] == "real, unseen"
+    np.testing.assert_array_equal(arrays["image"], to_grey(shipped_mnist("held-out").images[159, 0].numpy()))
+    assert "unet_download" not in {button.key for button in app.button}
+
+
 def test_a_drawing_becomes_the_clean_image(open_page: Open, sent: Sent) -> None:
     app = open_page(PAGE, **DIGITS, unet_source="Your drawing")
     assert any("Until you draw" in caption.value for caption in app.caption)
@@ -86,8 +99,12 @@ def test_images_that_are_missing_are_offered_where_they_are_missed(
     open_page: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DIFFUSION_EXPLORER_DATA", str(tmp_path))
-    app = open_page(PAGE)
-    assert app.button(key="unet_download").label == "Download MNIST 28 x 28 (1.7 MB)"
+    denoiser = make_image_denoiser((1, 28, 28), widths=(8,), patch=4, classes=10).requires_grad_(False)
+    app = open_page(PAGE, **DIGITS)
+    app.session_state["shelf_images"] = {"f": ImageModel("f", "Clothes", denoiser, "fashion-28", tuple("0123456789"))}
+    app.run()
+    app.selectbox(key="unet_model").select("f").run()
+    assert app.button(key="unet_download").label == "Download Fashion-MNIST 28 x 28 (4.4 MB)"
     app.selectbox(key="unet_source").select("model").run()
     assert "unet_download" not in {button.key for button in app.button}
     app = open_page(PAGE, **DIGITS)
@@ -156,7 +173,7 @@ def test_any_model_of_the_shelf_is_drawn(open_page: Open, sent: Sent, name: str)
 def test_the_noise_level_moves_the_marks(open_page: Open) -> None:
     app = open_page(PAGE, **DIGITS)
     before = [chart.proto.spec for chart in app.get("vega_lite_chart")]
-    app.slider(key="unet_level").set_value(-4.0).run()
+    app.select_slider(key="unet_level").set_value(-4.0).run()
     after = [chart.proto.spec for chart in app.get("vega_lite_chart")]
     assert all(old != new for old, new in zip(before, after, strict=True))
 
@@ -175,6 +192,12 @@ def test_questions_answer_back(open_page: Open) -> None:
         radio.set_value(radio.options[0])
     app.run()
     assert (len(app.success), len(app.warning)) == (1, 2)
+    for radio in app.radio:
+        said = set()
+        for option in radio.options:
+            radio.set_value(option).run()
+            said |= {part.value.split(" ", 2)[2] for part in (*app.success, *app.warning)}
+        assert len(said) >= len(radio.options)  # each choice has a reply of its own
 
 
 def test_the_answers_to_the_questions_are_true(open_page: Open, sent: Sent) -> None:
@@ -186,6 +209,31 @@ def test_the_answers_to_the_questions_are_true(open_page: Open, sent: Sent) -> N
     lowest = [part["name"] for part in meta["parts"] if part["output"][-1] == meta["parts"][-2]["output"][-1]]
     deep = sum(n for name, n in shares.items() if name not in (*lowest, "embedding", "head", "up 1"))
     assert deep > sum(shares.values()) / 2
+
+
+def test_what_is_said_of_the_parts_is_what_they_do(open_page: Open, sent: Sent) -> None:
+    meta, arrays = sent(open_page(PAGE), "diagram")
+    said = {part["name"]: part["does"] for part in meta["parts"]}
+    assert "14 x 14 places become 7 x 7" in said["down 1"]
+    assert "7 x 7 places become 4 x 4" in said["down 2"]
+    assert "repeated until 4 x 4 places are 7 x 7" in said["up 2"]
+    assert "repeated until 7 x 7 places are 14 x 14" in said["up 1"]
+    for name, (few, many) in {"up 1": (7, 14), "up 2": (4, 7)}.items():
+        rows = np.arange(many) * few // many  # every place has the value of one of the few
+        maps = arrays[f"maps {name}"]
+        np.testing.assert_array_equal(maps, maps[:, :, np.searchsorted(rows, rows)][..., np.searchsorted(rows, rows)])
+
+
+def test_the_noise_level_falls_to_the_right_on_every_axis(open_page: Open, sent: Sent) -> None:
+    app = open_page(PAGE, **DIGITS)
+    level = app.select_slider(key="unet_level")
+    assert level.options[0] == "9.0"
+    assert level.options[-1] == "\N{MINUS SIGN}9.0"
+    moments = [moment["logSnr"] for moment in sent(app, "diagram")[0]["moments"]]
+    assert moments == sorted(moments, reverse=True)
+    for chart in app.get("vega_lite_chart"):
+        layer = json.loads(chart.proto.spec)["layer"][0]
+        assert layer["encoding"]["x"]["scale"]["reverse"]
 
 
 def test_maps_keep_their_range() -> None:

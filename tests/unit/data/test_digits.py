@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from explorer.data import digits as module
-from explorer.data.digits import digits, nearest_scans
+from explorer.data.digits import digits, distances_between_scans, nearest_scans
 
 
 def test_the_scans_and_labels_are_those_of_scikit_learn() -> None:
@@ -50,3 +50,10 @@ def test_a_scan_is_its_own_nearest_at_distance_zero() -> None:
     index, distance = nearest_scans(scans[[3, 1700]])
     assert index.tolist() == [3, 1700]
     assert distance.tolist() == [0, 0]
+
+
+def test_the_distances_between_scans_leave_out_the_scan_itself() -> None:
+    scans, _ = digits()
+    brute = (scans[:20, None] - scans[None]).square().mean((2, 3, 4)).sqrt()
+    brute[range(20), range(20)] = torch.inf
+    torch.testing.assert_close(distances_between_scans()[:20], brute.min(1).values)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from explorer.denoiser import Denoiser
-from explorer.lessons.unet import cut, fingerprint, observe, time_embedding
+from explorer.lessons.unet import cut, fingerprint, guesses, observe, time_embedding
 from explorer.networks.unet import make_image_denoiser
 from explorer.samplers import sample
 
@@ -43,6 +43,17 @@ def test_a_cut_changes_what_comes_after_it_alone(denoiser: Denoiser, part: str) 
     np.testing.assert_array_equal(whole.maps["encoder 2"], less.maps["encoder 2"])
     assert (whole.maps["decoder 1"] != less.maps["decoder 1"]).any()
     assert (whole.error != less.error).any()
+
+
+@pytest.mark.parametrize("label", [None, 2])
+def test_one_batch_gives_the_guesses_of_each_cut_alone(denoiser: Denoiser, label: int | None) -> None:
+    cuts = [{"skip 1": 0.0}, {"skip 2": 0.5}, {"attention": 0.0, "skip 1": 0.25}, {}]
+    together, errors = guesses(denoiser, IMAGE, LEVELS, 5, label, cuts)
+    assert together.shape == (4, 3, 1, 8, 8)
+    for scales, x0, error in zip(cuts, together, errors, strict=True):
+        alone = observe(denoiser, IMAGE, LEVELS, 5, label, scales)
+        np.testing.assert_allclose(x0, alone.x0, atol=1e-4)
+        np.testing.assert_allclose(error, alone.error, atol=1e-4)
 
 
 def test_attention_shows_what_it_adds(denoiser: Denoiser) -> None:
