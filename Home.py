@@ -84,7 +84,7 @@ def show_animation(place: DeltaGenerator) -> None:
     scene = Scene("Noise becomes a swiss roll", view.x, view.t, view.x0, target=target, mesh=view.mesh)
     weights = sum(parameter.numel() for parameter in denoiser.parameters())
     with place.container():
-        player([scene], key="home_player", extent=EXTENT, height=430)
+        player([scene], key="home_player", extent=EXTENT)
         st.caption(
             f"A network of {weights:,} weights moved {settings.n:,} points, and a mesh, in {view.seconds:.2f} s. "
             f"Distance to fresh data {run.distance:.3f}; a perfect model would reach {run.floor:.3f}."

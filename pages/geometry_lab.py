@@ -274,7 +274,8 @@ def the_stage() -> None:
     moment = None if busy else replay_slider(sides[0].recipe)
     moments = [moment if side.recipe == sides[0].recipe else None for side in sides]
     shown = [show_side(side, moment) for side, moment in zip(sides, moments, strict=True)]
-    player([scene for scene, _ in shown], key="geo_player", on_start=set_start, extent=EXTENT, height=400)
+    scenes = [scene for scene, _ in shown]
+    player(scenes, key="geo_player", on_start=set_start, extent=EXTENT, name=source.text or source.name)
     if "geo_start" in st.session_state:
         clear = st.session_state.pop
         st.button("Clear the started particle", on_click=clear, args=("geo_start", None), icon=":material/close:")

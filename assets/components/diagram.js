@@ -3,11 +3,14 @@
 import { unpack } from "./buffer.js";
 import { mountView } from "./mount.js";
 import { paintGreys } from "./pixels.js";
+import { followScreen, isAlone, roomsFor } from "./screen.js";
 import { followTheme } from "./theme.js";
 import { createTransport } from "./transport.js";
 
 const FPS = 4;
 const DRAWN_FOR = 490; // CSS pixels: the width at which the sizes below hold
+const LARGEST = 1.3; // times the sizes below, on a screen of 800 CSS pixels' height; more on a higher one
+const LABEL = 12; // height of the letters of a name
 const SIDE = 86; // of an image, and the height of a map of its resolution
 const WIDEST = 112; // of the part with the most channels
 const CELL = 24; // about the side of a thumbnail
@@ -47,10 +50,12 @@ export function short(value) {
   return written(value, size < 0.995 ? 2 : size < 9.95 ? 1 : 0);
 }
 
-// Places the parts, for a stage of `width` CSS pixels; `beside`: there are two images between noise and guess.
-// Returns { boxes: { name: { x, y, width, height, columns, rows } }, height }.
-export function layout(parts, [imageHeight, imageWidth], width, beside) {
-  const scale = Math.min(Math.max(width / DRAWN_FOR, 0.72), 1.3);
+// Places the parts, for a stage of `width` CSS pixels and at most `largest` times the sizes above; `beside`: there are
+// two images between noise and guess. Names keep their size where the parts are smaller, and grow with larger ones.
+// Returns { boxes: { name: { x, y, width, height, columns, rows } }, height, label: height of the letters }.
+export function layout(parts, [imageHeight, imageWidth], width, beside, largest) {
+  const scale = Math.min(Math.max(width / DRAWN_FOR, 0.72), largest);
+  const text = Math.max(scale, 1);
   const most = Math.max(...parts.filter(({ output }) => output.length === 3).map(({ output }) => output[0]));
   const side = SIDE * scale;
   const ratio = imageWidth / imageHeight;
@@ -71,7 +76,7 @@ export function layout(parts, [imageHeight, imageWidth], width, beside) {
   }
   const indent = width < NARROW ? INDENT / 3 : Math.min(INDENT, (2 * INDENT) / Math.max(levels - 1, 1)) * scale;
   const boxes = {};
-  let y = HEAD;
+  let y = HEAD * text;
   pairs.forEach((pair, row) => {
     const sizes = pair.map((name) => (byName[name] ? sizeOf(byName[name]) : { width: side * ratio, height: side }));
     const tallest = Math.max(...sizes.map(({ height }) => height));
@@ -87,14 +92,14 @@ export function layout(parts, [imageHeight, imageWidth], width, beside) {
     if (!byName[name]) continue;
     const size = sizeOf(byName[name]);
     boxes[name] = { ...size, x: (width - size.width) / 2, y };
-    y += size.height + 18 + GAP * scale;
+    y += size.height + 18 * text + GAP * scale;
   }
-  const picture = { width: side * ratio, height: side, y: HEAD };
+  const picture = { width: side * ratio, height: side, y: HEAD * text };
   boxes.image = { ...picture, x: (width - side * ratio) / 2 - (beside ? side * ratio * 0.54 : 0) };
   boxes.whole = { ...picture, x: boxes.image.x + side * ratio * 1.08 };
   const bar = { width: Math.min(140 * scale, width * 0.3), height: 28 * scale, rows: 1, columns: 1 };
-  boxes.embedding = { ...bar, x: (width - bar.width) / 2, y: HEAD + side + 10 };
-  return { boxes, height: y - GAP * scale };
+  boxes.embedding = { ...bar, x: (width - bar.width) / 2, y: HEAD * text + side + 10 * text };
+  return { boxes, height: y - GAP * scale, label: LABEL * text };
 }
 
 // Paints maps (bytes, one after the other) in a grid with gaps.
@@ -257,18 +262,29 @@ function createDiagram(component) {
     }
   }
 
+  // As large as the width lets it be; alone on the screen, as its height does.
+  function layOut(width) {
+    const drawn = (largest) => layout(meta.parts, imageShape(), width, Boolean(arrays.whole), largest);
+    if (!isAlone(root)) return drawn(LARGEST * Math.max(document.documentElement.clientHeight / 800, 1));
+    const above = stage.getBoundingClientRect().top - find(".diagram-clock").getBoundingClientRect().top;
+    let largest = 3;
+    while (drawn(largest).height > roomsFor(root)[0] - above && largest > 0.5) largest -= 0.05;
+    return drawn(largest);
+  }
+
   function place() {
     const width = stage.clientWidth;
     if (!width) return;
-    const placed = layout(meta.parts, imageShape(), width, Boolean(arrays.whole));
+    const placed = layOut(width);
     boxes = placed.boxes;
     stage.style.height = `${placed.height}px`;
+    stage.style.fontSize = `${placed.label}px`;
     svg.setAttribute("viewBox", `0 0 ${width} ${placed.height}`);
     for (const path of svg.querySelectorAll(":scope > path")) path.remove();
     if (parts[attended.pointer]?.kind === "skip") attended.pointer = null; // a line that is removed is never left
     drawEmbedding(width);
     drawWays();
-    drawSkips(width);
+    drawSkips(width, placed.label / LABEL);
     for (const [name, button] of Object.entries(buttons)) {
       const { x, y, width: wide, height } = boxes[name];
       button.classList.toggle("right", x + wide / 2 > width / 2 + 1);
@@ -310,7 +326,7 @@ function createDiagram(component) {
     drawPath(svg, d, "way", `${from}|${to}`);
   }
 
-  function drawSkips(width) {
+  function drawSkips(width, text) {
     for (const part of meta.parts.filter(({ kind }) => kind === "encoder")) {
       const [from, to] = [boxes[part.name], boxes[`decoder ${part.level}`]];
       const y = from.y + from.height / 2;
@@ -320,7 +336,7 @@ function createDiagram(component) {
       const hit = drawPath(svg, d, "hit");
       hit.addEventListener("click", () => select(name));
       attendTo(hit, name);
-      const size = width < NARROW ? { width: 42, height: 20 } : { width: 58, height: 24 };
+      const size = width < NARROW ? { width: 42, height: 20 } : { width: 58 * text, height: 24 * text };
       boxes[name] = { ...size, x: (width - size.width) / 2, y: y - size.height / 2 };
     }
   }
@@ -517,12 +533,11 @@ function createDiagram(component) {
   if (!transport.playing) transport.seek(meta.start);
   buildGrid();
   describe();
-  const resized = new ResizeObserver(() => {
+  const unfollowScreen = followScreen(root, () => {
     place();
     describe();
     transport.refresh();
   });
-  resized.observe(stage);
 
   return {
     update(latest) {
@@ -539,7 +554,7 @@ function createDiagram(component) {
       transport.setFrames(meta.moments.length);
     },
     destroy() {
-      resized.disconnect();
+      unfollowScreen();
       unfollow();
       transport.destroy();
       root.remove();

@@ -2,10 +2,14 @@
 import { unpack } from "./buffer.js";
 import { mountView } from "./mount.js";
 import { GREY_LABEL, paintGreys, toGrey } from "./pixels.js";
+import { createSaving } from "./save.js";
+import { followScreen, isAlone, roomsFor } from "./screen.js";
 import { followTheme } from "./theme.js";
 import { createTransport } from "./transport.js";
 
 const SECONDS = 6; // from data to noise at speed 1
+const LEAST_SIDE = 192; // of the picture, CSS pixels, while the page leaves as much on its first screen
+const LABEL = 12; // CSS pixels: the height of letters for which a chart's margins below hold
 const BINS = { from: -4.125, to: 4.125, count: 33 }; // -1, 0 and 1 are in the middle of a bin
 const DENSITY_SHOWN = 1; // bars of an image of few greys are higher; they are cut, and say their height
 
@@ -78,23 +82,25 @@ const polyline = (points) => `M${points.map(([x, y]) => `${x.toFixed(1)} ${y.toF
 // Draws empty axes that fill `svg`; returns x and y, from values to pixels, and `time`, back from pixels.
 function drawAxes(svg, { x, y, title, xTitle }) {
   const [width, height] = [svg.clientWidth, svg.clientHeight];
-  const box = { left: 28, right: width - 8, top: 26, bottom: height - 34 };
+  const unit = parseFloat(getComputedStyle(svg).fontSize) / LABEL;
+  const box = { left: 28 * unit, right: width - 8 * unit, top: 26 * unit, bottom: height - 34 * unit };
   const scale = {
     x: (value) => box.left + ((value - x.from) / (x.to - x.from)) * (box.right - box.left),
     y: (value) => box.bottom - ((value - y.from) / (y.to - y.from)) * (box.bottom - box.top),
     back: (pixels) => x.from + ((pixels - box.left) / (box.right - box.left)) * (x.to - x.from),
+    unit,
     ...box,
   };
   svg.replaceChildren();
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  element(svg, "text", { x: 0, y: 12, class: "title" }, title);
-  element(svg, "text", { x: (box.left + box.right) / 2, y: height - 2, "text-anchor": "middle" }, xTitle);
+  element(svg, "text", { x: 0, y: 12 * unit, class: "title" }, title);
+  element(svg, "text", { x: (box.left + box.right) / 2, y: height - 2 * unit, "text-anchor": "middle" }, xTitle);
   for (const tick of x.ticks) {
-    const at = { x: scale.x(tick), y: box.bottom + 15, "text-anchor": "middle" };
+    const at = { x: scale.x(tick), y: box.bottom + 15 * unit, "text-anchor": "middle" };
     element(svg, "text", at, String(tick).replace("-", "−"));
   }
   for (const tick of y.ticks) {
-    const at = { x: box.left - 5, y: scale.y(tick) + 4, "text-anchor": "end" };
+    const at = { x: box.left - 5 * unit, y: scale.y(tick) + 4 * unit, "text-anchor": "end" };
     element(svg, "text", at, String(tick).replace("-", "−"));
     element(svg, "path", { class: "grid", d: `M${box.left} ${scale.y(tick)}H${box.right}` });
   }
@@ -147,6 +153,7 @@ function createNoising({ parentElement, data: bytes }) {
         <figcaption>x<sub>t</sub> / √(α² + σ²). ${GREY_LABEL}.</figcaption>
       </figure>
       <div class="noising-transport"></div>
+      <div class="noising-saving"><div></div></div>
       <dl class="noising-numbers">
         <div><dt>time t</dt><dd data-number="t"></dd></div>
         <div><dt>image left, ᾱ</dt><dd data-number="signal"></dd></div>
@@ -173,7 +180,7 @@ function createNoising({ parentElement, data: bytes }) {
     const y = { from: 0, to: DENSITY_SHOWN, ticks: [0, 0.5, 1] };
     const scale = drawAxes(svg, { x, y, title: "Density of the pixels (bars), and N(0, 1) (line)", xTitle: "pixel value" });
     bars = { scale, path: element(svg, "path", { class: "bars" }) };
-    bars.peak = element(svg, "text", { y: scale.top + 10 });
+    bars.peak = element(svg, "text", { y: scale.top + 10 * scale.unit });
     const normal = Array.from({ length: 161 }, (_, k) => {
       const value = BINS.from + ((BINS.to - BINS.from) * k) / 160;
       return [scale.x(value), scale.y(Math.exp(-(value ** 2) / 2) / Math.sqrt(2 * Math.PI))];
@@ -198,7 +205,7 @@ function createNoising({ parentElement, data: bytes }) {
     }
     nameLines(curve.svg, scale, lines.reverse());
     curve.line = element(curve.svg, "path", { class: "moment", d: `M0 ${scale.top}V${scale.bottom}` });
-    curve.dot = element(curve.svg, "circle", { class: `moment ${curve.role}`, r: 4.5 });
+    curve.dot = element(curve.svg, "circle", { class: `moment ${curve.role}`, r: 4.5 * curve.scale.unit });
   }
 
   function showHistogram(values, signal) {
@@ -218,12 +225,19 @@ function createNoising({ parentElement, data: bytes }) {
     peak.setAttribute("x", scale.x(BINS.from + (density.indexOf(highest) + 1) * width) + 4);
   }
 
+  // The noisy image, of the size of the clean one.
+  function noisy({ alpha, sigma }) {
+    const { image, noise } = arrays;
+    const size = Math.hypot(alpha, sigma);
+    return image.data.map((value, index) => (alpha * value + sigma * noise.data[index]) / size);
+  }
+
   function show(position) {
     const moment = momentAt(table(), position);
     const { t, alpha, sigma, logSnr } = moment;
-    const { image, noise } = arrays;
+    const { image } = arrays;
     const size = Math.hypot(alpha, sigma);
-    const values = image.data.map((value, index) => (alpha * value + sigma * noise.data[index]) / size);
+    const values = noisy(moment);
     paintGreys(find("canvas"), values.map(toGrey), image.shape[1]);
     const signal = (alpha / size) ** 2;
     showHistogram(values, signal);
@@ -267,11 +281,44 @@ function createNoising({ parentElement, data: bytes }) {
     format: (position) => `t = ${written(momentAt(table(), position).t, 2)}`,
   });
   if (!transport.playing) transport.seek(0); // still, it opens on the image
-  const resized = new ResizeObserver(() => {
+  // The picture as large as lets it and the clock be on the screen; alone on it, the curves too.
+  function fit() {
+    const gap = parseFloat(getComputedStyle(find(".noising-grid")).rowGap);
+    const below = ["figcaption", ".noising-transport", ...(isAlone(root) ? [".noising-saving", ".noising-curves"] : [])];
+    const heights = below.map((part) => find(part).offsetHeight + gap);
+    const sides = roomsFor(root).map((room) => heights.reduce((left, height) => left - height, room));
+    const side = sides.find((height) => height >= LEAST_SIDE) ?? sides.at(-1);
+    root.style.setProperty("--side", `${Math.floor(Math.max(side, LEAST_SIDE))}px`);
     draw();
     show(transport.position);
+  }
+
+  createSaving(find(".noising-saving").firstElementChild, () => {
+    const computed = getComputedStyle(root);
+    const { image } = arrays;
+    const [height, width] = image.shape;
+    const momentOf = (position) => momentAt(table(), position * (columns() - 1));
+    return {
+      name: `noise ${meta.schedule}`,
+      style: { background: computed.backgroundColor, text: computed.color, font: computed.fontFamily },
+      position: transport.position / (columns() - 1),
+      frames: columns(),
+      milliseconds: 1000 * SECONDS,
+      painters: (side) => [{ scene: { title: meta.schedule }, side, canvas: document.createElement("canvas") }],
+      paint({ side, canvas }, context, position) {
+        paintGreys(canvas, noisy(momentOf(position)).map(toGrey), width);
+        const step = side / Math.max(height, width);
+        context.imageSmoothingEnabled = false;
+        context.drawImage(canvas, 0, 0, width * step, height * step);
+      },
+      text(_, position) {
+        const { t, logSnr } = momentOf(position);
+        return `t = ${written(t, 2)}, log-SNR ${written(logSnr, 1)}`;
+      },
+    };
   });
-  resized.observe(root);
+  fit();
+  const unfollowScreen = followScreen(root, fit);
 
   return {
     update({ data }) {
@@ -282,7 +329,7 @@ function createNoising({ parentElement, data: bytes }) {
       transport.setFrames(columns());
     },
     destroy() {
-      resized.disconnect();
+      unfollowScreen();
       unfollow();
       transport.destroy();
       root.remove();

@@ -2,11 +2,15 @@
 import { followTheme } from "./theme.js";
 import { unpack } from "./buffer.js";
 import { createTransport, prefersStillness } from "./transport.js";
+import { followScreen, isAlone, roomsFor, topOf } from "./screen.js";
 import { createPainter } from "./stage.js";
 import { createSaving } from "./save.js";
 import { mountView } from "./mount.js";
 
 const MOST_RATIO = 2; // canvas pixels per CSS pixel
+const LEAST_SIDE = 256; // of a stage, CSS pixels, while the page leaves as much on its first screen
+const MARGIN = 12; // below what has to be on the screen
+const DRAWN_FOR = 440; // CSS pixels: up to this side dots and lines have their own size, then they grow with it
 const PICK_DISTANCE = 18; // CSS pixels
 const CURSOR_STEP = 0.01; // of the stage; five times that with Shift
 
@@ -45,8 +49,9 @@ function createPlayer({ parentElement }) {
   let component;
   let meta;
   let scenes = [];
-  let stages = []; // { canvas, context, painter, readout, caption }
+  let stages = []; // { head, canvas, context, painter, title, readout, caption }
   let transport;
+  let savings;
   let style;
   let layers = new Set();
   let hovered = null;
@@ -55,6 +60,7 @@ function createPlayer({ parentElement }) {
   let stopFollowing;
   const drawTimes = [];
   const sizes = new ResizeObserver(() => (layOut(), draw()));
+  const unfollowScreen = followScreen(root, fit);
 
   const frames = () => Math.max(...scenes.map((scene) => scene.t.length));
   const progress = () => (frames() > 1 ? transport.position / (frames() - 1) : 1);
@@ -93,8 +99,22 @@ function createPlayer({ parentElement }) {
       const size = Math.round(stage.canvas.clientWidth * ratio);
       if (!size) return;
       if (stage.canvas.width !== size) stage.canvas.width = stage.canvas.height = size;
-      stage.painter = makePainter(scenes[index], size, ratio);
+      const strength = Math.max(stage.canvas.clientWidth / DRAWN_FOR, 1);
+      stage.painter = makePainter(scenes[index], size, ratio * strength);
     });
+  }
+
+  // Stages as large as the screen lets them be, with their titles and the bar; alone on it, with all else too.
+  function fit() {
+    const boxes = stages.map(({ canvas }) => canvas.getBoundingClientRect());
+    const last = (isAlone(root) ? foot : bar).getBoundingClientRect();
+    const above = boxes[0].top - topOf(root);
+    const rows = isAlone(root) && boxes.at(-1).top > boxes[0].bottom ? 2 : 1;
+    const between = boxes[rows - 1].top - boxes[0].top - (rows - 1) * boxes[0].height;
+    const below = Math.max(last.bottom - boxes[rows - 1].bottom, 0) + MARGIN;
+    const sides = roomsFor(root).map((room) => (room - above - between - below) / rows);
+    const side = sides.find((height) => height >= LEAST_SIDE) ?? sides.at(-1);
+    root.style.setProperty("--side", `${Math.floor(Math.max(side, 0))}px`);
   }
 
   function draw() {
@@ -143,7 +163,7 @@ function createPlayer({ parentElement }) {
     meta = content.meta;
     scenes = readScenes(content);
     waiting = null;
-    root.style.setProperty("--side", `${meta.side}px`);
+    root.style.setProperty("--scenes", scenes.length);
     root.dataset.scenes = scenes.length;
     if (String(meta.layers) !== String(formerly?.layers)) layers = new Set(meta.layers);
     if (hovered >= scenes[0].x.shape[1]) hovered = null;
@@ -168,13 +188,16 @@ function createPlayer({ parentElement }) {
         format: barText,
         root,
       });
+      fit();
       stopFollowing = followTheme(root, meta.palette, readStyle);
-      createSaving(saving, film);
+      savings = createSaving(saving, film);
     } else {
       transport.setFps(meta.fps);
       transport.setFrames(frames());
+      fit();
       layOut();
     }
+    savings.offer(scenes.map((scene) => scene.title));
   }
 
   function describe(scene) {
@@ -187,11 +210,13 @@ function createPlayer({ parentElement }) {
     stageRow.replaceChildren();
     stages = scenes.map((scene, index) => {
       const figure = element("figure", "player-stage");
-      const canvas = element("canvas", "player-canvas", { role: "img", tabindex: "0" });
+      const head = element("div", "player-head");
       const title = element("span", "player-title");
       const readout = element("span", "player-readout");
+      const canvas = element("canvas", "player-canvas", { role: "img", tabindex: "0" });
       const caption = element("figcaption", "player-caption");
-      figure.append(canvas, title, readout, caption);
+      head.append(title, readout);
+      figure.append(head, canvas, caption);
       stageRow.append(figure);
       listen(canvas, index);
       sizes.observe(canvas);
@@ -302,6 +327,7 @@ function createPlayer({ parentElement }) {
   function film() {
     const shown = { scenes, layers: new Set(layers), hovered };
     return {
+      name: [meta.name, ...scenes.map((scene) => scene.title)].join(" "),
       style,
       position: progress(),
       frames: frames(),
@@ -316,6 +342,7 @@ function createPlayer({ parentElement }) {
     update,
     destroy() {
       sizes.disconnect();
+      unfollowScreen();
       stopFollowing();
       transport.destroy();
       root.remove();

@@ -1,21 +1,32 @@
 // Saves what a player or a film shows: a picture, a GIF, or a film where the browser records one.
 import { choosePalette, createGif } from "./gif.js";
 
-const FILE_NAME = "diffusion-explorer";
 const PNG_SIDE = 1000; // of a scene, in pixels
 const GIF_SIDE = 400;
 const GIF_FRAMES = 60;
 const WEBM_SIDE = 640;
-const HOLD_MILLISECONDS = 1000; // of the last frame
+const HOLD_MILLISECONDS = 2000; // of the last frame
+const LONGEST_NAME = 80;
 
 const SAVERS = { PNG: savePng, GIF: saveGif, WebM: saveWebm };
 
+// A file's name that says what it shows: slug("Smiley: Heun, 20 steps") === "smiley-heun-20-steps".
+export function slug(text) {
+  const plain = text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+  return plain.match(/[\p{L}\p{N}]+/gu)?.reduce((name, word) => {
+    return name.length + word.length < LONGEST_NAME ? `${name}-${word}` : name;
+  }) ?? "diffusion";
+}
+
 // Builds the buttons in `host`. film() tells what is shown at the moment of a click:
-//   style, position in [0, 1], frames, milliseconds from the first frame to the last,
-//   painters(side, ratio) of the scenes, paint(painter, context, position), text(painter, position)
+//   name of it all, style, position in [0, 1], frames, milliseconds from the first frame to the last,
+//   painters(side, ratio) of the scenes, paint(painter, context, position), text(painter, position),
+//   columns (of the scenes in a picture of them all, by default as many as there are scenes)
+// Returns { offer(titles), choose(index or null) }: the scenes that can be saved alone, and the one that is meant.
 export function createSaving(host, film) {
   const status = document.createElement("output");
   const label = Object.assign(document.createElement("span"), { textContent: "Save" });
+  const what = Object.assign(document.createElement("select"), { ariaLabel: "What to save" });
   const kinds = Object.keys(SAVERS).filter((kind) => kind !== "WebM" || recordsWebm());
   const buttons = kinds.map((kind) => {
     const button = Object.assign(document.createElement("button"), { type: "button", textContent: kind });
@@ -24,11 +35,20 @@ export function createSaving(host, film) {
     return button;
   });
 
+  // What film() tells, of the chosen scene alone where one is chosen.
+  function chosenFilm() {
+    const whole = film();
+    if (what.value === "") return whole;
+    const painters = (side, ratio) => [whole.painters(side, ratio)[what.value]];
+    return { ...whole, painters, columns: 1, name: `${what.selectedOptions[0].text} ${whole.name}` };
+  }
+
   async function save(kind) {
     for (const button of buttons) button.disabled = true;
     try {
-      const blob = await SAVERS[kind](film(), (share) => (status.textContent = `${kind} ${Math.round(100 * share)} %`));
-      download(blob, `${FILE_NAME}.${kind.toLowerCase()}`);
+      const shown = chosenFilm();
+      const blob = await SAVERS[kind](shown, (share) => (status.textContent = `${kind} ${Math.round(100 * share)} %`));
+      download(blob, `${slug(shown.name)}.${kind.toLowerCase()}`);
       status.textContent = "";
     } catch (error) {
       status.textContent = `The ${kind} could not be saved: ${error.message}`;
@@ -39,7 +59,17 @@ export function createSaving(host, film) {
   host.className = "saving";
   host.setAttribute("role", "group");
   host.setAttribute("aria-label", "Save");
-  host.append(status, label, ...buttons);
+  host.append(status, label, what, ...buttons);
+
+  return {
+    offer(titles) {
+      const before = what.value;
+      what.replaceChildren(new Option("everything", ""), ...titles.map((title, index) => new Option(title, index)));
+      what.value = before < titles.length ? before : "";
+      what.hidden = titles.length < 2;
+    },
+    choose: (index) => (what.value = index ?? ""),
+  };
 }
 
 function recordsWebm() {
@@ -52,31 +82,47 @@ function download(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 60000);
 }
 
-// A canvas with all scenes side by side, each with its title and time: { canvas, paint(position), pixels() }.
+// A canvas with all scenes, each under its title and time: { canvas, paint(position), pixels() }.
 function createSheet(film, side) {
   const canvas = document.createElement("canvas");
+  const context = canvas.getContext("2d", { willReadFrequently: true });
   const unit = side / GIF_SIDE;
   const margin = Math.round(16 * unit);
   const painters = film.painters(side, unit);
-  canvas.width = 2 * Math.ceil((painters.length * (side + margin) + margin) / 2); // video wants even sides
-  canvas.height = 2 * Math.ceil((side + 2 * margin) / 2);
-  const context = canvas.getContext("2d", { willReadFrequently: true });
+  const columns = Math.min(film.columns ?? painters.length, painters.length);
+  const line = Math.round(22 * unit);
+
+  function setFont(weight, size) {
+    context.font = `${weight} ${size * unit}px ${film.style.font}`;
+  }
+
+  function fitsOneLine(painter) {
+    setFont(600, 16);
+    const title = context.measureText(painter.scene.title).width;
+    setFont(400, 14.5);
+    const widest = Math.max(...[0, 0.5, 1].map((at) => context.measureText(film.text(painter, at)).width));
+    return title + margin + widest <= side;
+  }
+
+  const head = (painters.every(fitsOneLine) ? 1 : 2) * line;
+  canvas.width = 2 * Math.ceil((columns * (side + margin) + margin) / 2); // video wants even sides
+  const rows = Math.ceil(painters.length / columns);
+  canvas.height = 2 * Math.ceil((rows * (head + side + margin) + margin) / 2);
 
   function paintScene(painter, position) {
+    context.fillStyle = context.strokeStyle = film.style.text;
+    context.textBaseline = "top";
+    setFont(600, 16);
+    context.fillText(painter.scene.title, 0, 0, side);
+    setFont(400, 14.5);
+    context.textAlign = head > line ? "left" : "right";
+    context.fillText(film.text(painter, position), head > line ? 0 : side, head - line + unit, side);
+    context.translate(0, head);
     context.beginPath();
     context.rect(0, 0, side, side);
     context.clip();
     film.paint(painter, context, position);
-    context.fillStyle = context.strokeStyle = film.style.text;
-    context.textBaseline = "top";
-    context.font = `600 ${14 * unit}px ${film.style.font}`;
-    context.fillText(painter.scene.title, margin / 2, margin / 2, side - margin);
-    const room = side - 1.5 * margin - context.measureText(painter.scene.title).width;
-    context.font = `400 ${12.5 * unit}px ${film.style.font}`;
-    context.textAlign = "right";
-    const text = film.text(painter, position);
-    const below = context.measureText(text).width > room ? 17 * unit : 0;
-    context.fillText(text, side - margin / 2, margin / 2 + below, side - margin);
+    context.strokeStyle = film.style.text;
     context.globalAlpha = 0.25;
     context.lineWidth = 2 * unit; // the inner half of it is seen
     context.strokeRect(0, 0, side, side);
@@ -88,8 +134,9 @@ function createSheet(film, side) {
       context.fillStyle = film.style.background;
       context.fillRect(0, 0, canvas.width, canvas.height);
       painters.forEach((painter, index) => {
+        const [row, column] = [Math.floor(index / columns), index % columns];
         context.save();
-        context.translate(margin + index * (side + margin), margin);
+        context.translate(margin + column * (side + margin), margin + row * (head + side + margin));
         paintScene(painter, position);
         context.restore();
       });

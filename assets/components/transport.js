@@ -1,4 +1,5 @@
-// The clock of an animation and its bar: play, pause, loop, speed, scrub, keys.
+// The clock of an animation and its bar: play, pause, loop, speed, scrub, full screen, keys.
+import { isAlone } from "./screen.js";
 
 const SPEEDS = [0.25, 0.5, 1, 2, 4];
 const HOLD_SECONDS = 1; // at the last frame, before it starts again
@@ -7,6 +8,8 @@ const ICONS = {
   play: "M8 5.5v13a.6.6 0 0 0 .92.5l10.2-6.5a.6.6 0 0 0 0-1L8.92 5a.6.6 0 0 0-.92.5z",
   pause: "M7 5h3.2v14H7zM13.8 5H17v14h-3.2z",
   loop: "M7 7h10v3l4-4-4-4v3H5v6h2zm10 10H7v-3l-4 4 4 4v-3h12v-6h-2z",
+  full: "M4 4h7v2.5H6.5V11H4zm16 16h-7v-2.5h4.5V13H20zM13 4h7v7h-2.5V6.5H13zM11 20H4v-7h2.5v4.5H11z",
+  page: "M11 11H4V8.5h4.5V4H11zm2 2h7v2.5h-4.5V20H13zM20 11h-7V4h2.5v4.5H20zM4 13h7v7H8.5v-4.5H4z",
 };
 
 // The person asked their system for less motion.
@@ -22,7 +25,8 @@ export function prefersStillness() {
 //   autoplay   starts at once, unless the person prefers reduced motion: then the last frame is shown
 //   format     position -> read-out
 //   loop       starts again after a second at the end
-//   root       element whose focus takes the keys (space, arrows, Home, End) and whose sight lets time run
+//   root       element whose focus takes the keys (space, arrows, Home, End, f), whose sight lets time run, and which
+//              goes full screen
 export function createTransport(host, options) {
   const { label = "animation", autoplay = true, root = host, onFrame } = options;
   const { format = (position) => `${Math.round(position)}` } = options;
@@ -49,9 +53,11 @@ export function createTransport(host, options) {
         ${SPEEDS.map((value) => `<option value="${value}">${value}×</option>`).join("")}
       </select>
       <button type="button" class="transport-loop" aria-label="Loop" title="Loop">${icon("loop")}</button>
+      <button type="button" class="transport-full"></button>
     </div>`;
   const find = (name) => host.querySelector(`.transport-${name}`);
-  const [playButton, scrub, readout, speedSelect, loopButton] = ["play", "scrub", "readout", "speed", "loop"].map(find);
+  const names = ["play", "scrub", "readout", "speed", "loop", "full"];
+  const [playButton, scrub, readout, speedSelect, loopButton, fullButton] = names.map(find);
   scrub.setAttribute("aria-label", `Position: ${label}`);
   if (!root.hasAttribute("tabindex")) root.tabIndex = 0;
   if (!root.hasAttribute("role")) root.setAttribute("role", "group");
@@ -154,12 +160,26 @@ export function createTransport(host, options) {
     held = 0;
   }
 
+  function toggleFullScreen() {
+    if (!document.fullscreenEnabled) return;
+    if (isAlone(root)) document.exitFullscreen();
+    else root.requestFullscreen();
+  }
+
+  function showFullScreen() {
+    fullButton.innerHTML = icon(isAlone(root) ? "page" : "full");
+    fullButton.ariaLabel = isAlone(root) ? "Leave full screen" : "Full screen";
+    fullButton.title = `${fullButton.ariaLabel} (${isAlone(root) ? "Escape" : "f"})`;
+    refresh();
+  }
+
   const KEYS = {
     " ": toggle,
     ArrowLeft: () => step(-1),
     ArrowRight: () => step(1),
     Home: () => (pause(), seek(0)),
     End: () => (pause(), seek(last())),
+    f: toggleFullScreen,
   };
 
   function onKey(event) {
@@ -175,6 +195,9 @@ export function createTransport(host, options) {
   playButton.addEventListener("click", toggle);
   loopButton.addEventListener("click", () => setLoop(!loop));
   speedSelect.addEventListener("change", () => (speed = Number(speedSelect.value)));
+  fullButton.hidden = !document.fullscreenEnabled; // an iPhone, or a frame that may not
+  fullButton.addEventListener("click", toggleFullScreen);
+  root.addEventListener("fullscreenchange", showFullScreen);
   scrub.addEventListener("input", () => {
     const target = Number(scrub.value);
     if (playing) pause();
@@ -189,6 +212,7 @@ export function createTransport(host, options) {
 
   speedSelect.value = speed;
   setLoop(loop);
+  showFullScreen();
   setFrames(frames);
   setPlaying(playing);
 
@@ -211,6 +235,7 @@ export function createTransport(host, options) {
       request = -1; // nothing is scheduled any more
       sight.disconnect();
       root.removeEventListener("keydown", onKey);
+      root.removeEventListener("fullscreenchange", showFullScreen);
       host.replaceChildren();
     },
   };

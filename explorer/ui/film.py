@@ -15,8 +15,8 @@ from explorer.ui.components import component
 
 GREY_LIMIT = 1.2
 
-_noising = component("noising", "buffer", "mount", "pixels", "theme", "transport")
-_film = component("film", "buffer", "gif", "mount", "pixels", "save", "theme", "transport")
+_noising = component("noising", "buffer", "gif", "mount", "pixels", "save", "screen", "theme", "transport")
+_film = component("film", "buffer", "gif", "mount", "pixels", "save", "screen", "theme", "transport")
 
 
 def noising(

@@ -30,7 +30,7 @@ _CLIP = 4.0
 _LONGEST_ARROW = 1.5
 _SECONDS = 4.0
 
-_player = component("player", "buffer", "contours", "gif", "mount", "save", "stage", "theme", "transport")
+_player = component("player", "buffer", "contours", "gif", "mount", "save", "screen", "stage", "theme", "transport")
 
 
 @dataclass(frozen=True)
@@ -83,15 +83,16 @@ def player(
     layers: Sequence[str] = ("points",),
     autoplay: bool = True,
     fps: float | None = None,
-    height: int | None = None,
+    name: str = "",
     on_start: Callable[[tuple[int, float, float]], None] | None = None,
 ) -> tuple[int, float, float] | None:
     """Play one scene, or two side by side on one clock.
 
-    Stages show [-extent, extent]^2 and are at most `height` CSS pixels a side (520, or 440 each of
-    two). `layers` are keys of `LAYERS`, at first; then the person chooses, and their choice, the
-    position and the speed stay when new scenes come under the same `key`. `fps` is frames a second;
-    by default the walk lasts four seconds, however many frames it has.
+    Stages show [-extent, extent]^2, as large as the first screen leaves room for. `layers` are keys
+    of `LAYERS`, at first; then the person chooses, and their choice, the position and the speed stay
+    when new scenes come under the same `key`. `fps` is frames a second; by default the walk lasts
+    four seconds, however many frames it has. Saved files are named after `name`, what the walks lead
+    to, and the titles.
 
     With `on_start`, a click on a stage is where a particle shall start: `on_start((scene index, x,
     y))` is called before the rerun, as a widget's callback is, and in that rerun the same tuple is
@@ -110,7 +111,7 @@ def player(
         "labels": LAYERS,
         "autoplay": autoplay,
         "fps": fps or max(frames - 1, 1) / _SECONDS,
-        "side": height or (520 if len(scenes) == 1 else 440),
+        "name": name,
         "startable": on_start is not None,
         "palette": palette.THEMES,
         "scenes": [{"title": scene.title, "caption": scene.caption, "role": scene.role} for scene in scenes],

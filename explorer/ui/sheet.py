@@ -13,6 +13,7 @@ from PIL import Image
 from explorer.ui.film import to_grey
 
 _GAP = 1 / 16  # of an image's width
+_LETTERS = 14  # height of a caption's letters, in hundredths of its column
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,9 @@ def sheet(rows: Sequence[Row], head: Sequence[str]) -> None:
             'style="display: block; width: 100%; image-rendering: pixelated">'
         )
         parts.append(_captions(row.captions))
-    size = "font-size: clamp(0.625rem, 2.2vw, 0.8125rem)"
-    st.html(f'<div style="{size}; font-variant-numeric: tabular-nums">{"".join(parts)}</div>')
+    size = f"font-size: clamp(0.625rem, {_LETTERS / len(head):.2f}cqi, 1.25rem)"
+    inner = f'<div style="{size}; font-variant-numeric: tabular-nums">{"".join(parts)}</div>'
+    st.html(f'<div style="container-type: inline-size">{inner}</div>')
 
 
 def _captions(texts: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MOST_MAPS = 64  # of a part, that are sent
 
-_diagram = component("diagram", "buffer", "mount", "pixels", "theme", "transport")
+_diagram = component("diagram", "buffer", "mount", "pixels", "screen", "theme", "transport")
 
 _DOES = {
     "embedding": "Turns the noise level, and the class (or that none is told), into a vector. It scales and shifts the "

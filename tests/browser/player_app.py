@@ -78,6 +78,7 @@ clicked = player(
     key="player",
     extent=EXTENT,
     layers=layers,
+    name="eight_points",
     on_start=lambda start: state.starts.append(start[1:]),
 )
 st.text(f"Runs with seed {state.seed}")

@@ -3,8 +3,9 @@
 from playwright.sync_api import Download, Locator
 
 
-def saved(root: Locator, kind: str) -> Download:
+def saved(root: Locator, kind: str, name: str) -> Download:
+    """The file that a click gives, of the name `name` and the ending of its kind."""
     with root.page.expect_download(timeout=60_000) as download:
         root.get_by_role("button", name=f"Save as {kind}").click()
-    assert download.value.suggested_filename == f"diffusion-explorer.{kind.lower()}"
+    assert download.value.suggested_filename == f"{name}.{kind.lower()}"
     return download.value

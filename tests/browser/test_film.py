@@ -211,22 +211,110 @@ def test_new_data_keeps_the_position(browser_page: Page, serve: Serve) -> None:
     np.testing.assert_allclose(pixels(canvas), to_grey(expected).astype(float), atol=1)
 
 
+FILM = "images-from-noise-to-data"
+
+
 def test_a_film_is_saved_as_a_picture_and_as_an_animation(browser_page: Page, serve: Serve) -> None:
     root = opened(browser_page, serve(APP, "--still"), "film")
     seek(root, 30)
-    with Image.open(saved(root, "PNG").path()) as picture:
+    with Image.open(saved(root, "PNG", FILM).path()) as picture:
         shown = np.asarray(picture.convert("L")).astype(float)
     side, margin = 1000, 40
     assert shown.shape[1] == pytest.approx(2 * (side + margin) + margin, abs=2)
     last = to_grey(digit()).astype(float)  # the film ends with it, sixteen times in a square under a line of text
-    step = (side - side / 10) / 4
-    corner = margin + (side - 4 * step) / 2, margin + side / 10
+    step = side / 4
+    corner = margin, shown.shape[0] - margin - side
     centres = (np.arange(8) + 0.5) * step / 8
     found = shown[np.ix_((corner[1] + centres).astype(int), (corner[0] + centres).astype(int))]
     np.testing.assert_allclose(found, last, atol=2)
-    with Image.open(saved(root, "GIF").path()) as film:
+    with Image.open(saved(root, "GIF", FILM).path()) as film:
         assert film.n_frames == 31
         assert film.info["loop"] == 0
+        film.seek(30)
+        assert film.info["duration"] == 2000  # the result stays
+        ending = np.asarray(film.convert("L")).astype(float)
+    scale = ending.shape[0] / shown.shape[0]
+    found = ending[np.ix_((scale * (corner[1] + centres)).astype(int), (scale * (corner[0] + centres)).astype(int))]
+    np.testing.assert_allclose(found, last, atol=8)
+
+
+def test_an_enlarged_image_is_saved_alone_or_in_all_panels(browser_page: Page, serve: Serve) -> None:
+    root = opened(browser_page, serve(APP, "--still"), "film")
+    seek(root, 10)
+    root.locator(".film-strip").nth(1).locator("button:not(.film-large)").nth(6).click()
+    what = root.get_by_label("What to save")
+    expect(what).to_have_value("1")
+    with Image.open(saved(root, "PNG", f"what-the-model-guesses-image-7-{FILM}").path()) as picture:
+        shown = np.asarray(picture.convert("L")).astype(float)
+    assert shown.shape[1] == pytest.approx(1000 + 2 * 40, abs=2)
+    centres = (np.arange(8) + 0.5) * 1000 / 8
+    found = shown[np.ix_((shown.shape[0] - 1040 + centres).astype(int), (40 + centres).astype(int))]
+    np.testing.assert_allclose(found, to_grey(digit() * np.sqrt(10 / 30)).astype(float), atol=2)
+    what.select_option("everything")
+    with Image.open(saved(root, "PNG", f"image-7-{FILM}").path()) as picture:
+        assert picture.width > 2000
+    browser_page.keyboard.press("Escape")
+
+
+def test_the_forward_process_is_saved_under_its_name(browser_page: Page, serve: Serve) -> None:
+    root = opened(browser_page, serve(APP, "--still"), "noising")
+    seek(root, 0)
+    with Image.open(saved(root, "PNG", "noise-cosine").path()) as picture:
+        shown = np.asarray(picture.convert("L")).astype(float)
+    centres = (np.arange(8) + 0.5) * 1000 / 8
+    found = shown[np.ix_((shown.shape[0] - 1040 + centres).astype(int), (40 + centres).astype(int))]
+    np.testing.assert_allclose(found, pixels(root.locator("canvas")), atol=2)
+
+
+def test_the_images_are_one_stop_with_arrow_keys(browser_page: Page, serve: Serve) -> None:
+    root = opened(browser_page, serve(APP, "--still"), "film")
+    seek(root, 10)
+    images = root.locator(".film-images > button:not(.film-large)")
+    focused = """root => [...root.querySelectorAll(".film-images > button:not(.film-large)")]
+        .indexOf(root.getRootNode().activeElement)"""
+    images.first.focus()
+    for key, expected in {"ArrowRight": 1, "ArrowDown": 5, "ArrowUp": 1, "ArrowLeft": 0}.items():
+        browser_page.keyboard.press(key)
+        assert root.evaluate(focused) == expected
+    images.nth(15).focus()
+    browser_page.keyboard.press("ArrowRight")
+    assert root.evaluate(focused) == 16  # into the next strip
+    expect(root).to_have_attribute("data-frame", "10")
+    browser_page.keyboard.press("Tab")
+    expect(root.get_by_role("button", name="Play")).to_be_focused()
+    browser_page.keyboard.press("Shift+Tab")
+    assert root.evaluate(focused) == 16
+    browser_page.keyboard.press("Enter")
+    expect(root.locator(".film-large").nth(1)).to_be_focused()
+    browser_page.keyboard.press("Escape")
+    assert root.evaluate(focused) == 16
+
+
+@pytest.mark.parametrize("kind", ["noising", "film"])
+def test_full_screen(browser_page: Page, serve: Serve, kind: str) -> None:
+    root = opened(browser_page, serve(APP, "--still"), kind)
+    root.focus()
+    browser_page.keyboard.press("f")
+    expect(root.get_by_role("button", name="Leave full screen")).to_be_visible()
+    browser_page.wait_for_timeout(500)
+    high = browser_page.evaluate("innerHeight")
+    for part in (f".{kind}-transport", ".film-foot" if kind == "film" else ".noising-curves"):
+        box = root.locator(part).bounding_box()
+        assert box
+        assert box["y"] + box["height"] <= high
+    browser_page.keyboard.press("f")
+    expect(root.get_by_role("button", name="Full screen", exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [1920, 1280, 960, 700, 390])
+def test_strips_stand_in_whole_rows(browser_page: Page, serve: Serve, width: int) -> None:
+    browser_page.set_viewport_size({"width": width, "height": 800})
+    root = opened(browser_page, serve("tests/browser/strips_app.py"), "film")
+    browser_page.wait_for_timeout(300)
+    boxes = [strip.bounding_box() for strip in root.locator(".film-strip").all()]
+    rows = [sum(box is not None and box["y"] == y for box in boxes) for y in sorted({box["y"] for box in boxes if box})]
+    assert rows in ([4], [2, 2], [1, 1, 1, 1])
+    assert min(box["width"] for box in boxes if box) >= 160
 
 
 @pytest.mark.parametrize("browser_page", [PHONE], indirect=True)

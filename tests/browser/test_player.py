@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from PIL import Image, ImageColor
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import FloatRect, Locator, Page, expect
 
 from explorer.charts.palette import DARK, LIGHT
 from explorer.ui.components import FOLDER
@@ -296,21 +296,55 @@ def test_dark_theme(open_player: Open) -> None:
 def test_the_pictures_that_it_saves_are_valid(open_player: Open) -> None:
     root = open_player("scenes=2&steps=8&layers=points,paths")
     scrub(root, 8)
-    with Image.open(saved(root, "PNG").path()) as picture:
+    with Image.open(saved(root, "PNG", "eight-points-learned-exact").path()) as picture:
         assert picture.format == "PNG"
         assert picture.width > 2 * 1000
         assert len(picture.convert("RGB").getcolors(1 << 24) or []) > 50
-    with Image.open(saved(root, "GIF").path()) as film:
+    with Image.open(saved(root, "GIF", "eight-points-learned-exact").path()) as film:
         assert film.format == "GIF"
         assert film.n_frames == 9
         shown = []
         for k in range(film.n_frames):
             film.seek(k)
             shown.append(np.asarray(film.convert("RGB")))
-            assert film.info["duration"] == (1000 if k == 8 else 500)
+            assert film.info["duration"] == (2000 if k == 8 else 500)
         assert film.info["loop"] == 0
         assert all((before != after).any() for before, after in pairwise(shown))
         assert (shown[0][2, 2] == 255).all()  # the page is white, exactly
+
+
+def test_one_scene_of_two_is_saved_alone(open_player: Open) -> None:
+    root = open_player("scenes=2&steps=8")
+    scrub(root, 8)
+    with Image.open(saved(root, "PNG", "eight-points-learned-exact").path()) as picture:
+        both = picture.convert("RGB")
+    what = root.get_by_label("What to save")
+    assert what.locator("option").all_inner_texts() == ["everything", "Learned", "Exact"]
+    what.select_option("Exact")
+    with Image.open(saved(root, "PNG", "exact-eight-points-learned-exact").path()) as picture:
+        alone = picture.convert("RGB")
+    assert alone.height == both.height
+    step = both.width - alone.width  # the second scene stands as far to the right
+    assert alone.width == pytest.approx(both.width / 2, rel=0.05)
+    np.testing.assert_array_equal(np.asarray(alone)[:, :1040], np.asarray(both)[:, step : step + 1040])
+
+
+def test_nothing_runs_through_a_title(open_player: Open) -> None:
+    """The title has its own ground: on the page it stands above the stage, and in a picture above its square."""
+    root = open_player("layers=points,field,mesh&steps=8")
+    head, canvas = (root.locator(part).bounding_box() for part in (".player-head", "canvas"))
+    assert head
+    assert canvas
+    assert head["y"] + head["height"] <= canvas["y"]
+    pictures = []
+    for frame in (0, 4):
+        scrub(root, frame)
+        with Image.open(saved(root, "PNG", "eight-points-learned").path()) as picture:
+            pictures.append(np.asarray(picture.convert("L")).astype(int))
+    margin, line, time = 40, 55, 300  # pixels, of which the time on the right is another in each
+    titles = [picture[margin : margin + line, : picture.shape[1] - time] for picture in pictures]
+    assert (titles[0] < 128).any()
+    np.testing.assert_array_equal(*titles)
 
 
 def test_the_film_that_it_saves_is_webm(open_player: Open) -> None:
@@ -319,9 +353,100 @@ def test_the_film_that_it_saves_is_webm(open_player: Open) -> None:
     offered = root.evaluate("() => globalThis.MediaRecorder?.isTypeSupported('video/webm') ?? false")
     assert button.count() == offered
     if offered:
-        film = saved(root, "WebM").path().read_bytes()
+        film = saved(root, "WebM", "eight-points-learned").path().read_bytes()
         assert film.startswith(b"\x1a\x45\xdf\xa3")
         assert len(film) > 10_000
+
+
+def box_of(locator: Locator) -> FloatRect:
+    box = locator.bounding_box()
+    assert box
+    return box
+
+
+SCREENS = [
+    {"viewport": {"width": width, "height": height}} for width, height in ((1280, 800), (1920, 1080), (960, 640))
+]
+
+
+@pytest.mark.parametrize("browser_page", SCREENS, indirect=True)
+@pytest.mark.parametrize("scenes", [1, 2])
+def test_the_stage_takes_the_room_of_the_first_screen(open_player: Open, scenes: int) -> None:
+    root = open_player(f"scenes={scenes}")
+    screen = root.page.viewport_size
+    assert screen
+    bar = box_of(root.locator(".transport"))
+    below = screen["height"] - bar["y"] - bar["height"]
+    canvas, whole = box_of(root.locator("canvas").first), box_of(root.page.get_by_test_id("stMainBlockContainer"))
+    assert below >= 0
+    assert below < 40 or scenes * canvas["width"] > 0.75 * (whole["width"] - 200)
+    assert canvas["width"] == pytest.approx(canvas["height"], abs=1)
+
+
+def test_letters_grow_with_the_screen(open_player: Open) -> None:
+    root = open_player()
+    sizes = []
+    for width, height in ((1280, 800), (1920, 1080)):
+        root.page.set_viewport_size({"width": width, "height": height})
+        parts = [".player-title", ".player-readout", ".player-chip", ".transport-readout", ".player-hint"]
+        sizes.append(
+            [root.locator(part).evaluate_all("([e]) => parseFloat(getComputedStyle(e).fontSize)") for part in parts]
+        )
+    small, large = np.array(sizes)
+    assert small.min() >= 13
+    assert (large >= 1.3 * small).all()
+
+
+def test_full_screen_by_button_and_key(open_player: Open) -> None:
+    root = open_player("steps=40")
+    before = box_of(root.locator("canvas"))
+    root.get_by_role("button", name="Full screen").click()
+    leave = root.get_by_role("button", name="Leave full screen")
+    expect(leave).to_be_visible()
+    root.page.wait_for_function(
+        "([root, wide]) => root.querySelector('canvas').clientWidth > wide",
+        arg=[root.element_handle(), 1.2 * before["width"]],
+    )
+    screen = root.page.evaluate("[innerWidth, innerHeight]")
+    for part in ("canvas", ".transport", ".player-layers", ".player-foot"):
+        box = box_of(root.locator(part))
+        assert box["x"] >= 0
+        assert box["y"] >= 0
+        assert box["x"] + box["width"] <= screen[0]
+        assert box["y"] + box["height"] <= screen[1]
+    root.press("ArrowRight")
+    expect(root).to_have_attribute("data-playing", "false")
+    root.press("f")
+    expect(root.get_by_role("button", name="Full screen", exact=True)).to_be_visible()
+    root.page.wait_for_function(
+        "([root, wide]) => Math.abs(root.querySelector('canvas').clientWidth - wide) < 3",
+        arg=[root.element_handle(), before["width"]],
+    )
+    root.press("f")
+    expect(leave).to_be_visible()
+
+
+def test_no_full_screen_where_there_is_none(open_player: Open, browser_page: Page) -> None:
+    browser_page.add_init_script("Object.defineProperty(document, 'fullscreenEnabled', { value: undefined })")
+    root = open_player()
+    expect(root.locator(".transport-full")).to_be_hidden()
+    root.press("f")
+    expect(root).to_have_attribute("data-playing", "true")
+
+
+@pytest.mark.parametrize("browser_page", [PHONE], indirect=True)
+def test_the_bar_covers_no_stage_on_a_phone(open_player: Open) -> None:
+    for scenes in (1, 2):
+        root = open_player(f"scenes={scenes}")
+        bar = box_of(root.locator(".transport"))
+        for canvas in root.locator("canvas").all():
+            box = box_of(canvas)
+            assert bar["y"] >= box["y"] + box["height"] or bar["y"] + bar["height"] <= box["y"]
+    second = root.locator("canvas").nth(1)
+    second.evaluate("canvas => canvas.scrollIntoView({ block: 'end' })")
+    bar, box = box_of(root.locator(".transport")), box_of(second)
+    assert bar["y"] >= 0  # it stays in sight
+    assert bar["y"] + bar["height"] <= box["y"]
 
 
 def settle(root: Locator, frames: int = 2) -> None:
