@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parent
 MODULES = {
     "Foundations": {
         "pages/core_concepts.py": (
-            "Core concepts: the diffusion dance",
+            "Core concepts",
             ":material/blur_on:",
             "Turn a digit into noise and back: schedules, the forward process, the reverse process.",
         ),
@@ -125,7 +125,7 @@ def show_machine(place: DeltaGenerator) -> None:
 if __name__ == "__main__":
     sections = {
         section: [
-            st.Page(FOLDER / page, title=title.split(":")[0], icon=icon, url_path=Path(page).stem)
+            st.Page(FOLDER / page, title=title, icon=icon, url_path=Path(page).stem)
             for page, (title, icon, _) in pages.items()
         ]
         for section, pages in MODULES.items()
