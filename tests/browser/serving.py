@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,17 +40,17 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def serving(script: str | Path, *args: str, seconds: float = 60) -> Iterator[Server]:
+def serving(script: str | Path, *args: str, settings: Sequence[str] = (), seconds: float = 60) -> Iterator[Server]:
     """Serve `script` (relative to the repository) on a free port until the block ends.
 
-    `args` are passed to the script. On leaving, the server and its workers are ended. Raises
-    `RuntimeError` with what the server printed when it ends early, or `TimeoutError` when it is not
-    healthy within `seconds`.
+    `args` are passed to the script, `settings` to Streamlit: "--runner.postScriptGC=true". On leaving, the server and
+    its workers are ended. Raises `RuntimeError` with what the server printed when it ends early, or `TimeoutError`
+    when it is not healthy within `seconds`.
     """
     port = free_port()
     options = ["--server.headless=true", "--server.address=127.0.0.1", f"--server.port={port}"]
     options += ["--server.fileWatcherType=none", "--browser.gatherUsageStats=false"]
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / script), *options, "--", *args]
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / script), *options, *settings, "--", *args]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         log = Path(folder) / "server.log"
         with log.open("w") as output:
