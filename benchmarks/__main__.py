@@ -34,6 +34,8 @@ parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(NAM
 parser.add_argument("--quick", action="store_true", help="one distribution, one seed, 3 s a peer")
 parser.add_argument("--seeds", type=int, default=3, help="runs of which the median is reported")
 parser.add_argument("--threads", type=int, default=1, help="threads for torch; more gain nothing here")
+app = parser.add_argument_group("app")
+app.add_argument("--page", help="CPU of the sliders of this page alone, as in its address: geometry_lab")
 load = parser.add_argument_group("load")
 load.add_argument("--sessions", type=whole(1, 200), default=50, help="that move sliders, at most 200")
 load.add_argument("--seconds", type=whole(5, 600), default=120, help="at most 600")

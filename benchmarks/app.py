@@ -201,7 +201,9 @@ def _workers(server: Server) -> list[float]:
 def run(arguments: Namespace) -> Iterator[str]:
     """The tables of the app; all but the first need a Chromium."""
     quick, seeds = arguments.quick, arguments.seeds
-    yield reruns.tables(quick)
+    yield reruns.tables(quick, arguments.page)
+    if arguments.page:
+        return
     with sync_playwright() as playwright:
         try:
             browser = launch_chromium(playwright)

@@ -15,6 +15,8 @@ from benchmarks.tables import table
 from tests.browser.serving import Server, serving
 
 HOME, BARE = "Home.py", "benchmarks/bare.py"
+DEFAULT = "--runner.postScriptGC=true"  # for the bare app: Streamlit's own setting
+QUIET = 33  # milliseconds of it on a quiet machine
 BUDGETS = {"sliders, median": 40, "sliders, mean": 60, "sliders, worst": 250, "opening a page again, worst": 60}  # ms
 
 
@@ -37,23 +39,31 @@ class Cost:
         return [f"{self.page}: {self.slider}", first, f"{max(self.first):.1f}", warm, f"{self.sent:,.0f}"]
 
 
-async def measured(values: int, visits: int) -> str:
-    """The tables, of up to `values` new values of each slider, and of `visits` further visits to each page."""
+async def measured(values: int, visits: int, only: str | None = None) -> str:
+    """The tables, of up to `values` new values of each slider, and of `visits` further visits to each page.
+
+    `only` is one page's part of the address. Raises `LookupError` where there is no such page.
+    """
     openings: list[Opening] = []
     bare, costs = [], []
-    with serving(BARE) as small, serving(HOME) as server:
+    with serving(BARE, settings=[DEFAULT]) as small, serving(HOME) as server:
+        home = await costs_of_opening(server, "", visits)
         async with Session(server.url) as session:
-            pages = {page.url_pathname: page.page_name for page in session.pages}
+            pages = {page.url_pathname: page.page_name for page in session.pages if only in (None, page.url_pathname)}
+        if not pages:
+            raise LookupError(f"there is no page {only!r}")
         for path, name in pages.items():
             print(f"  {name}", file=sys.stderr)
-            bare += await costs_of_page(small, "", "bare app, beside each page", values)
-            openings.append((name, *await costs_of_opening(server, path, visits)))
+            bare += await costs_of_page(small, "", "bare app, measured beside each page", values)
+            openings.append((name, *(await costs_of_opening(server, path, visits) if path else home)))
             costs += await costs_of_page(server, path, name, values)
         print(server.errors(), end="", file=sys.stderr)
     beside = replace(
         bare[0], first=[ms for cost in bare for ms in cost.first], warm=[ms for cost in bare for ms in cost.warm]
     )
-    return "\n".join([of_pages(openings), of_sliders([beside, *costs], values), beside_budgets(openings, costs)])
+    return "\n".join(
+        [of_pages(openings), of_sliders([beside, *costs], values), beside_budgets(openings, beside, costs)]
+    )
 
 
 async def costs_of_opening(server: Server, path: str, visits: int) -> tuple[float, float]:
@@ -137,15 +147,18 @@ def of_sliders(costs: list[Cost], values: int) -> str:
     return table(title, header, [cost.row() for cost in costs])
 
 
-def beside_budgets(openings: list[Opening], costs: list[Cost]) -> str:
+def beside_budgets(openings: list[Opening], bare: Cost, costs: list[Cost]) -> str:
     means = [statistics.mean(cost.first) for cost in costs]
     found = [statistics.median(means), statistics.mean(means), max(means), max(again for _, _, again in openings)]
     rows = [[name, f"{value:.1f}", limit] for (name, limit), value in zip(BUDGETS.items(), found, strict=True)]
+    rows.append(
+        ["bare app, which tells how busy this machine is", f"{statistics.mean(bare.first):.1f}", f"{QUIET} (quiet)"]
+    )
     return table(
-        f"CPU of the server beside its budgets, {len(costs)} sliders, first values", ["", "ms", "budget"], rows
+        f"CPU of the server beside its budgets: first values of {len(costs)} sliders", ["", "ms", "budget"], rows
     )
 
 
-def tables(quick: bool) -> str:
+def tables(quick: bool, only: str | None) -> str:
     """CPU of the server for each page opened and each slider moved, beside a bare app."""
-    return asyncio.run(measured(3 if quick else 8, 1 if quick else 3))
+    return asyncio.run(measured(3 if quick else 8, 1 if quick else 3, only))

@@ -41,16 +41,17 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def serving(script: str | Path, *args: str, seconds: float = 60) -> Iterator[Server]:
+def serving(script: str | Path, *args: str, settings: Sequence[str] = (), seconds: float = 60) -> Iterator[Server]:
     """Serve `script` (relative to the repository) on a free port until the block ends.
 
-    `args` are passed to the script. On leaving, the server and its workers are ended. Raises
-    `RuntimeError` with what the server printed when it ends early, or `TimeoutError` when it is not
-    healthy within `seconds`.
+    `args` are passed to the script, `settings` to Streamlit: "--runner.postScriptGC=true". On leaving, the server and
+    its workers are ended. Raises `RuntimeError` with what the server printed when it ends early, or `TimeoutError`
+    when it is not healthy within `seconds`.
     """
     port = free_port()
     options = ["--server.fileWatcherType=none", "--browser.gatherUsageStats=false"]
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / script), *on_port(port), *options, "--", *args]
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / script), *on_port(port), *options, *settings]
+    command += ["--", *args]
     with answering(command, port, seconds, cwd=ROOT) as server:
         yield server
 
