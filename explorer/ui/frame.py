@@ -23,9 +23,9 @@ NAME = "Diffusion Explorer"
 IMAGES = ASSETS / "images"
 SIDEBAR_WIDTH = 230  # CSS pixels
 TERM_STYLE = """
-.terms { display: flex; flex-wrap: wrap; gap: 0.25rem 0.75rem; margin: 0; font-size: 0.875rem; }
-.term { position: relative; border-bottom: 1px dotted currentColor; cursor: help; }
-.term [role=tooltip] { position: absolute; z-index: 10; left: 0; top: 1.6em; width: max-content; max-width: 18rem;
+.terms { position: relative; display: flex; flex-wrap: wrap; gap: 0.25rem 0.75rem; margin: 0; font-size: 0.875rem; }
+.term { border-bottom: 1px dotted currentColor; cursor: help; }
+.term [role=tooltip] { position: absolute; z-index: 10; left: 0; top: calc(100% + 0.25rem); max-width: min(30rem, 100%);
   padding: 0.5rem 0.75rem; border-radius: 0.375rem; background: #1f2328; color: #fff; line-height: 1.4;
   visibility: hidden; }
 .term:hover [role=tooltip], .term:focus [role=tooltip] { visibility: visible; }

@@ -165,4 +165,4 @@ def show_film(shown: list[tuple[Method, Walk]]) -> None:
         guesses = [f"made at t = {time:.3f}" if time else "the sample" for time in t]
         strips.append(Strip(f"{SAMPLER_LABELS[method.sampler]}: guess of x0", grey(walk.guess[frame]), guesses))
     label = " beside ".join(title_of(method) for method, _ in shown)
-    film(strips, key="show_film", fps=max(1.0, len(clock) / 5), label=f"images from noise to data by {label}")
+    film(strips, key="show_film", fps=max(2.0, len(clock) / 5), label=f"images from noise to data by {label}")

@@ -57,7 +57,7 @@ def round_trip(model: ImageModel, takeaway: DeltaGenerator) -> None:
             "follow, so its outline stays visible and the standard deviation below 1."
         )
         st.caption(note + short * bool(found.noise.std() < 0.95))
-        if st.session_state["show_trip_source"] == "real":
+        if st.session_state["show_trip_source"] == "real" and held_out_of(model) is None:
             offer_missing("show", model.dataset)
         with st.container(horizontal=True):
             help = f"Root mean square over the pixels ({PIXELS})."
