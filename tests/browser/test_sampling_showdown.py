@@ -89,6 +89,10 @@ def test_a_phone_in_the_dark_needs_no_sideways_scroll(browser_page: Page, serve:
     film = opened(browser_page, serve(PAGE) + DIGITS)
     expect(film).to_have_attribute("data-theme", "dark")
     assert browser_page.get_by_test_id("stMain").evaluate("main => main.scrollWidth") <= 390
+    word = browser_page.locator(".term").last
+    word.focus()
+    expect(word.get_by_role("tooltip")).to_be_visible()
+    assert browser_page.get_by_test_id("stMain").evaluate("main => main.scrollWidth") <= 390
     box = film.locator(".film-strip").last.bounding_box()
     assert box
     assert 0 <= box["x"] < box["x"] + box["width"] <= 390
