@@ -5,7 +5,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from explorer.ui.frame import IMAGES, NAME, SIDEBAR_WIDTH, begin_page, end_page, follow_course, page_link
-from explorer.ui.server import lifespan
+from explorer.ui.server import loading
 
 if TYPE_CHECKING:
     from explorer.hardware.machine import Machine
@@ -139,4 +139,4 @@ if __name__ == "__main__":
     st.logo(str(IMAGES / "logo.svg"), size="large")
     current.run()
 else:  # `streamlit run` imports this file once, as its server; every session then runs it as its script
-    app = st.App(__file__, lifespan=lifespan)
+    app = st.App(__file__, lifespan=loading("explorer.ui.geometry_lab.models", "explorer.lessons.geometry_lab.runs"))
