@@ -13,5 +13,6 @@ yield what it has when that turns true, and return.
 
 from explorer.jobs.events import Event, JobError
 from explorer.jobs.manager import Job, JobManager, JobRefused
+from explorer.jobs.store import Store
 
-__all__ = ["Event", "Job", "JobError", "JobManager", "JobRefused"]
+__all__ = ["Event", "Job", "JobError", "JobManager", "JobRefused", "Store"]

@@ -36,7 +36,8 @@ def train_images(params: dict[str, Any], arrays: Arrays, stop: Callable[[], bool
     `seconds` and the vectors of a "state" event. Events, of which the newest of each kind counts: "data" once;
     "progress"; "levels", the loss by noise level; "grid-K", samples of the averaged weights, always of the same
     noise and classes, with those weights; "state", what resuming needs, sent at the end and, unless the loss runs
-    away, on the way; "diverged"; and "result", what was measured at the end of a run that was not stopped.
+    away, on the way; "diverged"; and "result", what was measured at the end, and at which step, of a run that was not
+    stopped.
     """
     import explorer as ex
 
@@ -145,7 +146,7 @@ def train_images(params: dict[str, Any], arrays: Arrays, stop: Callable[[], bool
     if taken < len(MOMENTS):
         yield grid(taken + 1, event, with_weights=True)
     if not stop():
-        yield Event("result", judge.result(plan, event.state().averaged))
+        yield Event("result", {"step": event.step, **judge.result(plan, event.state().averaged)})
 
 
 class Judge:

@@ -9,6 +9,7 @@ GLOSSARY: dict[str, tuple[str, str]] = {
         "Attention",
         "Every place of the image looks at every other and takes in what it can use, wherever that lies.",
     ),
+    "batch": ("Batch", "The images that one step of training looks at together. Larger batches give steadier steps."),
     "cfg": (
         "Guidance",
         "The model is asked twice, with and without the class, and what the class adds is exaggerated.",
@@ -41,10 +42,16 @@ GLOSSARY: dict[str, tuple[str, str]] = {
         "How far the features of samples are, as a cloud, from those of real images: 0 is no difference.",
     ),
     "held_out": ("Held out", "Images that no training has seen. They tell learning from learning by heart."),
+    "learning_rate": ("Learning rate", "How far the weights move in one step of training."),
     "log_snr": (
         "log-SNR",
         "How much signal there is for the noise, as a logarithm. At 0 both are equally strong; every +1.4 doubles the "
         "signal beside the noise, and negative numbers mean that noise is stronger.",
+    ),
+    "loss": (
+        "Loss",
+        "How far the network's answer is from the right one: squared, and averaged over pixels, images and noise "
+        "levels. Training makes it small.",
     ),
     "noise": ("N(0, 1)", "The normal distribution with mean 0 and variance 1: the bell curve that pure noise follows."),
     "sampler": ("Sampler", "The rule that walks from noise to data by asking the model again and again."),

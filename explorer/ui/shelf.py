@@ -1,14 +1,19 @@
-"""The image models that every page offers: the shipped ones, and the shelf of what this session trained."""
+"""The image models that every page offers: the shipped ones, and the shelf of what this visitor trained."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import TYPE_CHECKING, Any, cast
 
 import streamlit as st
 
+from explorer.jobs import Store
 from explorer.lessons.trainings.plan import OWN
 from explorer.lessons.trainings.record import is_text
+from explorer.ui import work
+from explorer.ui.kept import choose_kept, gone
+from explorer.ui.markdown import plain
 
 if TYPE_CHECKING:
     from explorer.dataset import ImageDataset
@@ -18,6 +23,7 @@ if TYPE_CHECKING:
 SHIPPED = {"digits-8": "Digits 8 x 8", "mnist-28": "MNIST 28 x 28"}
 MOST_KEPT = 8
 SHELF_BYTES = 48 * 2**20
+SHELVES_BYTES = 256 * 2**20  # of all visitors
 
 
 @dataclass(frozen=True)
@@ -41,22 +47,38 @@ class ImageModel:
         return self.key in SHIPPED
 
 
+@st.cache_resource(show_spinner=False)
+def _store() -> Store[str, ImageModel]:
+    return Store(_bytes, MOST_KEPT, SHELF_BYTES, SHELVES_BYTES)
+
+
 def models() -> dict[str, ImageModel]:
-    """The image models of this session by key, the newest last."""
-    return st.session_state.setdefault("shelf_images", {})
+    """The image models of this visitor by key, the newest last: in every tab, and after a reload."""
+    return models_of(work.visitor())
 
 
-def keep(model: ImageModel) -> None:
-    """Put a model on the shelf, under a label that no other has; the oldest goes when there are too many."""
-    kept = models()
-    kept.pop(model.key, None)
-    taken = {*SHIPPED.values(), *(other.label for other in kept.values())}
-    label, number = model.label, 2
-    while label in taken:
-        label, number = f"{model.label} ({number})", number + 1
-    kept[model.key] = replace(model, label=label)
-    while len(kept) > MOST_KEPT or (len(kept) > 1 and sum(map(_bytes, kept.values())) > SHELF_BYTES):
-        del kept[next(iter(kept))]
+def models_of(visitor: str) -> dict[str, ImageModel]:
+    """Those of any visitor."""
+    return _store().all(visitor)
+
+
+def keep(model: ImageModel, visitor: str = "") -> ImageModel:
+    """Put a model on the shelf of this visitor, or of another, under a label that no other has; returns it so.
+
+    The oldest goes when there are too many.
+    """
+    visitor = visitor or work.visitor()
+    _store().drop(visitor, model.key)
+    labels = [*SHIPPED.values(), *(other.label for other in models_of(visitor).values())]
+    model = replace(model, label=unlike(model.label, labels))
+    _store().put(visitor, model.key, model)
+    return model
+
+
+def unlike(name: str, taken: Iterable[str]) -> str:
+    """A name that is none of those that are taken: itself, or with a number."""
+    taken = set(taken)
+    return next(new for number in count(1) if (new := f"{name} ({number})" if number > 1 else name) not in taken)
 
 
 def _bytes(model: ImageModel) -> int:
@@ -72,13 +94,20 @@ def shipped(name: str) -> ImageModel:
 
 
 def choose_model(key: str, default: str = "mnist-28", label: str = "Model") -> ImageModel:
-    """A select box over the shipped models and the shelf, kept in the URL; a key that is gone means the default."""
-    labels = SHIPPED | {model.key: model.label for model in models().values()}
-    names = list(labels)
-    chosen = st.selectbox(
-        label, names, names.index(default), format_func=labels.__getitem__, key=key, bind="query-params"
-    )
-    return shipped(chosen) if chosen in SHIPPED else models()[chosen]
+    """A select box over the shipped models and the shelf, kept in the URL.
+
+    What is not there means the default, and a sentence says so.
+    """
+    kept = models()
+    labels = SHIPPED | {model.key: model.label for model in kept.values()}
+    chosen = choose_kept(label, labels, default, key=key)
+    if gone(key):
+        st.info(
+            "The model of this link is not on your shelf (it may be another visitor's or has expired): "
+            f"{plain(labels[chosen])} is shown.",
+            icon=":material/bookmark_remove:",
+        )
+    return shipped(chosen) if chosen in SHIPPED else kept[chosen]
 
 
 def dataset_of(model: ImageModel) -> "ImageDataset | None":
@@ -121,5 +150,4 @@ def adopt(denoiser: "Denoiser", about: Mapping[str, Any]) -> ImageModel:
         dataset = OWN
     known = {"plan": {"digest": digest}} if is_text(digest) else {}
     model = ImageModel(secrets.token_hex(8), label, denoiser.requires_grad_(False), dataset, tuple(names), known)
-    keep(model)
-    return models()[model.key]
+    return keep(model)

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from explorer.zoo import from_bytes
 
@@ -22,7 +23,7 @@ def open_lab(page: Page, url: str, query: str = "") -> None:
 def settled(page: Page) -> None:
     """Wait until the page has drawn itself to the end."""
     expect(page.locator(".lab-film").first).to_be_visible(timeout=LONG)
-    expect(page.get_by_text("this page was computed")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("every model runs on this machine")).to_be_visible(timeout=LONG)
 
 
 def button(page: Page, name: str) -> Locator:
@@ -46,7 +47,9 @@ def go(page: Page, name: str) -> None:
     page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
 
 
-def test_train_look_elsewhere_come_back_stop_and_use_the_model(browser_page: Page, serve: Callable[..., str]) -> None:
+def test_train_look_elsewhere_come_back_stop_and_use_the_model(
+    browser_page: Page, browser: Browser, serve: Callable[..., str]
+) -> None:
     page = browser_page
     open_lab(page, serve("Home.py"), TINY)
     expect(page.locator(".lab-film img")).to_have_count(5)  # a recorded run
@@ -83,7 +86,29 @@ def test_train_look_elsewhere_come_back_stop_and_use_the_model(browser_page: Pag
     model = page.get_by_label("Model", exact=True)
     expect(model).to_be_visible(timeout=LONG)
     model.click()
-    expect(page.get_by_role("option", name="Mine")).to_be_visible(timeout=LONG)
+    page.get_by_role("option", name="Mine").click(timeout=LONG)
+    expect(page).to_have_url(re.compile("show_model=Mine"), timeout=LONG)
+    link = page.url
+
+    gone = re.compile("The model of this link is not on your shelf")
+    page.reload()
+    expect(page.get_by_label("Model", exact=True)).to_have_value("Mine", timeout=LONG)
+    tab = page.context.new_page()  # a second tab
+    tab.goto(link)
+    expect(tab.get_by_label("Model", exact=True)).to_have_value("Mine", timeout=LONG)
+    expect(tab.get_by_text(gone)).to_have_count(0)
+    open_lab(tab, serve("Home.py"), TINY)
+    run = tab.get_by_test_id("stMain").get_by_label("Run", exact=True)
+    expect(run).to_have_value("Run 1: own settings", timeout=LONG)
+    button(tab, "Start").click()
+    expect(run).to_have_value("Run 2: own settings", timeout=LONG)
+    button(tab, "Stop").click()
+    tab.close()
+    with closing(browser.new_context()) as stranger:
+        other = stranger.new_page()
+        other.goto(link)
+        expect(other.get_by_text(gone)).to_be_visible(timeout=LONG)
+        expect(other.get_by_label("Model", exact=True)).to_have_value("MNIST 28 x 28")
 
 
 def test_it_works_by_keyboard_alone(browser_page: Page, serve: Callable[..., str]) -> None:

@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 from explorer.lessons.sampling_showdown import quality, walks
 from explorer.lessons.sampling_showdown.quality import Quality, QualityTable
 from explorer.networks.unet import make_image_denoiser
-from explorer.ui.shelf import ImageModel
+from explorer.ui.shelf import ImageModel, keep
 from tests.pages.acting import said, until
 
 Buffer = tuple[dict[str, Any], dict[str, np.ndarray]]
@@ -86,7 +86,7 @@ def with_shelf(open_page: Open) -> Callable[[ImageModel], AppTest]:
 
     def opened(model: ImageModel) -> AppTest:
         app = open_page(PAGE, show_model=DIGITS)
-        app.session_state["shelf_images"] = {model.key: model}
+        keep(model, app.session_state["visitor"])
         app.run()
         app.selectbox(key="show_model").select(model.label).run()
         assert not app.exception

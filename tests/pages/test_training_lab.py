@@ -24,7 +24,7 @@ from explorer.metrics import NotFinite
 from explorer.schedules import schedule_names
 from explorer.ui import shelf, trainings, work
 from explorer.ui.shelf import ImageModel
-from explorer.ui.training_lab import results, settings
+from explorer.ui.training_lab import forecast, results, settings
 from explorer.zoo import FOLDER, from_bytes, to_bytes
 from tests.pages.acting import labels, press, said, until
 
@@ -54,11 +54,11 @@ def running(app: AppTest) -> bool:
 
 
 def runs(app: AppTest) -> list[Training]:
-    return list(app.session_state["trainings"].values()) if "trainings" in app.session_state else []
+    return list(trainings._store().all(app.session_state["visitor"]).values())
 
 
-def shelf(app: AppTest) -> list[shelf.ImageModel]:
-    return list(app.session_state["shelf_images"].values()) if "shelf_images" in app.session_state else []
+def on_shelf(app: AppTest) -> list[ImageModel]:
+    return list(shelf.models_of(app.session_state["visitor"]).values())
 
 
 def films(app: AppTest) -> list[str]:
@@ -73,7 +73,7 @@ def line(app: AppTest) -> str:
 
 
 def plan(app: AppTest) -> Plan:
-    """The plan that the last Start handed to the worker."""
+    """The plan that the last Start handed to the worker, which is still at it."""
     return Plan(**work.manager().jobs(app.session_state["visitor"])[-1].params["plan"])
 
 
@@ -146,8 +146,8 @@ def test_every_control_has_help_changes_the_plan_and_the_estimate(
 ) -> None:
     app = opened()
     plans: list[Plan] = []
-    seen = settings.forecast
-    monkeypatch.setattr(settings, "forecast", lambda plan, data: plans.append(plan) or seen(plan, data))
+    seen = forecast.forecast
+    monkeypatch.setattr(forecast, "forecast", lambda plan, data: plans.append(plan) or seen(plan, data))
     for key, (name, values) in CONTROLS.items():
         before = control(app, key).value
         assert control(app, key).proto.help
@@ -201,7 +201,7 @@ def test_a_run_that_is_longer_than_allowed_says_so(opened: Opened) -> None:
 def test_what_does_not_fit_memory_is_refused_before_it_starts(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     app = opened(lab_width="64", lab_depth="3", lab_batch="1024")
     assert not app.button(key="lab_start").disabled
-    monkeypatch.setattr(settings, "memory_for_training", lambda: 100 * 2**20)
+    monkeypatch.setattr(forecast, "memory_for_training", lambda: 100 * 2**20)
     app.run()
     assert app.button(key="lab_start").disabled
     (sentence,) = said(app)
@@ -213,7 +213,7 @@ def test_what_does_not_fit_memory_is_refused_before_it_starts(opened: Opened, mo
 
 
 def test_a_step_that_is_too_long_to_pause_is_refused(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settings, "LONGEST_STEP", 1e-9)
+    monkeypatch.setattr(forecast, "LONGEST_STEP", 1e-9)
     app = opened()
     assert app.button(key="lab_start").disabled
     assert "too long to pause or to keep anything in time: choose a smaller batch, width or depth" in said(app)[0]
@@ -221,13 +221,13 @@ def test_a_step_that_is_too_long_to_pause_is_refused(opened: Opened, monkeypatch
 
 def test_workers_share_half_of_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "allowed_memory", lambda: 8 * 2**30)
-    settings.memory_for_training.clear()
-    assert settings.memory_for_training() == 4 * 2**30 // work.manager().workers
-    settings.memory_for_training.clear()
+    forecast.memory_for_training.clear()
+    assert forecast.memory_for_training() == 4 * 2**30 // work.manager().workers
+    forecast.memory_for_training.clear()
 
 
 def test_a_network_of_too_many_weights_is_refused(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settings, "MOST_WEIGHTS", 100_000)
+    monkeypatch.setattr(forecast, "MOST_WEIGHTS", 100_000)
     app = opened()
     assert app.button(key="lab_start").disabled
     assert "choose a smaller width or depth" in said(app)[0]
@@ -287,7 +287,7 @@ def test_a_training_is_shown_measured_and_put_on_the_shelf(trained: AppTest, sen
     assert labels(trained) == {"Start", "Train as long again", "Forget this run", "Keep on the shelf"}
     assert sent(trained, "film")[1]["strip 0"].shape[0] == len(run.moments) >= 4
     assert run.validation[-1, 1] < run.validation[0, 1]
-    (model,) = shelf(trained)
+    (model,) = on_shelf(trained)
     assert (model.key, model.label, model.dataset, model.classes) == (
         run.run, run.name, "digits-8", tuple("0123456789"),
     )  # fmt: skip
@@ -306,7 +306,7 @@ def test_every_image_page_offers_what_was_trained(trained: AppTest) -> None:
         streamlit.selectbox("Model", [model.label for model in shelf().values()])
 
     app = AppTest.from_function(offer)
-    app.session_state["shelf_images"] = trained.session_state["shelf_images"]
+    app.session_state["visitor"] = trained.session_state["visitor"]
     assert app.run().selectbox[0].options == ["Run 1: own settings"]
 
 
@@ -316,9 +316,9 @@ def test_a_reload_and_another_page_find_it(trained: AppTest, opened: Opened, ope
     assert [run.run for run in runs(again)] == [run.run for run in runs(trained)]
     assert again.selectbox(key="lab_shown").value == runs(trained)[0].run
     other = open_page("pages/geometry_lab.py", visitor=visitor)
-    assert len(shelf(other)) == 1
+    assert len(on_shelf(other)) == 1
     assert not other.sidebar.get("progress")
-    assert not shelf(opened())
+    assert not on_shelf(opened())
 
 
 def test_a_moment_is_kept_under_a_name_and_taken_away(
@@ -332,8 +332,8 @@ def test_a_moment_is_kept_under_a_name_and_taken_away(
     app.text_input(key=f"lab_name_{run.run}").set_value("  Early  ")
     press(app, "Keep on the shelf")
     assert re.match(r"“Early”, of epoch [\d.]+, is on the shelf", app.success[0].value)
-    assert [model.label for model in shelf(app)] == [name, "Early"]
-    assert shelf(app)[1].about["step"] == run.kept_steps[0]
+    assert [model.label for model in on_shelf(app)] == [name, "Early"]
+    assert on_shelf(app)[1].about["step"] == run.kept_steps[0]
 
     content: dict[str, Any] = {}
     with monkeypatch.context() as patch:
@@ -343,7 +343,7 @@ def test_a_moment_is_kept_under_a_name_and_taken_away(
         app.run()
     denoiser, about = from_bytes(content["Weights as safetensors"])
     assert about["name"] == "Early"
-    np.testing.assert_array_equal(ex.training.weights_of(denoiser), ex.training.weights_of(shelf(app)[1].denoiser))
+    np.testing.assert_array_equal(ex.training.weights_of(denoiser), ex.training.weights_of(on_shelf(app)[1].denoiser))
     assert to_json(from_json(content["History as JSON"].encode())) == content["History as JSON"]
 
 
@@ -357,7 +357,7 @@ def test_pause_resume_and_stop(opened: Opened) -> None:
     assert line(app).startswith("Paused at ")
     assert "so far: epoch" in films(app)[0]
     assert labels(app) == {"Start", "Resume", "Stop", "Forget this run", "Keep on the shelf"}
-    assert not shelf(app)
+    assert not on_shelf(app)
     app.text_input(key=f"lab_name_{run.run}").set_value("Half")
     moment = app.select_slider(key=f"lab_moment_{run.run}")
     assert moment.value == run.kept_steps[-1]
@@ -367,25 +367,26 @@ def test_pause_resume_and_stop(opened: Opened) -> None:
     press(app, "Keep on the shelf")
     assert run.state
     paused = run.state[0]["step"]
-    run.result = {"accuracy": 0.5}  # as of a run that had ended
 
     press(app, "Resume")
     assert running(app)
-    assert not run.result
-    until(app, lambda: run.progress["step"] > paused and len(run.curve) and run.curve[-1, 0] > paused)
+    until(app, lambda: runs(app)[0].curve[-1, 0] > paused)
+    (run,) = runs(app)
     moment = app.select_slider(key=f"lab_moment_{run.run}")
     assert moment.value == kept  # a choice stays while others come
     moment.set_value(run.kept_steps[-1]).run()
     press(app, "Stop")
     until(app, lambda: not running(app))
-    assert runs(app) == [run]
+    (ended,) = runs(app)
+    assert ended.run == run.run
+    run = ended
     assert (np.diff(run.curve[:, 0]) > 0).all()
     assert line(app).startswith("Stopped at ")
     assert "ended at: epoch" in films(app)[0]
     assert "not reached" in films(app)[0]
     assert next(slider.value for slider in app.select_slider if slider.label == "Moment") == run.kept_steps[-1]
-    assert labels(app) == {"Start", "Forget this run", "Keep on the shelf"}
-    half, model = shelf(app)
+    assert labels(app) == {"Start", "Resume", "Forget this run", "Keep on the shelf"}
+    half, model = on_shelf(app)
     assert (half.label, half.about["step"]) == ("Half", kept)
     assert (model.label, model.about["step"]) == (run.name, max(run.moments))
     assert model.about["step"] > paused
@@ -394,7 +395,7 @@ def test_pause_resume_and_stop(opened: Opened) -> None:
     app.run()
     assert not runs(app)
     assert app.selectbox(key="lab_shown").value.startswith("recorded-")
-    assert len(shelf(app)) == 2
+    assert len(on_shelf(app)) == 2
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
@@ -414,10 +415,165 @@ def test_a_killed_worker_leaves_its_last_checkpoint(opened: Opened) -> None:
     checkpoint = run.state[0]["step"]
     assert checkpoint in run.kept_steps
     press(app, "Keep on the shelf")
-    assert shelf(app)[0].about["step"] == max(run.kept_steps)
+    assert on_shelf(app)[0].about["step"] == max(run.kept_steps)
     press(app, "Resume")
-    until(app, lambda: run.progress["step"] > checkpoint)
+    until(app, lambda: runs(app)[0].progress["step"] > checkpoint)
     assert not said(app)
+
+
+def test_a_run_that_is_trained_for_longer_and_stopped_loses_nothing(opened: Opened) -> None:
+    app = opened(lab_epochs="40", **TINY)
+    press(app, "Start")
+    until(app, lambda: not running(app))
+    (first,) = runs(app)
+    measured = [metric.value for metric in app.metric]
+    assert first.result
+    assert measured
+    press(app, "Train as long again")
+    press(app, "Stop")
+    until(app, lambda: not running(app))
+    (run,) = runs(app)
+    assert (run.plan.epochs, run.results) == (80, first.results)
+    assert [metric.value for metric in app.metric][: len(measured) - 1] == measured[:-1]  # the speed is the newest
+    assert set(first.moments) <= set(run.moments)
+    assert line(app).startswith(("Stopped at epoch ", "Epoch 40 of 40"))
+    assert labels(app) >= {"Resume", "Forget this run", "Keep on the shelf"}
+    assert next(model for model in on_shelf(app) if model.key == run.run).about["accuracy"] == first.result["accuracy"]
+
+    press(app, "Resume")
+    until(app, lambda: not running(app))
+    (run,) = runs(app)
+    assert list(run.results) == [25, 50]  # steps
+    said_of = [caption.value for caption in app.caption if caption.value.startswith("Measured at epoch ")]
+    assert said_of == ["Measured at epoch 40:", "Measured at epoch 80:"]
+    assert "Train as long again" in labels(app)
+    by_step = {model.about["step"]: model for model in on_shelf(app)}
+    assert by_step[25].about["accuracy"] == run.results[25]["accuracy"]
+    assert by_step[50].about["accuracy"] == run.results[50]["accuracy"]
+    assert by_step[50].label == f"{run.name}, epoch 80"
+
+
+def test_runs_are_numbered_for_the_visitor_and_never_twice(opened: Opened) -> None:
+    first = opened(lab_epochs="1", **TINY)
+    visitor = first.session_state["visitor"]
+    press(first, "Start")
+    until(first, lambda: not running(first))
+    second = opened(visitor=visitor, lab_epochs="1", **TINY)  # a reload, or another tab
+    press(second, "Start")
+    assert [run.name for run in runs(first)] == ["Run 1: own settings", "Run 2: own settings"]
+    assert second.selectbox(key="lab_shown").value == runs(first)[1].run
+    until(second, lambda: not running(second))
+    first.run()
+    assert first.selectbox(key="lab_shown").value == runs(first)[0].run  # each tab shows what it showed
+    press(second, "Forget this run")
+    assert [run.name for run in runs(first)] == ["Run 1: own settings"]
+    press(first, "Start")
+    assert [run.name for run in runs(first)] == ["Run 1: own settings", "Run 3: own settings"]
+    stranger = opened(lab_epochs="1", **TINY)
+    assert not runs(stranger)
+    press(stranger, "Start")
+    assert [run.name for run in runs(stranger)] == ["Run 1: own settings"]
+
+
+def test_runs_of_one_name_are_told_apart(opened: Opened) -> None:
+    record = recorded("digits")
+    app = opened()
+    for name in ("Mine", "Mine", "Recorded: One minute, digits", "Nothing"):
+        record.name = name
+        load(app, "run.json", to_json(record).encode())
+        load_nothing(app)
+    options = app.selectbox(key="lab_shown").options
+    assert len(set(options)) == len(options) == 4 + len(PRESETS)
+    assert options[:4] == ["Nothing (2)", "Recorded: One minute, digits (2)", "Mine (2)", "Mine"]
+    assert len(set(app.selectbox(key="lab_other").options)) == 4 + len(PRESETS)
+
+
+def test_two_tabs_see_one_run_and_one_shelf(opened: Opened) -> None:
+    first = opened(lab_epochs="40", **TINY)
+    press(first, "Start")
+    second = opened(visitor=first.session_state["visitor"])
+    until(second, lambda: not running(second))
+    until(first, lambda: not running(first))
+    assert len(runs(first)) == len(on_shelf(first)) == 1
+    assert runs(first)[0].result
+    assert not said(first) + said(second)
+
+
+def test_a_link_names_what_is_shown_and_compared(opened: Opened) -> None:
+    app = opened(lab_shown="Recorded: No EMA", lab_other="Recorded: One minute, digits")
+    assert (app.selectbox(key="lab_shown").value, app.selectbox(key="lab_other").value) == (
+        "recorded-no-ema",
+        "recorded-digits",
+    )
+    assert len(films(app)) == 2
+    assert not app.info
+
+
+def test_a_run_that_a_link_names_and_that_is_not_here_is_said(opened: Opened) -> None:
+    app = opened(lab_shown="Run 7: own settings", lab_other="Run 8")
+    assert [info.value for info in app.info] == [
+        "The run of this link is not here (it may be another visitor's or has expired): “One minute, digits” is shown.",
+        "The run that this link compares with is not here (it may be another visitor's or has expired).",
+    ]
+    app.run()
+    assert len(app.info) == 2  # until another is chosen
+    app.selectbox(key="lab_shown").select("recorded-rate").run()
+    app.selectbox(key="lab_other").select("recorded-digits").run()
+    assert not app.info
+
+
+@pytest.mark.parametrize(
+    ("page", "key"), [("pages/unet.py", "unet_model"), ("pages/sampling_showdown.py", "show_model")]
+)
+def test_a_model_of_the_shelf_survives_and_one_that_is_not_there_is_said(
+    opened: Opened, open_page: Opened, page: str, key: str
+) -> None:
+    owner = opened()
+    denoiser = Plan(width=8).denoiser((1, 8, 8), 10).requires_grad_(False)
+    visitor = owner.session_state["visitor"]
+    model = shelf.keep(ImageModel("mine", "Mine", denoiser, "digits-8", tuple("0123456789")), visitor)
+    again = open_page(page, visitor=visitor, **{key: "Mine"})  # a reload, or a second tab
+    assert again.selectbox(key=key).value == "mine"
+    assert not again.info
+    stranger = open_page(page, **{key: "Mine"})
+    (info,) = stranger.info
+    assert info.value == (
+        "The model of this link is not on your shelf (it may be another visitor's or has expired): MNIST 28 x 28 is "
+        "shown."
+    )
+    assert "Mine" not in stranger.selectbox(key=key).options
+    shelf._store().drop(visitor, model.key)  # as time or another tab does
+    again.run()
+    assert not again.exception
+    assert again.selectbox(key=key).value == "mnist-28"
+    assert again.info[0].value == info.value
+    again.selectbox(key=key).select("digits-8").run()
+    assert not again.info
+
+
+def test_the_sidebar_tells_of_a_run_that_has_ended_until_it_is_looked_at(opened: Opened, open_page: Opened) -> None:
+    app = opened(lab_epochs="40", **TINY)
+    press(app, "Start")
+    other = open_page("pages/geometry_lab.py", visitor=app.session_state["visitor"])
+    until(other, lambda: not other.sidebar.get("progress"))
+    told = (
+        f"Run 1: own settings: done. {runs(app)[0].result['accuracy']:.0%} of its samples are of the class asked for."
+    )
+
+    def lines(page: AppTest) -> list[str]:
+        return [part.value for part in page.sidebar.markdown if told in part.value]
+
+    assert lines(other)
+    assert "*Training lab*" in [part.value for part in other.sidebar.markdown]
+    app.run()  # the lab itself shows how it ended
+    assert not lines(app)
+    assert not lines(other.run())
+
+    press(app, "Start")
+    until(other.run(), lambda: not other.sidebar.get("progress"))
+    press(other, "Dismiss")
+    assert "Dismiss" not in labels(other)
+    assert "Dismiss" not in labels(other.run())
 
 
 def test_two_trainings_run_and_a_third_is_refused(opened: Opened, open_page: Opened) -> None:
@@ -457,10 +613,10 @@ def test_own_images_are_trained_and_resumed_only_with_them(opened: Opened, monke
     monkeypatch.setattr(datasets, "own_images", lambda: chosen[0])
     app = opened(lab_data=datasets.OWN_LABEL, lab_until="Seconds", lab_seconds="400", lab_width="8", lab_batch="32")
     press(app, "Start")
+    assert plan(app).digest
     until(app, lambda: runs(app)[0].moments)
     press(app, "Pause")
     until(app, lambda: not running(app))
-    assert plan(app).digest
     assert not app.button(key="lab_resume").disabled
     chosen[0] = ImageDataset(OWN, -own.images, own.labels, own.classes)  # other images
     app.run()
@@ -499,16 +655,20 @@ def load(app: AppTest, name: str, content: bytes) -> AppTest:
     return app
 
 
+def load_nothing(app: AppTest) -> None:
+    app.file_uploader(key="lab_file").set_value(None).run()
+
+
 def test_weights_are_loaded_back_onto_the_shelf(opened: Opened) -> None:
     denoiser = Plan(width=8, attention=True).denoiser((1, 8, 8), 10)
     content = to_bytes(denoiser, name="Mine", dataset="digits-8", classes=list("0123456789"))
     app = load(opened(), "mine.safetensors", content)
     assert "“Mine” is on the shelf" in app.success[0].value
-    (model,) = shelf(app)
+    (model,) = on_shelf(app)
     assert (model.label, model.dataset, model.classes) == ("Mine", "digits-8", tuple("0123456789"))
     np.testing.assert_array_equal(ex.training.weights_of(model.denoiser), ex.training.weights_of(denoiser))
     load(app, "again.safetensors", content)
-    assert [model.label for model in shelf(app)] == ["Mine", "Mine (2)"]
+    assert [model.label for model in on_shelf(app)] == ["Mine", "Mine (2)"]
 
 
 def test_what_a_file_says_of_its_model_is_not_trusted(opened: Opened, open_page: Opened) -> None:
@@ -522,25 +682,23 @@ def test_what_a_file_says_of_its_model_is_not_trusted(opened: Opened, open_page:
         "pad": "x" * 999,
     }
     app = load(opened(), "mine.safetensors", to_bytes(denoiser, **lies))
-    (model,) = shelf(app)
+    (model,) = on_shelf(app)
     assert (model.label, model.dataset, model.classes, model.about) == ("Loaded", OWN, ("0", "1"), {})
     for page in ("pages/unet.py", "pages/sampling_showdown.py"):
-        other = open_page(page)
-        other.session_state["shelf_images"] = {model.key: model}
-        other.run()
+        other = open_page(page, visitor=app.session_state["visitor"])
         other.selectbox(key=f"{'unet' if 'unet' in page else 'show'}_model").select("Loaded").run()
         assert not other.exception
 
 
 def test_a_model_of_own_images_finds_them_again(opened: Opened) -> None:
     content = to_bytes(Plan(width=8).denoiser((1, 8, 8), None), name="Mine", dataset=OWN, digest="abc", classes=())
-    (model,) = shelf(load(opened(), "mine.safetensors", content))
+    (model,) = on_shelf(load(opened(), "mine.safetensors", content))
     assert model.about == {"plan": {"digest": "abc"}}
 
 
 def test_a_shipped_file_is_known_again(opened: Opened) -> None:
     content = (FOLDER / "digits-8.safetensors").read_bytes()
-    (model,) = shelf(load(opened(), "digits-8.safetensors", content))
+    (model,) = on_shelf(load(opened(), "digits-8.safetensors", content))
     assert (model.label, model.dataset, model.classes) == ("Digits 8 x 8 (2)", "digits-8", tuple("0123456789"))
 
 
@@ -548,11 +706,11 @@ def test_the_shelf_has_a_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streamlit, "session_state", {})
     denoiser = Plan(width=8).denoiser((1, 8, 8), None)
     size = 4 * sum(parameter.numel() for parameter in denoiser.parameters())
-    monkeypatch.setattr(shelf, "SHELF_BYTES", 2 * size)
+    monkeypatch.setattr(shelf._store(), "most_bytes", 2 * size)
     for key in "abc":
         shelf.keep(ImageModel(key, key, denoiser, OWN))
     assert list(shelf.models()) == ["b", "c"]
-    monkeypatch.setattr(shelf, "SHELF_BYTES", 1)
+    monkeypatch.setattr(shelf._store(), "most_bytes", 1)
     shelf.keep(ImageModel("d", "d", denoiser, OWN))
     assert list(shelf.models()) == ["d"]  # the newest stays, whatever its size
 
@@ -585,7 +743,7 @@ def test_a_wrong_file_gets_a_sentence_and_the_page_lives(
     (error,) = app.error
     assert sentence in error.value
     assert len(films(app)) == 1
-    assert not shelf(app)
+    assert not on_shelf(app)
     assert not runs(app)
     app.file_uploader(key="lab_file").set_value(None).run()
     assert not said(app)
@@ -600,8 +758,8 @@ def test_the_session_keeps_a_few_runs_within_bounds(monkeypatch: pytest.MonkeyPa
         run.state = ({"step": 1, "seconds": 1.0}, {"averaged": vector, "weights": vector})
         trainings.remember(run)
     kept = trainings.known()
-    assert list(kept) == [str(number) for number in range(9)][-shelf.MOST_TRAININGS :]
-    assert sum(run.bytes for run in kept.values()) <= shelf.TRAININGS_BYTES
+    assert list(kept) == [str(number) for number in range(9)][-trainings.MOST_TRAININGS :]
+    assert sum(run.bytes for run in kept.values()) <= trainings.TRAININGS_BYTES
     assert kept["8"].state
     assert not kept["3"].state
     assert [model.label for model in shelf.models().values()] == [str(number) for number in range(8)]

@@ -18,7 +18,7 @@ from explorer.data.mnist import shipped_mnist
 from explorer.networks.structure import structure
 from explorer.networks.unet import make_image_denoiser
 from explorer.ui.film import to_grey
-from explorer.ui.shelf import ImageModel
+from explorer.ui.shelf import ImageModel, keep
 from explorer.ui.unet import to_own_range
 
 Buffer = tuple[dict[str, Any], dict[str, np.ndarray]]
@@ -157,7 +157,7 @@ def test_any_model_of_the_shelf_is_drawn(open_page: Open, sent: Sent, name: str)
     denoiser = make_image_denoiser((1, 8, 8), **size).requires_grad_(False)  # type: ignore[arg-type]
     classes = tuple("abc"[: int(str(size.get("classes", 0)))])
     app = open_page(PAGE, **DIGITS, unet_class="7")
-    app.session_state["shelf_images"] = {"mine": ImageModel("mine", "Mine", denoiser, "own", classes)}
+    keep(ImageModel("mine", "Mine", denoiser, "own", classes), app.session_state["visitor"])
     app.run()
     app.selectbox(key="unet_model").select("mine").run()
     assert not app.exception

@@ -24,7 +24,7 @@ SAMPLES = 20  # in each grid
 FILM = (0.01, 0.25, 0.5, 1.0)  # shares of a run at which its grids stay on the page
 LARGEST_HISTORY = 4 * 2**20
 MOST_MOMENTS = 64
-PROGRESS = ("step", "epoch", "seconds", "share", "loss")
+PROGRESS = ("step", "epoch", "seconds", "loss")
 MOST_ROWS = 2000  # of a curve
 LARGEST_SIDE = 64
 LARGEST_NUMBER = 1e12
@@ -57,7 +57,9 @@ class Training:
     `images` counts those it trains on; `curve` is (k, 3): step, smoothed loss, loss; `validation` (k, 3): step,
     loss of the averaged weights on held-out images, and on training images; `levels` (k, 3): log-SNR and the same
     two by noise level. `real` are training images, as `Moment.samples`. `state` is what resuming needs: its
-    numbers and vectors. `result` is what was measured at the end.
+    numbers and vectors. `results` is what was measured at the end, by step: a run that is trained for longer has
+    several ends. `ended` tells that it was stopped for good and not for now, `problem` is a sentence where it ended
+    otherwise than it should, `news` tells that nobody has looked at it since it ended, and `page` shows it.
     """
 
     run: str
@@ -72,21 +74,30 @@ class Training:
     real: np.ndarray | None = None
     moments: dict[int, Moment] = field(default_factory=dict)
     progress: dict[str, Any] = field(default_factory=dict)
-    result: dict[str, Any] = field(default_factory=dict)
+    results: dict[int, dict[str, Any]] = field(default_factory=dict)
     state: tuple[dict[str, Any], dict[str, np.ndarray]] | None = None
     diverged: bool = False
+    ended: bool = False
+    problem: str = ""
+    news: bool = False
+    page: str = ""
 
-    def take(self, latest: Mapping[str, Event]) -> None:
-        """Take what a job has sent so far, the newest event of each kind."""
+    def take(self, latest: Mapping[str, Event], begun: int = 0) -> None:
+        """Take what a job that began at step `begun` has sent so far, the newest event of each kind.
+
+        Nothing is changed in place, so a shallow copy that is made before stays what it was.
+        """
         if "data" in latest:
             about = latest["data"].data
             self.shape, self.classes, self.images = tuple(about["shape"]), tuple(about["classes"]), about["images"]
             self.real = latest["data"].arrays["real"]
-        for kind, event in latest.items():
-            if kind.startswith("grid-"):
-                known = {name: event.data[name] for name in ("epoch", "seconds", "loss", "validation")}
-                weights = event.arrays.get("weights")
-                self.moments[event.data["step"]] = Moment(**known, samples=event.arrays["samples"], weights=weights)
+        grids = [event for kind, event in latest.items() if kind.startswith("grid-")]
+        if grids:  # what lay behind the checkpoint that the job began at is trained anew
+            self.moments = {step: moment for step, moment in self.moments.items() if step <= begun}
+        for event in grids:
+            known = {name: event.data[name] for name in ("epoch", "seconds", "loss", "validation")}
+            weights = event.arrays.get("weights")
+            self.moments[event.data["step"]] = Moment(**known, samples=event.arrays["samples"], weights=weights)
         if "progress" in latest:
             self.progress = latest["progress"].data
             self.curve = _continued(self.curve, latest["progress"].arrays["curve"])
@@ -96,7 +107,8 @@ class Training:
         if "state" in latest:
             self.state = (latest["state"].data, latest["state"].arrays)
         if "result" in latest:
-            self.result = latest["result"].data
+            found = dict(latest["result"].data)
+            self.results = {**self.results, found.pop("step"): found}
         self.diverged = "diverged" in latest
 
     @property
@@ -113,13 +125,23 @@ class Training:
     @property
     def done(self) -> float:
         """How much of the run is done, in [0, 1]."""
-        return min(1.0, float(self.progress.get("share") or 0.0))
+        if not self.progress:
+            return 0.0
+        steps = self.plan.steps(self.images)
+        share = self.progress["step"] / steps if steps else self.progress["seconds"] / (self.plan.seconds or math.inf)
+        return max(0.0, min(1.0, share))
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """What was measured last; nothing before the first end."""
+        return self.results[max(self.results)] if self.results else {}
 
     @property
     def bytes(self) -> int:
         """What it takes in memory, nearly."""
-        vectors = [moment.weights for moment in self.moments.values() if moment.weights is not None]
-        return sum(vector.nbytes for vector in vectors + list(self.state[1].values() if self.state else []))
+        arrays = [self.curve, self.validation, self.levels, *(moment.samples for moment in self.moments.values())]
+        arrays += [moment.weights for moment in self.moments.values() if moment.weights is not None]
+        return sum(array.nbytes for array in arrays + list(self.state[1].values() if self.state else []))
 
     def epoch_of(self, step: int) -> float:
         """How often each training image had been seen by then, on average."""
@@ -176,7 +198,7 @@ def to_json(training: Training) -> str:
             "real": None if training.real is None else _packed(training.real),
             "moments": moments,
             "progress": training.progress,
-            "result": training.result,
+            "results": training.results,
             "diverged": training.diverged,
         },
         separators=(",", ":"),
@@ -196,6 +218,8 @@ def from_json(content: bytes) -> Training:
             raise ValueError("an impossible shape")
         if shape[0] not in (1, 3) or len(about["moments"]) > MOST_MOMENTS:
             raise ValueError("what a training never sends")
+        progress = _numbers(about["progress"], PROGRESS) if about["progress"] else {}
+        results = about["results"] if "results" in about else {progress.get("step", 0): about["result"]}
         return Training(
             run=_text(about["run"]),
             name=_text(about["name"]),
@@ -208,8 +232,8 @@ def from_json(content: bytes) -> Training:
             levels=_curve(about["levels"]),
             real=None if about["real"] is None else _unpacked(about["real"], shape),
             moments={int(step): _moment(moment, shape) for step, moment in about["moments"].items()},
-            progress=_numbers(about["progress"], PROGRESS) if about["progress"] else {},
-            result=_numbers(about["result"], ()),
+            progress=progress,
+            results={int(step): _numbers(found, ()) for step, found in results.items() if found},
             diverged=bool(about["diverged"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError, zlib.error) as error:

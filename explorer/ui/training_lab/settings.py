@@ -1,14 +1,12 @@
-"""The presets and settings of a training, and what it will take."""
+"""The presets and settings of a training."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from explorer.lessons.trainings.plan import MOST_WEIGHTS, OWN, PRESETS, Plan, preset_of
-from explorer.ui import work
-from explorer.ui.training_lab.results import RECORDED, has_record
+from explorer.lessons.trainings.plan import OWN, PRESETS, Plan, preset_of
+from explorer.ui.training_lab import runs
 
 if TYPE_CHECKING:
     from explorer.dataset import ImageDataset
@@ -21,10 +19,6 @@ EMAS = [0.0, 0.9, 0.99, 0.995, 0.999]
 UNTIL = {"epochs": "Epochs", "seconds": "Seconds"}
 EPOCHS = [1, 2, 5, 10, 20, 40, 60, 100, 150, 200, 500, 1000, 2000, 5000]
 MOST_SECONDS = 480
-LONGEST_STEP = 5.0  # seconds
-
-
-# Settings
 
 
 def choose_preset(plan: Plan) -> None:
@@ -47,8 +41,7 @@ def _take_preset() -> None:
     if name is None:
         return
     st.session_state.update(settings_of(PRESETS[name].plan))
-    if has_record(name):
-        st.session_state["lab_shown"] = RECORDED + name
+    runs.show_record(name)
 
 
 def settings_of(plan: Plan) -> dict[str, Any]:
@@ -177,91 +170,3 @@ def _option(
 ) -> Any:
     """A slider over `options`, kept in the URL."""
     return st.select_slider(label, options, default, format_func=write, key=key, help=help, bind="query-params")
-
-
-@dataclass(frozen=True)
-class Forecast:
-    """What a plan will take: seconds, bytes of memory, training images, weights of the network, seconds a step."""
-
-    seconds: float
-    bytes: int
-    images: int
-    weights: int
-    seconds_per_step: float
-
-
-def forecast(plan: Plan, dataset: "ImageDataset") -> Forecast:
-    """What training a plan on these images will take, estimated before it starts."""
-    images = len(dataset) - len(dataset) // 5
-    return _forecast(plan, dataset.shape, len(dataset.classes), min(plan.take or images, images))
-
-
-@st.cache_data(max_entries=256, show_spinner=False)
-def _forecast(plan: Plan, shape: tuple[int, ...], classes: int, images: int) -> Forecast:
-    from explorer.hardware.memory import estimate_memory
-    from explorer.hardware.timing import seconds_per_step
-
-    denoiser = plan.denoiser(shape, classes)
-    memory = estimate_memory(denoiser, batch_size=plan.batch_size, mode="train", optimizer="adam-ema")
-    steps = plan.steps(images)
-    step = seconds_per_step(denoiser, plan.batch_size)
-    seconds = plan.seconds if steps is None else steps * step
-    weights = sum(parameter.numel() for parameter in denoiser.parameters())
-    return Forecast(float(seconds or 0), int(memory.total), images, weights, step)
-
-
-def describe_forecast(plan: Plan, expected: Forecast) -> str:
-    """The estimate in a line or two."""
-    longest = work.manager().max_seconds
-    time = f"about {expected.seconds:.0f} s" if plan.seconds is None else f"{plan.seconds} s"
-    lines = [
-        f"{expected.weights:,} weights, {expected.images:,} training images.",
-        f"Training takes {time} and {expected.bytes / 2**20:,.0f} MB of memory here, beside what PyTorch itself takes.",
-    ]
-    if expected.seconds > longest:
-        lines.append(f"A run may take {longest:.0f} s here: it is paused then, and can be resumed.")
-    if plan.batch_size > expected.images:
-        lines.append(
-            f"A batch of {plan.batch_size} is larger than the data: each step sees an image several times, "
-            "each time with other noise."
-        )
-    return " ".join(lines)
-
-
-def too_large(expected: Forecast) -> str:
-    """A sentence where a plan is too large for this machine or this lab, else nothing."""
-    if expected.weights > MOST_WEIGHTS:
-        return (
-            f"This network would have {expected.weights:,} weights, and a run may have {MOST_WEIGHTS:,} here: choose "
-            "a smaller width or depth."
-        )
-    if expected.seconds_per_step > LONGEST_STEP:
-        return (
-            f"A step of this training would take about {expected.seconds_per_step:.0f} s here, too long to pause or "
-            "to keep anything in time: choose a smaller batch, width or depth."
-        )
-    allowed = memory_for_training()
-    if allowed is None or expected.bytes <= allowed:
-        return ""
-    return (
-        f"This training would need {expected.bytes / 2**20:,.0f} MB of memory, and a run may have "
-        f"{allowed / 2**20:,.0f} MB here: choose a smaller batch, width or depth."
-    )
-
-
-@st.cache_resource(show_spinner=False)
-def memory_for_training() -> int | None:
-    """Bytes that one run may have: a worker's share of half of what this machine gives; None where it does not say."""
-    from explorer.hardware.machine import allowed_memory
-
-    memory = allowed_memory()
-    return memory and memory // 2 // work.manager().workers
-
-
-def has_own_images(plan: Plan) -> bool:
-    """Whether this session has the images that a plan of the person's own images was for."""
-    from explorer.data.digest import digest
-    from explorer.ui.datasets import find_dataset
-
-    dataset = find_dataset(OWN)
-    return dataset is not None and digest(dataset.images.numpy()) == plan.digest

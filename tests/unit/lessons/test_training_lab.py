@@ -124,7 +124,9 @@ def test_stopping_hands_over_and_resuming_ends_where_the_whole_run_ends(record: 
     assert record.state
     for name in STATE_VECTORS:
         np.testing.assert_array_equal(rest["state"].arrays[name], record.state[1][name])
-    stopped.take(rest)
+    before = list(stopped.moments)
+    stopped.take(rest, step)
+    assert set(before) < set(stopped.moments)
     assert (np.diff(stopped.curve[:, 0]) > 0).all()
     assert (np.diff(stopped.validation[:, 0]) > 0).all()
     np.testing.assert_allclose(stopped.curve[:, [0, 2]], record.curve[:, [0, 2]], rtol=1e-6)
