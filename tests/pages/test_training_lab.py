@@ -81,7 +81,7 @@ def plan(app: AppTest) -> Plan:
 
 
 def test_a_run_whose_samples_are_not_finite_says_so(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
-    record = replace(recorded("digits"), result={"training_loss": 0.2, "held_out_loss": 0.3, "blew_up": 1})
+    record = replace(recorded("digits"), results={1: {"training_loss": 0.2, "held_out_loss": 0.3, "blew_up": 1}})
     monkeypatch.setattr(results, "_recorded", lambda preset: record)
     app = opened()
     assert [said.value for said in app.error] == [str(NotFinite())]
