@@ -24,7 +24,8 @@ from explorer.metrics import NotFinite
 from explorer.schedules import schedule_names
 from explorer.ui import shelf, trainings, work
 from explorer.ui.shelf import ImageModel
-from explorer.ui.training_lab import forecast, results, settings
+from explorer.ui.training_lab import forecast, settings
+from explorer.ui.training_lab import runs as lab_runs
 from explorer.zoo import FOLDER, from_bytes, to_bytes
 from tests.pages.acting import labels, press, said, until
 
@@ -82,7 +83,7 @@ def plan(app: AppTest) -> Plan:
 
 def test_a_run_whose_samples_are_not_finite_says_so(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     record = replace(recorded("digits"), results={1: {"training_loss": 0.2, "held_out_loss": 0.3, "blew_up": 1}})
-    monkeypatch.setattr(results, "_recorded", lambda preset: record)
+    monkeypatch.setattr(lab_runs, "_recorded", lambda preset: record)
     app = opened()
     assert [said.value for said in app.error] == [str(NotFinite())]
     assert "0.200 · 0.300" in [metric.value for metric in app.metric]

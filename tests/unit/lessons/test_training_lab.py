@@ -270,6 +270,13 @@ def test_a_history_comes_back_as_it_was(record: Training) -> None:
     np.testing.assert_allclose(back.curve, record.curve, rtol=1e-4)
 
 
+def test_a_history_of_one_result_is_read_too(record: Training) -> None:
+    """Files were written so before a run could have several ends."""
+    about = json.loads(to_json(record))
+    (about["result"],) = about.pop("results").values()
+    assert from_json(json.dumps(about).encode()).results == record.results
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -295,7 +302,9 @@ def test_a_history_comes_back_as_it_was(record: Training) -> None:
         {"classes": ["\ud800"]},
         {"shape": [2, 8, 8]},
         {"progress": {"share": 1}},
-        {"result": 3},
+        {"results": 3},
+        {"results": {"x": {"accuracy": 1}}},
+        {"results": {"1": {"accuracy": 1e300}}},
         {"images": None},
     ],
 )
