@@ -157,7 +157,7 @@ check_yourself(
         "The network learns its images by heart",
     ),
     Question(
-        "Compare the record without EMA with the one with it. When does averaging the weights help?",
+        "Compare the record without EMA with that of the first preset. When does averaging the weights help?",
         {
             "While the steps are large, in the middle of a run": "Each step pulls the weights towards its own batch; "
             "the average keeps what the steps agree on. At the end the learning rate has fallen to 0, which does the "
