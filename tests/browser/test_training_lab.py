@@ -108,7 +108,7 @@ def test_train_look_elsewhere_come_back_stop_and_use_the_model(
         other = stranger.new_page()
         other.goto(link)
         expect(other.get_by_text(gone)).to_be_visible(timeout=LONG)
-        expect(other.get_by_label("Model", exact=True)).to_have_value("MNIST 28 x 28")
+        expect(other.get_by_label("Model", exact=True)).to_have_value("MNIST 28 x 28", timeout=LONG)
 
 
 def test_it_works_by_keyboard_alone(browser_page: Page, serve: Callable[..., str]) -> None:
