@@ -5,9 +5,13 @@ unpacked, whatever a header claims.
 """
 
 import io
+import struct
+import unicodedata
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import takewhile
@@ -16,9 +20,8 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image
 
-from explorer.data.uploads import ENDINGS, FORMATS, MOST_BYTES, centred_square, read_image
+from explorer.data.uploads import ENDINGS, MOST_BYTES, centred_square, open_image, read_image
 from explorer.dataset import HELD_OUT_EVERY, ImageDataset
 
 SIZE = 28
@@ -34,7 +37,9 @@ CHUNK_BYTES = 2**16
 UPDATE_EVERY = 20  # images
 ENTRY = b"PK\1\2"  # so begins each entry in the directory of a zip
 PARTS = {"train", "training", "val", "valid", "validation", "test", "testing"}
-LOCKED = 1  # the bit in the flags of an entry
+SYSTEM = {"__macosx", "thumbs.db", "desktop.ini", "icon\r"}  # what systems add
+LOCKED, UTF8 = 1, 1 << 11  # bits in the flags of an entry
+UNICODE_PATH = 0x7075  # an extra field of an entry
 BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # zipfile unpacks the other methods without a limit
 
 Progress = Callable[[float], object]
@@ -110,22 +115,48 @@ def read_zip(content: bytes, size: int = SIZE, progress: Progress | None = None)
     except Exception as error:  # zipfile raises many kinds for a broken directory
         raise ValueError("This file is not a zip, or it is damaged. Pack the images again.") from error
     with archive:
-        kept = [entry for entry in archive.infolist() if not entry.is_dir() and not _is_hidden(_path(entry))]
-        if any(entry.flag_bits & LOCKED for entry in kept):
+        named = [(_path(entry), entry) for entry in archive.infolist()]
+        kept = [(path, entry) for path, entry in named if not path.endswith("/") and not _is_hidden(path)]
+        if any(entry.flag_bits & LOCKED for _, entry in kept):
             raise ValueError("This zip is locked with a password. Pack the images again without one.")
-        if any(entry.compress_type not in BOUNDED for entry in kept):
+        if any(entry.compress_type not in BOUNDED for _, entry in kept):
             raise ValueError("This zip is packed in an unusual way. Pack the images again as an ordinary zip.")
-        named = [_File(_path(entry), partial(_unpack, archive, entry)) for entry in kept]
-        return _read(named, size, progress)
+        return _read([_File(path, partial(_unpack, archive, entry)) for path, entry in kept], size, progress)
 
 
 def _path(entry: zipfile.ZipInfo) -> str:
     """Its name as it should have been written: some programs of Windows part folders with backslashes."""
-    return entry.filename.replace("\\", "/")
+    name = entry.orig_filename if entry.flag_bits & UTF8 else _decoded(entry)
+    return name.partition("\0")[0].replace("\\", "/")
+
+
+def _decoded(entry: zipfile.ZipInfo) -> str:
+    """A name that does not say how it is written: as its Unicode path says, in UTF-8, which macOS does not mark, or
+    in the code page in which it reads as words."""
+    raw = entry.orig_filename.encode("cp437")  # which zipfile took it for, and which loses no byte
+    said = _unicode_path(entry.extra, raw)
+    for written, encoding in ((said or raw, "utf-8"), (raw, "cp437"), (raw, "cp1252")):  # of DOS, and of Windows
+        with suppress(UnicodeDecodeError):
+            name = written.decode(encoding)
+            letters = (unicodedata.name(letter, "") for letter in name if not letter.isascii())
+            if encoding == "utf-8" or all(letter.startswith("LATIN") for letter in letters):
+                return name
+    return entry.orig_filename
+
+
+def _unicode_path(extra: bytes, raw: bytes) -> bytes:
+    """The name in UTF-8 that some programs keep beside an older one; nothing where there is none, or of another."""
+    while len(extra) >= 4:
+        kind, length = struct.unpack_from("<HH", extra)
+        if kind == UNICODE_PATH and extra[5:9] == struct.pack("<L", zlib.crc32(raw)):
+            return extra[9 : 4 + length]
+        extra = extra[4 + length :]
+    return b""
 
 
 def _is_hidden(name: str) -> bool:
-    return any(part.startswith((".", "__MACOSX")) and part != ".." for part in PurePosixPath(name).parts)
+    parts = PurePosixPath(name.lower()).parts
+    return any((part.startswith(".") and part != "..") or part in SYSTEM for part in parts)
 
 
 def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
@@ -145,7 +176,8 @@ def read_files(files: Sequence[tuple[str, bytes]], size: int = SIZE, progress: P
     """Images given as (name, content), or one zip: as `read_zip`, with the folders in the names as classes."""
     zips = [content for name, content in files if name.lower().endswith(".zip")]
     if not zips:
-        return _read([_File(name, partial(iter, [content])) for name, content in files], size, progress)
+        shown = [(name, content) for name, content in files if not _is_hidden(name)]
+        return _read([_File(name, partial(iter, [content])) for name, content in shown], size, progress)
     if len(files) > 1:
         raise ValueError("Keep one zip, or only images: take the other files off the list.")
     return read_zip(zips[0], size, progress)
@@ -154,6 +186,7 @@ def read_files(files: Sequence[tuple[str, bytes]], size: int = SIZE, progress: P
 def _read(files: Sequence[_File], size: int, progress: Progress | None) -> OwnImages:
     """The images among some files, one after the other until the first limit."""
     endings = tuple(f".{ending}" for ending in ENDINGS)
+    files = [_File(unicodedata.normalize("NFC", name), chunks) for name, chunks in files]  # macOS takes accents apart
     named = sorted((file for file in files if file.name.lower().endswith(endings)), key=lambda file: file.name)
     if len(named) > MOST_IMAGES:
         raise ValueError(f"These are {len(named):,} images. {TOO_MANY}")
@@ -191,7 +224,7 @@ def _read(files: Sequence[_File], size: int, progress: Progress | None) -> OwnIm
 def _pixels(content: bytes | bytearray) -> int:
     """Of an image, as its header says, which is what a decoder would make of it; 0 for what is no image."""
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        with open_image(bytes(content))[0] as image:
             return image.width * image.height
     except Exception:  # decoders raise many kinds; read_image finds the sentence
         return 0
@@ -211,9 +244,19 @@ def _classes(paths: Sequence[tuple[str, ...]]) -> tuple[np.ndarray | None, tuple
     """Labels (m,) int64 and the names of the classes where the folders can be classes; else None and no names.
 
     A class is the first folder in which paths differ, whatever folders it holds; those of `PARTS` are no classes.
+    Names that differ in their case alone are one, unless they stand side by side in one folder.
     """
-    shared = len([*takewhile(lambda level: len(set(level)) == 1 or set(level) <= PARTS, zip(*paths, strict=False))])
+
+    def is_shared(level: tuple[str, ...]) -> bool:
+        return len(set(level)) == 1 or {folder.lower() for folder in level} <= PARTS
+
+    shared = len([*takewhile(is_shared, zip(*paths, strict=False))])
     folders = ["".join(path[shared : shared + 1]) for path in paths]
+    places = {(path[:shared], folder) for path, folder in zip(paths, folders, strict=True)}
+    together = Counter((parent, folder.casefold()) for parent, folder in places)
+    apart = {folder for (_, folder), spellings in together.items() if spellings > 1}
+    spelling = {folder.casefold(): folder for folder in reversed(folders)}  # as the first of them
+    folders = [folder if folder.casefold() in apart else spelling[folder.casefold()] for folder in folders]
     counts = Counter(folders)
     names = sorted(counts)
     if "" in counts or not FEWEST_CLASSES <= len(names) <= MOST_CLASSES or min(counts.values()) < FEWEST_OF_A_CLASS:

@@ -2,9 +2,12 @@
 
 import io
 import struct
+import unicodedata
 import zipfile
-from collections.abc import Sequence
+import zlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -107,6 +110,107 @@ def test_folders_may_be_parted_as_on_windows() -> None:
     files = [*some(5, "pets\\dogs\\"), *some(7, "pets\\cats\\"), ("__MACOSX\\cats\\._00.png", b"junk")]
     read = read_zip(zipped(files))
     assert (read.classes, read.skipped, len(read.grey)) == (("cats", "dogs"), 0, 12)
+
+
+def raw_zip(files: Sequence[tuple[bytes, bytes]], extra: Callable[[bytes], bytes] = lambda name: b"") -> bytes:
+    """A zip whose names are these bytes, with no word on how to read them."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for number, (name, content) in enumerate(files):
+            entry = zipfile.ZipInfo(f"{number:x}".rjust(len(name), "~"))
+            entry.extra = extra(name)
+            archive.writestr(entry, content)
+    made = file.getvalue()
+    for number, (name, _) in enumerate(files):
+        made = made.replace(f"{number:x}".rjust(len(name), "~").encode(), name)
+    return made
+
+
+def pets(*folders: bytes) -> list[tuple[bytes, bytes]]:
+    return [(folder + name.encode(), content) for folder in folders for name, content in some(6, "/")]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_names_in_utf_8_are_read_without_their_flag(form: Literal["NFC", "NFD"]) -> None:
+    """As macOS writes them, accents taken apart."""
+    names = ["café", "naïve", "犬"]
+    read = read_zip(raw_zip(pets(*(unicodedata.normalize(form, name).encode() for name in names))))
+    assert read.classes == tuple(sorted(names))
+    assert (read.skipped, len(read.grey)) == (0, 18)
+
+
+def test_a_name_whole_and_the_same_taken_apart_are_one_class() -> None:
+    apart = unicodedata.normalize("NFD", "café")
+    raw = raw_zip([*pets(b"train/caf\xc3\xa9", b"train/tea"), *pets(b"test/" + apart.encode(), b"test/tea")])
+    flagged = zipped([file for folder in ("a/café/", f"b/{apart}/") for file in some(6, folder)])
+    read = read_zip(raw)
+    assert read.classes == ("café", "tea")
+    assert np.bincount(read.labels).tolist() == [12, 12]  # type: ignore[arg-type]
+    assert from_zip(flagged).classes == ("a", "b")
+    files = [file for folder in ("café/", f"{apart}/", "tea/") for file in some(6, folder)]
+    assert from_files(files).classes == from_zip(zipped(files)).classes == ("café", "tea")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "names"),
+    [
+        ("cp437", ("Hündchen", "Kätzchen", "Mäuse")),
+        ("cp1252", ("Hündchen", "Kätzchen", "Mäuse")),
+        ("cp1252", ("café", "forêt", "été")),
+        ("ascii", ("cats", "dogs")),
+    ],
+)
+def test_names_of_older_systems_stay_readable(encoding: str, names: tuple[str, ...]) -> None:
+    assert read_zip(raw_zip(pets(*(name.encode(encoding) for name in names)))).classes == names
+
+
+def test_bytes_that_are_no_text_are_names_all_the_same() -> None:
+    read = read_zip(raw_zip(pets(b"\xff\xfe", b"\x81\x8d\x90")))
+    assert (len(read.classes), read.skipped, len(read.grey)) == (2, 0, 12)
+    assert all(name.isprintable() for name in read.classes)
+
+
+@pytest.mark.parametrize("fits", [True, False])
+def test_a_unicode_path_beside_an_older_name_is_believed_where_it_is_of_that_name(fits: bool) -> None:
+    names = {"犬".encode("cp932"): "犬", "猫".encode("cp932"): "猫"}
+
+    def extra(name: bytes) -> bytes:
+        folder, _, rest = name.partition(b"/")
+        path = names[folder].encode() + b"/" + rest
+        path = struct.pack("<BL", 1, zlib.crc32(name) if fits else 7) + path
+        return struct.pack("<HHHH", 0x5455, 4, 0, 0) + struct.pack("<HH", 0x7075, len(path)) + path
+
+    read = read_zip(raw_zip(pets(*names), extra))
+    assert (set(read.classes) == {"犬", "猫"}) == fits
+    assert len(read.classes) == 2
+
+
+def test_names_that_differ_in_case_are_one_class_unless_they_stand_side_by_side() -> None:
+    parts = [("train/Cats/", 6), ("train/dogs/", 6), ("test/cats/", 5), ("test/Dogs/", 5)]
+    read = read_zip(zipped([file for folder, count in parts for file in some(count, folder)]))
+    assert read.classes == ("Dogs", "cats")  # as the first of them in the order of their paths
+    assert np.bincount(read.labels).tolist() == [11, 11]  # type: ignore[arg-type]
+    letters = read_zip(zipped([file for folder in ("A/", "a/", "B/") for file in some(5, folder)]))
+    assert letters.classes == ("A", "B", "a")
+
+
+def test_parts_of_a_split_may_be_written_large() -> None:
+    files = [file for part in ("Train", "TEST") for pet in ("cats", "dogs") for file in some(4, f"{part}/{pet}/")]
+    assert read_zip(zipped(files)).classes == ("cats", "dogs")
+
+
+def test_what_systems_add_is_left_out() -> None:
+    added = ["a/Thumbs.db", "b/desktop.ini", "a/Icon\r", "b/.DS_Store", "__MACOSX/a/._00.png", "a/._00.png", "a\\"]
+    files = [*some(6, "a/"), *some(6, "b/"), *((name, b"") for name in added)]
+    for read in (read_zip(zipped(files)), read_files(files[:-1])):
+        assert (read.classes, read.skipped, len(read.grey)) == (("a", "b"), 0, 12)
+
+
+def test_jpegs_may_be_named_as_windows_names_them() -> None:
+    files = [
+        (f"{level}.{ending}", grey_image(level, file_format="JPEG")) for level in range(9) for ending in ("jfif", "JPE")
+    ]
+    assert (len(read_zip(zipped(files)).grey), read_files(files).skipped) == (18, 0)
 
 
 @pytest.mark.parametrize(
@@ -216,6 +320,10 @@ def test_pixels_are_counted_over_all_images(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(read_files(some(12)).grey) == 12
     with pytest.raises(ValueError, match=r"pixels in all. Choose fewer, or scale them down\.$"):
         read_files(some(13))
+    broken = [(name, content[:33] + b"\0\0\0\0eXIf\0\0\0\0" + content[33:]) for name, content in some(13)]
+    assert len(read_files(broken[:12]).grey) == 12
+    with pytest.raises(ValueError, match="pixels in all"):
+        read_files(broken)
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
