@@ -23,11 +23,13 @@ RUNS_KEPT = 4
 class Trained:
     """A model of this session: averaged weights at moments of its training, and what resuming needs.
 
-    `run` names the training, which goes on under that name when it is resumed; `config` is its last one.
+    `run` names the training, which goes on under that name when it is resumed; `config` is its last one. `learned`
+    is what weights from a file were trained on, in words, where that is not what the page shows.
     """
 
     size: dict[str, int]
     run: str
+    learned: str = ""
     config: dict[str, Any] = field(default_factory=dict)
     snapshots: dict[int, tuple[dict[str, Any], np.ndarray]] = field(default_factory=dict)
     curve: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), np.float32))
@@ -84,13 +86,14 @@ def learned(recipe: "Recipe", moment: int | None = None) -> "Denoiser | None":
     return denoiser
 
 
-def adopt(recipe: "Recipe", denoiser: "Denoiser", about: dict[str, Any]) -> None:
-    """Put a model that was loaded from a file on the shelf; `about` is what the file says of it."""
+def adopt(recipe: "Recipe", denoiser: "Denoiser", about: dict[str, Any], learned: str) -> None:
+    """Put a model that was loaded from a file on the shelf; `about` is what the file says of it, `learned` what it was
+    trained on, where that is not the recipe's source."""
     import torch
 
     forget(recipe)
     vector = torch.cat([parameter.detach().flatten() for parameter in denoiser.parameters()]).numpy()
-    model = Trained(about["size"], secrets.token_hex(8), buffers=dict(denoiser.network.named_buffers()))
+    model = Trained(about["size"], secrets.token_hex(8), learned, buffers=dict(denoiser.network.named_buffers()))
     model.snapshots[0] = ({"step": 0, "seconds": 0.0, "distance": None}, vector)
     keep(recipe, model)
 
