@@ -42,6 +42,7 @@ from explorer.schedules import make_schedule
 from explorer.ui.controls import PREDICTION_LABELS, SAMPLER_LABELS, SCHEDULE_LABELS, choice, sentence
 from explorer.ui.geometry_lab import models
 from explorer.ui.geometry_lab.training import judged, replay_slider, train_controls, training_report, training_settings
+from explorer.ui.markdown import plain
 from explorer.ui.pad import draw_points
 from explorer.ui.player import Scene, player
 from explorer.zoo import from_bytes, to_bytes
@@ -145,7 +146,8 @@ def load_weights(source: Source) -> None:
 
     Where that is not here, or the file does not say, it becomes a model of the `source` on the page, and says so.
     """
-    st.session_state.pop("geo_weights_problem", None)
+    for said in ("geo_weights_problem", "geo_weights_note"):
+        st.session_state.pop(said, None)
     if (upload := st.session_state["geo_weights"]) is None:
         return
     try:
@@ -163,6 +165,13 @@ def load_weights(source: Source) -> None:
     st.session_state["geo_data"] = source.name
     if source.name == "word":
         st.session_state["geo_word"] = source.text
+    st.session_state["geo_weights_note"] = foreign(learned, source) or f"A model of the data of “{DATA[source.name]}”."
+
+
+def foreign(learned: str, source: Source) -> str:
+    """What to know of weights that were trained on something else than the source; nothing where they were not."""
+    there = f"The distance is that to the data of “{DATA[source.name]}”."
+    return f"These weights were trained on {learned}. {there}" if learned else ""
 
 
 def what_it_learned(about: dict[str, Any]) -> str:
@@ -193,9 +202,8 @@ def show_side(settings: Settings, moment: int | None) -> tuple[Scene, Run]:
     caption = ""
     if not learned and not settings.exact:
         caption = "No network is trained for these settings yet: this is the exact model."
-    elif learned and trained and trained.learned:
-        data = DATA[settings.recipe.source.name]
-        caption = f"These weights were trained on {trained.learned}. The distance is that to the data of “{data}”."
+    elif learned and trained:
+        caption = foreign(trained.learned, settings.recipe.source)
     scene = Scene(
         title=label_of(settings, learned),
         x=view.x,
@@ -376,6 +384,8 @@ with stage:
         )
         if problem := st.session_state.get("geo_weights_problem"):
             st.error(problem, icon=":material/error:")
+        if note := st.session_state.get("geo_weights_note"):
+            st.caption(plain(note))
 if ready:
     with actions:
         for number, recipe in enumerate(recipes):
@@ -441,6 +451,8 @@ def notebook(settings: Settings) -> str:
         model = f"denoiser = ex.ideal_denoiser(points[:{settings.examples}], ex.make_schedule({recipe.schedule!r}))"
     elif trained is None and recipe.shipped:
         model = f"denoiser = ex.load_pretrained({recipe.shipped!r})"
+    elif trained and not trained.config:
+        model = 'denoiser = ex.load("weights.safetensors")  # the file that you loaded'
     else:
         how = {**config, **(trained.config if trained else {})}
         if trained and trained.state:

@@ -28,6 +28,7 @@ from explorer.schedules import schedule_names
 from explorer.ui import work
 from explorer.ui.geometry_lab import models
 from explorer.ui.pad import encode_points
+from explorer.ui.player import LAYERS
 from explorer.zoo import from_bytes, to_bytes
 from tests.pages.acting import labels, press, said, until
 
@@ -538,6 +539,11 @@ def test_stop_then_resume_goes_on_from_the_step(opened: Opened) -> None:
     assert len(steps_of(app)) > len(before)
     assert (np.diff(model.curve[:, 0]) > 0).all()
 
+    again = opened(visitor=app.session_state["visitor"], geo_data="Circles", geo_objective="v", geo_points="300")
+    assert steps_of(again) == steps_of(app)
+    found = again.session_state["shelf_2d"][recipe("circles", objective="v")]
+    np.testing.assert_array_equal(found.curve, model.curve)
+
     press(app, "Reset")
     assert labels(app) == {"Train"}
     assert not steps_of(app)
@@ -792,6 +798,8 @@ def test_what_a_file_learned_is_named_where_it_is_not_here(
     for caption in captions(app, sent):
         assert named in caption
         assert "data of “Smiley”" in caption
+    assert any(named in caption.value for caption in app.caption)
+    assert 'ex.load("weights.safetensors")' in app.code[0].value
     press(app, "Reset")
     assert not any(captions(app, sent))
 
@@ -944,6 +952,18 @@ def test_questions_answer_back(opened: Opened) -> None:
     assert "No" not in app.success[0].value
     assert app.success[0].value.startswith("Yes.")
     assert app.warning[0].value.startswith("Not quite.")
+    wrong = app.warning[0].value.removeprefix("Not quite. ")
+    app.radio(key="geo_question_1").set_value("The network").run()
+    assert not app.warning
+    assert wrong not in app.success[1].value
+
+
+def test_the_page_says_which_way_the_arrows_point(opened: Opened) -> None:
+    app = opened()
+    (layers,) = (part.value for part in app.markdown if "**Velocity**: where" in part.value)
+    assert all(f"**{label}**" in layers for label in LAYERS.values())
+    app.radio(key="geo_question_2").set_value("To the data").run()
+    assert app.success[0].value.startswith("Yes.")
 
 
 def test_the_shelf_drops_the_oldest_models_when_it_is_full(opened: Opened) -> None:

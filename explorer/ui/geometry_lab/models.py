@@ -176,13 +176,26 @@ def start_training(recipe: "Recipe", config: dict[str, Any], size: dict[str, int
     work.manager().submit(work.visitor(), "train_2d", params, arrays)
 
 
-def absorb(recipe: "Recipe", job: Job) -> None:
-    """Take what a job has sent so far onto the shelf."""
-    latest = job.latest
+def absorb(recipe: "Recipe", newest: Job) -> None:
+    """Take what a training has sent so far onto the shelf; one that was resumed is several jobs of one run."""
+    run = newest.params["run"]
     trained = shelf().get(recipe)
-    if trained is None or trained.run != job.params["run"]:
-        trained = Trained(job.params["size"], job.params["run"])
-    trained.config = job.params["config"]
+    if trained is None or trained.run != run:
+        trained = Trained(newest.params["size"], run)
+    trained.config = newest.params["config"]
+    for job in jobs_for(recipe):
+        if job.params["run"] == run:
+            _take(trained, job)
+    if trained.snapshots:
+        keep(recipe, trained)
+
+
+def _take(trained: Trained, job: Job) -> None:
+    """What one job of its run has sent; where it went on from, what came later before is void."""
+    latest = job.latest
+    if "step" in job.params:
+        kept = trained.snapshots.items()
+        trained.snapshots = {step: snapshot for step, snapshot in kept if step <= job.params["step"]}
     for kind, event in latest.items():
         if kind.startswith("snapshot-"):
             trained.snapshots[event.data["step"]] = (event.data, event.arrays["averaged"])
@@ -192,5 +205,3 @@ def absorb(recipe: "Recipe", job: Job) -> None:
         trained.curve = np.concatenate([before, curve])
     if "state" in latest:
         trained.state = (latest["state"].data, latest["state"].arrays)
-    if trained.snapshots:
-        keep(recipe, trained)
