@@ -48,7 +48,8 @@ def welcome() -> None:
     """The course map, and something moving; torch is imported after everything else is on the screen."""
     begin_page(
         "Diffusion models, computed while you watch",
-        "A course in which every picture comes from a real model: it trains, samples and is measured on this machine.",
+        "A course in which every picture comes from a real model. Models train, sample and are measured on this "
+        "machine; what was trained or recorded before it got here says so.",
     )
     stage, course = st.columns([1.35, 1], gap="large")
     with stage:
@@ -86,8 +87,9 @@ def show_animation(place: DeltaGenerator) -> None:
     with place.container():
         player([scene], key="home_player", extent=EXTENT)
         st.caption(
-            f"A network of {weights:,} weights moved {settings.n:,} points, and a mesh, in {view.seconds:.2f} s. "
-            f"Distance to fresh data {run.distance:.3f}; a perfect model would reach {run.floor:.3f}."
+            f"A network of {weights:,} weights, trained before, moved {settings.n:,} points, and a mesh, in "
+            f"{view.seconds:.2f} s on this machine. Distance to fresh data {run.distance:.3f}; a perfect model gets "
+            f"{run.perfect[0]:.3f} to {run.perfect[1]:.3f}."
         )
 
 

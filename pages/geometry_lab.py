@@ -1,3 +1,5 @@
+from typing import Any
+
 import streamlit as st
 
 from explorer.ui.frame import (
@@ -6,6 +8,8 @@ from explorer.ui.frame import (
     check_yourself,
     end_page,
     mathematics,
+    references,
+    terms,
     the_code,
     what_to_notice,
 )
@@ -21,12 +25,24 @@ from explorer import denoiser as denoising
 from explorer import samplers, training
 from explorer.data.toy2d import DEFAULT_WORD, MINIMUM_POINTS, WORD_LIMIT, toy2d_names
 from explorer.data.uploads import ENDINGS, read_image
-from explorer.lessons.geometry_lab.runs import Recipe, Run, Settings, Source, given_source, points_of
+from explorer.lessons.geometry_lab.runs import (
+    FRESH_POINTS,
+    Recipe,
+    Run,
+    Settings,
+    Source,
+    given_source,
+    perfect_range,
+    points_of,
+    source_in,
+)
+from explorer.lessons.trainings.record import is_text
 from explorer.lessons.views import EXTENT, fan_2d, view_scale
 from explorer.schedules import make_schedule
 from explorer.ui.controls import PREDICTION_LABELS, SAMPLER_LABELS, SCHEDULE_LABELS, choice, sentence
 from explorer.ui.geometry_lab import models
-from explorer.ui.geometry_lab.training import replay_slider, train_controls, training_report, training_settings
+from explorer.ui.geometry_lab.training import judged, replay_slider, train_controls, training_report, training_settings
+from explorer.ui.markdown import plain
 from explorer.ui.pad import draw_points
 from explorer.ui.player import Scene, player
 from explorer.zoo import from_bytes, to_bytes
@@ -35,6 +51,18 @@ OWN = {"word": "A word", "drawing": "Draw your own", "image": "The dark parts of
 DATA = {name: name.replace("_", " ").capitalize() for name in toy2d_names()} | OWN
 EXAMPLES = [3, 10, 50, 200, 500]
 DRAWN_FAINTLY = 1200
+LAYERS = """
+- **Points**: the samples on their way, from noise to data. Behind them lie, faintly, the noise and the data.
+- **Density**: level lines around where the points are dense.
+- **Mesh**: a square mesh of starts that the same flow carries along. A sampler that draws fresh noise has none.
+- **Paths**: where the points have been.
+- **Velocity**: where the sampler moves a point from there. The arrows lead from noise to **data**, which is *against*
+  the velocity $\\dot x_t$ of the mathematics: that one follows time $t$, from data at 0 to **noise** at 1.
+- **Score**: the way uphill, to where noisy data are more likely.
+- **Guess of x₀**: where the model believes, at this moment, that each point came from.
+
+Arrows are long or short beside the others of their moment.
+"""
 
 
 def side_controls(prefix: str, source: Source, default_sampler: str, n: int, seed: int) -> Settings:
@@ -61,7 +89,7 @@ def side_controls(prefix: str, source: Source, default_sampler: str, n: int, see
         help="How a sample walks from noise to data. Euler and DDIM with eta 0 are one method under two names.",
     )
     help = "Times visited between noise and data."
-    steps = st.slider("Steps", 1, 100, 20, key=f"{prefix}_steps", bind="query-params", help=help)
+    steps = st.slider("Steps", 1, 100, Settings.steps, key=f"{prefix}_steps", bind="query-params", help=help)
     eta = None
     if sampler == "ddim":
         help = "Share of fresh noise in each step: 0 is deterministic, 1 is DDPM."
@@ -89,7 +117,8 @@ def choose_source(name: str) -> Source | str:
         if drawn is None or len(drawn) < MINIMUM_POINTS:
             count = 0 if drawn is None else len(drawn)
             return f"Draw at least {MINIMUM_POINTS} points on the pad; there are {count}."
-        return given_source(name, drawn)
+        st.session_state["geo_drawing_source"] = given_source(name, drawn)
+        return st.session_state["geo_drawing_source"]
     if name == "image":
         st.file_uploader("Image", ENDINGS, key="geo_image", max_upload_size=10, on_change=take_image)
         if problem := st.session_state.get("geo_image_problem"):
@@ -113,8 +142,12 @@ def take_image() -> None:
 
 
 def load_weights(source: Source) -> None:
-    """A file of weights becomes the model of its own schedule and objective, for the distribution on the page."""
-    st.session_state.pop("geo_weights_problem", None)
+    """A file of weights becomes the model of its own settings, and of the distribution that it says it learned.
+
+    Where that is not here, or the file does not say, it becomes a model of the `source` on the page, and says so.
+    """
+    for said in ("geo_weights_problem", "geo_weights_note"):
+        st.session_state.pop(said, None)
     if (upload := st.session_state["geo_weights"]) is None:
         return
     try:
@@ -122,14 +155,37 @@ def load_weights(source: Source) -> None:
     except ValueError as error:
         st.session_state["geo_weights_problem"] = sentence(error)
         return
-    models.adopt(Recipe(source, about["schedule"], about["prediction"]), denoiser, about)
+    given = [st.session_state[key] for key in ("geo_drawing_source", "geo_image_source") if key in st.session_state]
+    found = source_in(about, given)
+    learned = "" if found else what_it_learned(about)
+    source = found or source
+    models.adopt(Recipe(source, about["schedule"], about["prediction"]), denoiser, about, learned)
     st.session_state["geo_schedule"], st.session_state["geo_objective"] = about["schedule"], about["prediction"]
     st.session_state["geo_exact"] = False
+    st.session_state["geo_data"] = source.name
+    if source.name == "word":
+        st.session_state["geo_word"] = source.text
+    st.session_state["geo_weights_note"] = foreign(learned, source) or f"A model of the data of “{DATA[source.name]}”."
 
 
-def label_of(settings: Settings) -> str:
-    """A side in a few words."""
-    model = "exact" if settings.exact else PREDICTION_LABELS[settings.recipe.prediction].lower()
+def foreign(learned: str, source: Source) -> str:
+    """What to know of weights that were trained on something else than the source; nothing where they were not."""
+    there = f"The distance is that to the data of “{DATA[source.name]}”."
+    return f"These weights were trained on {learned}. {there}" if learned else ""
+
+
+def what_it_learned(about: dict[str, Any]) -> str:
+    """What the file of a model says that it was trained on, which is not here."""
+    name = about.get("distribution")
+    kinds = {"word": "a word that it does not tell", "drawing": "a drawing", "image": "an image"}
+    if not is_text(name) or not name.strip():
+        return "something that their file does not tell"
+    return f"{kinds[name]} that is not here" if name in ("drawing", "image") else kinds.get(name, f"“{name[:40]}”")
+
+
+def label_of(settings: Settings, learned: bool) -> str:
+    """A side in a few words: who moves its points, and how."""
+    model = PREDICTION_LABELS[settings.recipe.prediction].lower() if learned else "exact"
     return f"{SAMPLER_LABELS[settings.sampler]}, {settings.steps} steps · {model} · {settings.recipe.schedule}"
 
 
@@ -142,9 +198,14 @@ def show_side(settings: Settings, moment: int | None) -> tuple[Scene, Run]:
     started = None
     if start := st.session_state.get("geo_start"):
         started = fan_2d(denoiser, start, settings.sampler, settings.steps, settings.seed, settings.eta)
-    missing = "No network is trained for these settings yet: this is the exact model."
+    trained = models.shelf().get(settings.recipe)
+    caption = ""
+    if not learned and not settings.exact:
+        caption = "No network is trained for these settings yet: this is the exact model."
+    elif learned and trained:
+        caption = foreign(trained.learned, settings.recipe.source)
     scene = Scene(
-        title=label_of(settings),
+        title=label_of(settings, learned),
         x=view.x,
         t=view.t,
         x0=view.x0,
@@ -155,7 +216,7 @@ def show_side(settings: Settings, moment: int | None) -> tuple[Scene, Run]:
         field=view.field,
         score=view.score,
         started=started,
-        caption="" if learned or settings.exact else missing,
+        caption=caption,
     )
     return scene, run
 
@@ -163,8 +224,9 @@ def show_side(settings: Settings, moment: int | None) -> tuple[Scene, Run]:
 def numbers(run: Run) -> None:
     """What was measured on one side."""
     help_distance = (
-        "Sliced 2-Wasserstein distance of the samples to 2,000 points that no model has seen. The floor is what "
-        "as many samples of a perfect model would reach. Smaller is better."
+        "Sliced 2-Wasserstein distance of the samples to 2,000 points that no model has seen: smaller is better. Even "
+        "a perfect model does not get 0, because so many points are drawn at random: the range is from the 5th to the "
+        "95th percentile of 100 perfect sets."
     )
     if run.problem:
         st.error(run.problem, icon=":material/error:")
@@ -172,7 +234,7 @@ def numbers(run: Run) -> None:
         st.metric(
             "Distance to fresh data",
             "none" if run.distance is None else f"{run.distance:.3f}",
-            delta=f"floor {run.floor:.3f}",
+            delta="perfect: {:.3f} to {:.3f}".format(*run.perfect),
             delta_arrow="off",
             delta_color="off",
             width="content",
@@ -201,18 +263,19 @@ def take_away(settings: Settings, run: Run, moment: int | None, side: str) -> No
     st.download_button(
         f"Paths as CSV{side}",
         lambda: paths_csv(settings, run),
-        "diffusion-explorer-paths.csv",
+        f"diffusion-explorer-paths-{settings.recipe.source.name}-{settings.sampler}-{settings.steps}-steps.csv",
         "text/csv",
         on_click="ignore",
         icon=":material/table:",
         key=f"geo_csv{side}",
     )
+    source = settings.recipe.source
     denoiser = None if settings.exact else models.learned(settings.recipe, moment)
     if denoiser is not None:
         st.download_button(
             f"Weights as safetensors{side}",
-            lambda: to_bytes(denoiser, distribution=settings.recipe.source.name),
-            "diffusion-explorer-2d.safetensors",
+            lambda: to_bytes(denoiser, distribution=source.name, text=source.text, digest=source.digest),
+            f"diffusion-explorer-{source.name}-{settings.recipe.schedule}-{settings.recipe.prediction}.safetensors",
             "application/octet-stream",
             on_click="ignore",
             icon=":material/save:",
@@ -246,10 +309,10 @@ with left:
     if compare:
         st.markdown("**Left**")
     controls = st.container()
-    n = st.slider("Points", 100, 2000, 1500, 100, key="geo_points", bind="query-params")
-    seed = st.slider("Seed", 0, 99, 0, key="geo_seed", bind="query-params", help="Of the starting noise.")
+    n = st.slider("Points", 100, FRESH_POINTS, Settings.n, 100, key="geo_points", bind="query-params")
+    seed = st.slider("Seed", 0, 99, Settings.seed, key="geo_seed", bind="query-params", help="Of the starting noise.")
     with controls:
-        sides = [side_controls("geo", source, "heun", n, seed)]
+        sides = [side_controls("geo", source, Settings.sampler, n, seed)]
 if compare:
     with right:
         st.markdown("**Right**")
@@ -292,9 +355,12 @@ def the_stage() -> None:
         dark = st.context.theme.type == "dark"
         st.vega_lite_chart(loss_chart(trained.curve, dark), alt="The loss, smoothed, against the training step.")
         st.vega_lite_chart(
-            distance_chart(history, shown[0][1].floor, dark),
-            alt="The distance to fresh data, above its floor, against the training step.",
+            distance_chart(history, perfect_range(sides[0].recipe.source, Settings.n), dark),
+            alt="The distance to fresh data against the training step, over the band of what a perfect model gets.",
         )
+        st.caption(f"Distances of this history: {judged()}. The band is what a perfect model gets.")
+    with st.expander("What each layer shows", icon=":material/layers:"):
+        st.markdown(LAYERS)
     with st.expander("Take it away", icon=":material/download:"):
         with st.container(horizontal=True):
             for side, (_, run), moment, name in zip(sides, shown, moments, names, strict=False):
@@ -308,7 +374,7 @@ with stage:
     config, size = training_settings()
     with st.expander("Load weights", icon=":material/upload_file:"):
         st.file_uploader(
-            "Weights that this lab saved",
+            f"Weights that this lab saved{', for the left side' if compare else ''}",
             ["safetensors"],
             key="geo_weights",
             max_upload_size=20,
@@ -318,6 +384,8 @@ with stage:
         )
         if problem := st.session_state.get("geo_weights_problem"):
             st.error(problem, icon=":material/error:")
+        if note := st.session_state.get("geo_weights_note"):
+            st.caption(plain(note))
 if ready:
     with actions:
         for number, recipe in enumerate(recipes):
@@ -328,9 +396,11 @@ with player_place:
     else:
         st.info("The stage appears here once there is something to learn from.", icon=":material/scatter_plot:")
 
+terms("time", "schedule", "sampler", "evaluations", "eta", "velocity", "score", "x0", "distance")
 what_to_notice(
-    "With **Exact model** and 10 examples every sample ends on an example: that is recall. A network cannot store "
-    "them so sharply, fills the space between, and so makes points that were in no data set.",
+    "With **Exact model** and 10 examples every sample ends on an example: that is recall. A network that is trained "
+    "on so few learns them by heart as well. The networks here learn from 20,000 points, too many to learn by heart "
+    "in seconds: they learn the shape that the points share, and make points that were in no data set.",
     "Turn on the **Mesh** layer: the exact flow bends the plane without folding it. Lower **Steps** to 3 and the mesh "
     "folds over: that is the sampler's error, and the distance to fresh data measures it.",
     "A click starts one particle. Under DDPM or the SDE it becomes a fan, because fresh noise decides at every step.",
@@ -341,9 +411,15 @@ mathematics(
         r"x_t = \alpha(t)\, x_0 + \sigma(t)\, \varepsilon, \qquad \varepsilon \sim \mathcal N(0, I)",
     ),
     (
-        "**What the network predicts** is one mixture of the two unknowns; any of them gives all others:",
+        "**What the network predicts** is one mixture of the two unknowns; any of them gives all others. The velocity "
+        "$\\dot x_t$ follows time, so it points from data to noise:",
         r"v = \alpha\varepsilon - \sigma x_0, \qquad \dot x_t = \dot\alpha\, x_0 + \dot\sigma\,\varepsilon, "
         r"\qquad \nabla_{x}\log p_t(x_t) = -\mathbb E[\varepsilon \mid x_t] / \sigma",
+    ),
+    (
+        "A sampler runs time backwards, and the stage shows every moment at one scale. The arrows of **Velocity** are "
+        "therefore minus the velocity of what is drawn, and point from noise to data:",
+        r"-\dot u_t \quad\text{with}\quad u_t = x_t / \sqrt{\alpha^2 + \sigma^2}",
     ),
     (
         "**Sampler** and **eta** decide the step from $t$ to $s$: eta 0 is DDIM, eta 1 is DDPM:",
@@ -375,6 +451,8 @@ def notebook(settings: Settings) -> str:
         model = f"denoiser = ex.ideal_denoiser(points[:{settings.examples}], ex.make_schedule({recipe.schedule!r}))"
     elif trained is None and recipe.shipped:
         model = f"denoiser = ex.load_pretrained({recipe.shipped!r})"
+    elif trained and not trained.config:
+        model = 'denoiser = ex.load("weights.safetensors")  # the file that you loaded'
     else:
         how = {**config, **(trained.config if trained else {})}
         if trained and trained.state:
@@ -404,22 +482,48 @@ check_yourself(
     "geo",
     Question(
         "Two particles start at different places and follow the exact ODE of one model. Can they meet at one moment?",
-        dict.fromkeys(
-            ["Yes", "No"],
-            "At one time and place the field has one direction, so two paths that met would have been one path all along. "
-            "The mesh shows it with many steps; with few steps a sampler only approximates the ODE, and its mesh may fold.",
-        ),
+        {
+            "Yes": "To meet they would have to leave one place, at one moment, in two directions when time runs back, "
+            "and the field has one direction there. The mesh shows it with many steps; where it folds, that is the "
+            "error of a sampler with few.",
+            "No": "At one time and place the field has one direction, so two paths that met would have been one path "
+            "all along. The mesh shows it with many steps; with few steps a sampler only approximates the ODE, and "
+            "its mesh may fold.",
+        },
         "No",
     ),
     Question(
         "The exact model with 10 examples, and a network trained on 20,000 points: which has the smaller distance to "
         "fresh data?",
-        dict.fromkeys(
-            ["The exact model, it is exact", "The network"],
-            "The exact model is exact for its 10 examples and returns them; fresh data lies elsewhere. Switch between the "
-            "two and read the distance.",
-        ),
+        {
+            "The exact model, it is exact": "It is exact for its 10 examples, and returns them. Fresh data lies "
+            "elsewhere, and that is what the distance measures. Switch between the two and read it.",
+            "The network": "It has learned the shape of 20,000 points, on which fresh data lies too. The exact model "
+            "returns its 10 examples and nothing else. Switch between the two and read the distance.",
+        },
         "The network",
     ),
+    Question(
+        "With the **Velocity** layer on, which way do the arrows point?",
+        {
+            "To the data": "The layer shows where the sampler takes a point next, and sampling goes from noise to "
+            "data. The velocity in the mathematics is its opposite, because time counts from data to noise.",
+            "To the noise": "That is the velocity in the mathematics, where time runs from data at 0 to noise at 1. "
+            "The layer shows the sampler's way, which is the way back.",
+        },
+        "To the data",
+    ),
+)
+references(
+    "flow_matching",
+    "rectified_flow",
+    "ddpm",
+    "ddim",
+    "sde",
+    "edm",
+    "dpm_solver",
+    "langevin",
+    "sliced_wasserstein",
+    "diffusion_explorer",
 )
 end_page()

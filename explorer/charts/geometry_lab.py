@@ -17,21 +17,23 @@ def loss_chart(curve: np.ndarray, dark: bool = False) -> dict[str, Any]:
     return _against_step({"data": {"values": rows}, "mark": {"type": "line", "color": colours["model"]}}, y)
 
 
-def distance_chart(history: Sequence[Mapping[str, Any]], floor: float, dark: bool = False) -> dict[str, Any]:
-    """Distance to fresh data of each moment of a training, above the floor, on a logarithmic axis.
-
-    Values that are not finite are left out.
+def distance_chart(
+    history: Sequence[Mapping[str, Any]], perfect: tuple[float, float], dark: bool = False
+) -> dict[str, Any]:
+    """Distance to fresh data of each moment of a training, on a logarithmic axis, over the band of what a perfect
+    model gets. Values that are not finite are left out.
     """
     rows = [{"step": at["step"], "distance": at["distance"]} for at in history if math.isfinite(at["distance"])]
     colours = palette.DARK if dark else palette.LIGHT
     mark = {"type": "line", "color": colours["model"], "point": {"color": colours["model"]}, "tooltip": True}
     y = {"field": "distance", "title": "Distance", "scale": {"type": "log", "nice": False, "padding": 6}}
-    level = {
+    low, high = ({"datum": level, "type": "quantitative"} for level in perfect)
+    band = {
         "data": {"values": [{}]},
-        "mark": {"type": "rule", "strokeDash": [4, 3], "color": colours["data"]},
-        "encoding": {"y": {"datum": floor, "type": "quantitative"}},
+        "mark": {"type": "rect", "opacity": 0.25, "color": colours["data"]},
+        "encoding": {"y": low, "y2": high},
     }
-    return _against_step({"data": {"values": rows}, "mark": mark}, y, level)
+    return _against_step({"data": {"values": rows}, "mark": mark}, y, band)
 
 
 def _against_step(line: dict[str, Any], y: dict[str, Any], *others: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from explorer.schedules import Schedule
 
 EXTENT = 3.0
 MESH_EXTENT, MESH_LINES = 2.6, 17
-FIELD_LINES = 17
+FIELD_LINES, MOST_FIELDS = 17, 20
 FAN = 24
 
 
@@ -23,7 +23,7 @@ class View2D:
 
     x (frames, n, 2); x0 (frames - 1, n, 2); t (frames,); mesh (frames, lines, lines, 2) or None for a
     stochastic sampler; field and score (frames, lines, lines, 2): where the sampler moves a point of the
-    stage, and the gradient of the log-density there.
+    stage, and the gradient of the log-density there, asked at up to 20 of the times and linear between them.
     `samples` (n, 2) is the end of the run, `seconds` what the walk of the points (and the mesh) took.
     """
 
@@ -70,17 +70,26 @@ def view_2d(
     seconds = time.perf_counter() - began
 
     walk = run.x / expand(scale, run.x)
-    field, score = fields_2d(denoiser, times[:-1])
+    asked = np.linspace(0, steps - 1, min(steps, MOST_FIELDS)).round().astype(int)
+    field, score = (_between(fields, asked, len(times)) for fields in fields_2d(denoiser, times[asked]))
     return View2D(
         x=walk[:, :n].numpy(),
         x0=run.x0[:, :n].numpy(),
         t=run.t.float().numpy(),
         mesh=walk[:, n:].reshape(-1, MESH_LINES, MESH_LINES, 2).numpy() if with_mesh else None,
-        field=np.concatenate([field, field[-1:]]),
-        score=np.concatenate([score, score[-1:]]),
+        field=field,
+        score=score,
         evaluations=run.evaluations,
         seconds=seconds,
     )
+
+
+def _between(fields: np.ndarray, asked: np.ndarray, frames: int) -> np.ndarray:
+    """(frames, ...): the fields of the frames `asked`, (k,) rising, linear between two and constant after the last."""
+    position = np.interp(np.arange(frames), asked, np.arange(len(asked))).astype(np.float32)
+    before = position.astype(int)
+    share = (position - before)[:, None, None, None]
+    return fields[before] * (1 - share) + fields[np.minimum(before + 1, len(asked) - 1)] * share
 
 
 def is_stochastic(sampler: str, eta: float | None) -> bool:

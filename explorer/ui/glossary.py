@@ -60,6 +60,10 @@ GLOSSARY: dict[str, tuple[str, str]] = {
     "sigma": ("σ (sigma)", "How strong the noise is: its standard deviation, in the units of the image."),
     "skip": ("Skip connection", "Hands what the way down has seen straight across to the way up."),
     "time": ("Time t", "Where one is between data, t = 0, and noise, t = 1."),
-    "velocity": ("Velocity", "Where the flow moves a point at a moment, and how fast."),
+    "velocity": (
+        "Velocity",
+        "Where the flow moves a point at a moment, and how fast, as time runs from data to noise. A sampler walks "
+        "against it.",
+    ),
     "x0": ("x₀", "The clean image or point, before any noise."),
 }

@@ -28,6 +28,7 @@ from explorer.schedules import schedule_names
 from explorer.ui import work
 from explorer.ui.geometry_lab import models
 from explorer.ui.pad import encode_points
+from explorer.ui.player import LAYERS
 from explorer.zoo import from_bytes, to_bytes
 from tests.pages.acting import labels, press, said, until
 
@@ -80,12 +81,15 @@ def metrics(app: AppTest, label: str = "Distance to fresh data") -> list[float]:
     return [float(metric.value) for metric in app.metric if metric.label == label]
 
 
+def ranges(app: AppTest) -> list[tuple[float, float]]:
+    """What a perfect model gets, lowest and highest, on each side."""
+    found = [re.fullmatch(r"perfect: ([\d.]+) to ([\d.]+)", metric.delta) for metric in app.metric if metric.delta]
+    return [(float(match[1]), float(match[2])) for match in found if match]
+
+
 def floors(app: AppTest) -> list[float]:
-    return [float(metric.delta.removeprefix("floor ")) for metric in app.metric if metric.delta]
-
-
-def page_link_of(app: AppTest) -> str:
-    return next(part.value for part in app.markdown if "Core concepts" in part.value)
+    """What a perfect model gets in the middle."""
+    return [(low * high) ** 0.5 for low, high in ranges(app)]
 
 
 def points_shown(arrays: dict[str, np.ndarray], name: str, extent: float) -> np.ndarray:
@@ -115,7 +119,6 @@ def test_it_opens_on_a_shipped_model_that_moves(opened: Opened, sent: Sent) -> N
     assert metrics(app, "Network calls") == [39]
     assert labels(app) == {"Train"}
     assert not said(app)
-    assert page_link_of(app) == "*Core concepts: the diffusion dance*"
 
 
 @pytest.mark.parametrize("name", toy2d_names())
@@ -142,6 +145,8 @@ def test_every_objective_on_every_schedule_shows_a_model_or_says_that_it_is_exac
     shipped = (schedule, objective) in (("flow", "velocity"), ("cosine", "epsilon"))
     assert scene["role"] == ("model" if shipped else "exact")
     assert ("No network is trained" in scene["caption"]) != shipped
+    shown = OBJECTIVES[objective].lower() if shipped else "exact"
+    assert scene["title"] == f"Heun, 20 steps · {shown} · {schedule}"
     assert metrics(app)[0] < 2 * floors(app)[0]
 
 
@@ -417,7 +422,7 @@ def test_a_link_opens_exactly_its_state(opened: Opened, sent: Sent) -> None:
     }  # fmt: skip
     assert {key: app.session_state[key] for key in wanted} == wanted
     titles = [scene["title"] for scene in sent(app, "player")[0]["scenes"]]
-    assert titles == ["DDIM, 9 steps · v · edm", "Annealed Langevin, 4 steps · exact · linear"]
+    assert titles == ["DDIM, 9 steps · exact · edm", "Annealed Langevin, 4 steps · exact · linear"]
     assert dict(app.query_params) == query
 
 
@@ -466,7 +471,11 @@ def trained(opened: Opened) -> AppTest:
     press(app, "Train")
     assert running(app)
     assert len(progress(app)) == 1
-    return until(app, lambda: not running(app))
+    until(app, lambda: not running(app))
+    while app.session_state["shelf_2d"][recipe("moons", objective="v")].state[0]["step"] < 400:  # a busy machine
+        press(app, "Resume")
+        until(app, lambda: not running(app))
+    return app
 
 
 def test_training_improves_the_samples_in_place(trained: AppTest, sent: Sent) -> None:
@@ -496,6 +505,16 @@ def test_the_history_shows_the_model_of_that_moment(trained: AppTest, opened: Op
     assert metrics(app)[0] == now
 
 
+def test_the_newest_moment_and_the_stage_say_the_same_distance(trained: AppTest, opened: Opened) -> None:
+    app = opened(visitor=trained.session_state["visitor"], geo_data="Moons", geo_objective="v")
+    history = next(slider for slider in app.select_slider if slider.label == "Training history")
+    for moment, option in zip(steps_of(app)[::-3], history.options[::-3], strict=True):
+        next(slider for slider in app.select_slider if slider.label == "Training history").set_value(moment).run()
+        assert metrics(app) == [pytest.approx(float(option.rpartition(" ")[2]), abs=1e-3)]
+    assert "Heun, 20 steps, 1,500 points, seed 0" in history.help
+    assert any("Heun, 20 steps, 1,500 points, seed 0" in caption.value for caption in app.caption)
+
+
 def test_stop_then_resume_goes_on_from_the_step(opened: Opened) -> None:
     app = opened(geo_data="Circles", geo_objective="v", geo_seconds="20", geo_points="300")
     press(app, "Train")
@@ -519,6 +538,11 @@ def test_stop_then_resume_goes_on_from_the_step(opened: Opened) -> None:
     assert steps_of(app)[: len(before)] == before
     assert len(steps_of(app)) > len(before)
     assert (np.diff(model.curve[:, 0]) > 0).all()
+
+    again = opened(visitor=app.session_state["visitor"], geo_data="Circles", geo_objective="v", geo_points="300")
+    assert steps_of(again) == steps_of(app)
+    found = again.session_state["shelf_2d"][recipe("circles", objective="v")]
+    np.testing.assert_array_equal(found.curve, model.curve)
 
     press(app, "Reset")
     assert labels(app) == {"Train"}
@@ -728,6 +752,75 @@ def test_loading_weights_shows_that_model_under_its_own_settings(opened: Opened,
     assert sent(app, "player")[0]["scenes"][0]["role"] == "exact"
 
 
+def captions(app: AppTest, sent: Sent) -> list[str]:
+    return [scene["caption"] for scene in sent(app, "player")[0]["scenes"]]
+
+
+def of(distribution: Any, **about: Any) -> bytes:
+    """Weights whose file says that they learned this."""
+    return to_bytes(ex.make_denoiser_2d(0), distribution=distribution, **about)
+
+
+@pytest.mark.parametrize("compare", ["true", "false"])
+def test_a_file_is_believed_in_what_it_learned(opened: Opened, sent: Sent, compare: str) -> None:
+    app = load(opened(geo_compare=compare, geo_points="200"), of("pinwheel"))
+    assert app.session_state["geo_data"] == "pinwheel"
+    assert not any(captions(app, sent))
+    meta, arrays = sent(app, "player")
+    target = points_shown(arrays, "0.target", meta["extent"]).reshape(-1, 2)
+    np.testing.assert_allclose(target, ex.toy2d("pinwheel", 2000, 1)[:1200], atol=1e-3)
+    load(app, of("word", text="bat"))
+    assert (app.session_state["geo_data"], app.session_state["geo_word"]) == ("word", "bat")
+    assert not any(captions(app, sent))
+    assert sent(app, "player")[0]["scenes"][0]["role"] == "model"
+
+
+@pytest.mark.parametrize(
+    ("about", "named"),
+    [
+        ({"distribution": "heart"}, "“heart”"),
+        ({"distribution": "drawing", "digest": "0" * 16}, "a drawing that is not here"),
+        ({"distribution": "image"}, "an image that is not here"),
+        ({"distribution": "word"}, "a word that it does not tell"),
+        ({"distribution": "word", "text": "longer than a word"}, "a word"),
+        ({"distribution": "word", "text": ["a"]}, "a word"),
+        ({"distribution": "x" * 5000}, "not tell"),
+        ({"distribution": ["smiley"]}, "not tell"),
+        ({"distribution": "a\nb"}, "not tell"),
+        ({"distribution": None}, "not tell"),
+    ],
+)
+def test_what_a_file_learned_is_named_where_it_is_not_here(
+    opened: Opened, sent: Sent, about: dict[str, Any], named: str
+) -> None:
+    app = load(opened(geo_compare="true", geo_points="200"), of(**about))
+    assert app.session_state["geo_data"] == "smiley"
+    for caption in captions(app, sent):
+        assert named in caption
+        assert "data of “Smiley”" in caption
+    assert any(named in caption.value for caption in app.caption)
+    assert 'ex.load("weights.safetensors")' in app.code[0].value
+    press(app, "Reset")
+    assert not any(captions(app, sent))
+
+
+def test_a_drawing_is_found_again_by_the_weights_that_learned_it(
+    opened: Opened, sent: Sent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = opened(geo_data="Draw your own", geo_points="200", geo_seconds="1")
+    app.session_state["geo_pad_kept"] = encode_points(np.random.default_rng(0).uniform(-1, 1, (400, 2)), 3.2)
+    app.run()
+    press(app, "Train")
+    until(app, lambda: not running(app))
+    content = downloads(monkeypatch, app)["Weights as safetensors"]
+    app.selectbox(key="geo_data").select("moons").run()
+    load(app, content)
+    assert app.session_state["geo_data"] == "drawing"
+    assert captions(app, sent) == [""]
+    elsewhere = load(opened(geo_points="200"), content)
+    assert "a drawing that is not here" in captions(elsewhere, sent)[0]
+
+
 def test_what_is_saved_and_loaded_samples_the_same(opened: Opened, sent: Sent) -> None:
     app = opened(geo_data="Smiley", geo_points="200", geo_steps="5")
     shipped = sent(app, "player")[1]["0.x"]
@@ -859,6 +952,18 @@ def test_questions_answer_back(opened: Opened) -> None:
     assert "No" not in app.success[0].value
     assert app.success[0].value.startswith("Yes.")
     assert app.warning[0].value.startswith("Not quite.")
+    wrong = app.warning[0].value.removeprefix("Not quite. ")
+    app.radio(key="geo_question_1").set_value("The network").run()
+    assert not app.warning
+    assert wrong not in app.success[1].value
+
+
+def test_the_page_says_which_way_the_arrows_point(opened: Opened) -> None:
+    app = opened()
+    (layers,) = (part.value for part in app.markdown if "**Velocity**: where" in part.value)
+    assert all(f"**{label}**" in layers for label in LAYERS.values())
+    app.radio(key="geo_question_2").set_value("To the data").run()
+    assert app.success[0].value.startswith("Yes.")
 
 
 def test_the_shelf_drops_the_oldest_models_when_it_is_full(opened: Opened) -> None:

@@ -9,6 +9,7 @@ import torch
 
 import explorer as ex
 from explorer.jobs.events import Event, JobError
+from explorer.lessons.geometry_lab.runs import Settings
 from explorer.lessons.learning import Arrays, LossCurve, resumed_state, state_event
 from explorer.metrics import NotFinite
 from explorer.training import load_weights
@@ -79,12 +80,13 @@ def train_2d(params: dict[str, Any], arrays: Arrays, stop: Callable[[], bool]) -
 def _snapshot(
     number: int, event: ex.TrainEvent, state: ex.TrainState, denoiser: ex.Denoiser, fresh: torch.Tensor
 ) -> Event:
-    """The averaged weights, and how far samples from them are from fresh data: None where these are not finite."""
+    """The averaged weights, and how far from fresh data are the samples that the lab opens with: None where these are
+    not finite."""
     averaged = copy.deepcopy(denoiser)
     load_weights(averaged, state.averaged)
-    samples = ex.sample(averaged, len(fresh), "heun", steps=12, keep="last").samples
+    samples = ex.sample(averaged, Settings.n, Settings.sampler, Settings.steps, Settings.seed, keep="last").samples
     try:
-        distance = ex.sliced_wasserstein(samples, fresh, projections=100)
+        distance = ex.sliced_wasserstein(samples, fresh)
     except NotFinite:
         distance = None
     data = {"step": event.step, "seconds": event.seconds, "distance": distance}

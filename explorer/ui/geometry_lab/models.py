@@ -23,11 +23,13 @@ RUNS_KEPT = 4
 class Trained:
     """A model of this session: averaged weights at moments of its training, and what resuming needs.
 
-    `run` names the training, which goes on under that name when it is resumed; `config` is its last one.
+    `run` names the training, which goes on under that name when it is resumed; `config` is its last one. `learned`
+    is what weights from a file were trained on, in words, where that is not what the page shows.
     """
 
     size: dict[str, int]
     run: str
+    learned: str = ""
     config: dict[str, Any] = field(default_factory=dict)
     snapshots: dict[int, tuple[dict[str, Any], np.ndarray]] = field(default_factory=dict)
     curve: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), np.float32))
@@ -84,13 +86,14 @@ def learned(recipe: "Recipe", moment: int | None = None) -> "Denoiser | None":
     return denoiser
 
 
-def adopt(recipe: "Recipe", denoiser: "Denoiser", about: dict[str, Any]) -> None:
-    """Put a model that was loaded from a file on the shelf; `about` is what the file says of it."""
+def adopt(recipe: "Recipe", denoiser: "Denoiser", about: dict[str, Any], learned: str) -> None:
+    """Put a model that was loaded from a file on the shelf; `about` is what the file says of it, `learned` what it was
+    trained on, where that is not the recipe's source."""
     import torch
 
     forget(recipe)
     vector = torch.cat([parameter.detach().flatten() for parameter in denoiser.parameters()]).numpy()
-    model = Trained(about["size"], secrets.token_hex(8), buffers=dict(denoiser.network.named_buffers()))
+    model = Trained(about["size"], secrets.token_hex(8), learned, buffers=dict(denoiser.network.named_buffers()))
     model.snapshots[0] = ({"step": 0, "seconds": 0.0, "distance": None}, vector)
     keep(recipe, model)
 
@@ -173,13 +176,26 @@ def start_training(recipe: "Recipe", config: dict[str, Any], size: dict[str, int
     work.manager().submit(work.visitor(), "train_2d", params, arrays)
 
 
-def absorb(recipe: "Recipe", job: Job) -> None:
-    """Take what a job has sent so far onto the shelf."""
-    latest = job.latest
+def absorb(recipe: "Recipe", newest: Job) -> None:
+    """Take what a training has sent so far onto the shelf; one that was resumed is several jobs of one run."""
+    run = newest.params["run"]
     trained = shelf().get(recipe)
-    if trained is None or trained.run != job.params["run"]:
-        trained = Trained(job.params["size"], job.params["run"])
-    trained.config = job.params["config"]
+    if trained is None or trained.run != run:
+        trained = Trained(newest.params["size"], run)
+    trained.config = newest.params["config"]
+    for job in jobs_for(recipe):
+        if job.params["run"] == run:
+            _take(trained, job)
+    if trained.snapshots:
+        keep(recipe, trained)
+
+
+def _take(trained: Trained, job: Job) -> None:
+    """What one job of its run has sent; where it went on from, what came later before is void."""
+    latest = job.latest
+    if "step" in job.params:
+        kept = trained.snapshots.items()
+        trained.snapshots = {step: snapshot for step, snapshot in kept if step <= job.params["step"]}
     for kind, event in latest.items():
         if kind.startswith("snapshot-"):
             trained.snapshots[event.data["step"]] = (event.data, event.arrays["averaged"])
@@ -189,5 +205,3 @@ def absorb(recipe: "Recipe", job: Job) -> None:
         trained.curve = np.concatenate([before, curve])
     if "state" in latest:
         trained.state = (latest["state"].data, latest["state"].arrays)
-    if trained.snapshots:
-        keep(recipe, trained)

@@ -5,8 +5,9 @@ from typing import Any
 import streamlit as st
 
 from explorer.jobs import Job, JobRefused
-from explorer.lessons.geometry_lab.runs import Recipe
+from explorer.lessons.geometry_lab.runs import Recipe, Settings
 from explorer.ui import work
+from explorer.ui.controls import SAMPLER_LABELS
 from explorer.ui.geometry_lab import models
 
 RATES = [1e-4, 1e-3, 5e-3, 2e-2, 1e-1, 1.0, 1e6]
@@ -94,4 +95,10 @@ def replay_slider(recipe: Recipe) -> int | None:
         return f"step {step:,} · {about['seconds']:.1f} s · {worth}"
 
     key = f"geo_moment_{trained.run}_{moments[-1]}"
-    return st.select_slider("Training history", moments, moments[-1], format_func=describe, key=key)
+    help = f"The distance is measured as the lab opens: {judged()}."
+    return st.select_slider("Training history", moments, moments[-1], format_func=describe, key=key, help=help)
+
+
+def judged() -> str:
+    """How the distances in the history of a training are measured."""
+    return f"{SAMPLER_LABELS[Settings.sampler]}, {Settings.steps} steps, {Settings.n:,} points, seed {Settings.seed}"

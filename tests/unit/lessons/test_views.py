@@ -12,6 +12,7 @@ from explorer.lessons.views import (
     FIELD_LINES,
     MESH_EXTENT,
     MESH_LINES,
+    MOST_FIELDS,
     fan_2d,
     fields_2d,
     view_2d,
@@ -65,6 +66,26 @@ def test_the_score_is_the_slope_of_the_log_density_on_the_stage(schedule: str) -
         exponents = -((places[:, None] * scale - alpha * DATA) ** 2).sum(-1) / (2 * sigma**2)
         (slope,) = torch.autograd.grad(exponents.logsumexp(1).sum(), places)
         np.testing.assert_allclose(shown.reshape(-1, 2), slope, rtol=1e-3, atol=1e-3 * float(slope.abs().max()))
+
+
+@pytest.mark.parametrize("schedule", schedule_names())
+def test_the_arrows_of_the_velocity_lead_to_the_data(schedule: str) -> None:
+    denoiser = exact(schedule, examples=1)
+    (arrows,), _ = fields_2d(denoiser, interior(denoiser.schedule)[-1:])
+    assert (((DATA[0].numpy() - square(EXTENT, FIELD_LINES)) * arrows).sum(-1) > 0).mean() > 0.98
+
+
+@pytest.mark.parametrize("schedule", schedule_names())
+def test_many_frames_have_the_fields_of_some_and_between_them_what_lies_between(schedule: str) -> None:
+    few, many = (view_2d(exact(schedule), n=16, sampler="euler", steps=steps) for steps in (MOST_FIELDS, 96))
+    for view, steps in ((few, MOST_FIELDS), (many, 96)):
+        whole, _ = fields_2d(exact(schedule), torch.from_numpy(view.t[:-1]).double())
+        assert view.field.shape == (steps + 1, FIELD_LINES, FIELD_LINES, 2)
+        np.testing.assert_array_equal(view.field[-1], view.field[-2])
+        lengths = [np.linalg.norm(fields, axis=-1) for fields in (view.field[:-1], whole)]
+        cosine = (view.field[:-1] * whole).sum(-1) / (lengths[0] * lengths[1] + 1e-12)
+        assert np.median(cosine, axis=(1, 2)).min() > (0.9999 if view is few else 0.9)
+        np.testing.assert_allclose(view.field[[0, -2]], whole[[0, -1]], rtol=1e-3, atol=1e-3 * lengths[1].max())
 
 
 @pytest.mark.parametrize("schedule", schedule_names())

@@ -64,8 +64,8 @@ def resumed(job: Job, **config: Any) -> tuple[dict[str, Any], dict[str, np.ndarr
 def distance(vector: np.ndarray, fresh: np.ndarray) -> float:
     denoiser = ex.make_denoiser_2d(0, **SIZE)
     load_weights(denoiser, torch.tensor(vector))
-    samples = ex.sample(denoiser, len(fresh), "heun", steps=12, keep="last").samples
-    return ex.sliced_wasserstein(samples, torch.tensor(fresh), projections=100)
+    samples = ex.sample(denoiser, 1500, "heun", steps=20, keep="last").samples
+    return ex.sliced_wasserstein(samples, torch.tensor(fresh))
 
 
 @pytest.fixture(scope="module")
