@@ -25,7 +25,7 @@ def opened(page: Page, url: str) -> tuple[Locator, Locator]:
     views = page.locator(".noising.themed"), page.locator(".film.themed")
     for view in views:
         expect(view).to_have_attribute("data-position", re.compile(r"\d"), timeout=60_000)
-    expect(page.get_by_text("every model runs on this machine")).to_be_visible()
+    expect(page.get_by_text("every model runs on this machine")).to_be_visible(timeout=60_000)
     return views
 
 
