@@ -26,7 +26,7 @@ export function slug(text) {
 export function createSaving(host, film) {
   const status = document.createElement("output");
   const label = Object.assign(document.createElement("span"), { textContent: "Save" });
-  const what = Object.assign(document.createElement("select"), { ariaLabel: "What to save" });
+  const what = Object.assign(document.createElement("select"), { ariaLabel: "What to save", hidden: true });
   const kinds = Object.keys(SAVERS).filter((kind) => kind !== "WebM" || recordsWebm());
   const buttons = kinds.map((kind) => {
     const button = Object.assign(document.createElement("button"), { type: "button", textContent: kind });

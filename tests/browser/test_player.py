@@ -405,7 +405,7 @@ def test_full_screen_by_button_and_key(open_player: Open) -> None:
     expect(leave).to_be_visible()
     root.page.wait_for_function(
         "([root, wide]) => root.querySelector('canvas').clientWidth > wide",
-        arg=[root.element_handle(), 1.2 * before["width"]],
+        arg=[root.element_handle(), before["width"] + 20],
     )
     screen = root.page.evaluate("[innerWidth, innerHeight]")
     for part in ("canvas", ".transport", ".player-layers", ".player-foot"):
