@@ -397,6 +397,7 @@ def test_letters_grow_with_the_screen(open_player: Open) -> None:
     assert (large >= 1.3 * small).all()
 
 
+@pytest.mark.parametrize("browser_page", SCREENS[1:2], indirect=True)
 def test_full_screen_by_button_and_key(open_player: Open) -> None:
     root = open_player("steps=40")
     before = box_of(root.locator("canvas"))
