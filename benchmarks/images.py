@@ -38,7 +38,7 @@ def judged(name: str, sample: Sampler) -> tuple[float, float]:
     labels = torch.arange(SAMPLES) % 10
     samples = torch.cat([sample(part) for part in labels.split(SAMPLED_AT_ONCE)]).clamp(-1, 1)
     distance = frechet_to(classifier.features(samples), classifier.reference_mean, classifier.reference_covariance)
-    return distance, float((classifier(samples).argmax(1) == labels).float().mean())
+    return distance, float((classifier.classify(samples) == labels).float().mean())
 
 
 def denoiser_of(data: ImageDataset) -> ex.Denoiser:

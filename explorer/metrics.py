@@ -24,12 +24,18 @@ class NotFinite(ValueError):
         )
 
 
+def is_finite(samples: Tensor) -> bool:
+    """Whether they can be measured: all values lie within +-`LARGEST`."""
+    if not samples.numel():
+        return True
+    low, high = samples.aminmax()
+    return bool(low > -LARGEST and high < LARGEST)  # not so for NaN
+
+
 def finite(samples: Tensor) -> Tensor:
     """The samples, unchanged. Raises `NotFinite` where they cannot be measured."""
-    if samples.numel():
-        low, high = samples.aminmax()
-        if not (low > -LARGEST and high < LARGEST):  # false for NaN too
-            raise NotFinite
+    if not is_finite(samples):
+        raise NotFinite
     return samples
 
 

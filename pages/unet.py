@@ -40,6 +40,7 @@ import torch
 import explorer as ex
 from explorer.lessons.unet import Moments, cut, fingerprint, guesses, observe, time_embedding
 from explorer.lessons.views import grey
+from explorer.metrics import NotFinite
 from explorer.networks.structure import structure
 from explorer.ui.controls import choice
 from explorer.ui.datasets import offer_missing
@@ -202,7 +203,10 @@ def lab(model: ImageModel, weights: str) -> None:
     others |= {f"{name.capitalize()} cut": (x0, error) for name, x0, error in alone}
     table, walks = st.columns([3, 2], gap="large")
     with table:
-        losses(whole, others)
+        if np.isfinite([whole.error[ON_SHEET], *(errors for _, errors in others.values())]).all():
+            losses(whole, others)
+        else:
+            st.error(str(NotFinite()), icon=":material/error:")
     with walks:  # what takes longest comes last
         samples(model, weights, scales)
 

@@ -165,7 +165,7 @@ def train_classifier(name: str, data: ImageDataset, width: int, steps: int = 150
     classifier.reference_mean.copy_(mean)
     classifier.reference_covariance.copy_(covariance)
     classifier.reference_floor.fill_(floor)
-    right = classifier(held_out.images).argmax(1) == held_out.labels
+    right = classifier.classify(held_out.images) == held_out.labels
     save_classifier(name, classifier)
     write_card(
         f"classifier-{name}",
@@ -257,7 +257,7 @@ def judged(denoiser: ex.Denoiser, name: str, learned: ImageDataset, held_out: Im
         features = classifier.features(samples)
         distance = frechet_to(features, classifier.reference_mean, classifier.reference_covariance)
         distances[way].append(round(distance, 3))
-        right[way].append((classifier(samples).argmax(1) == labels).float().mean().item())
+        right[way].append((classifier.classify(samples) == labels).float().mean().item())
         if not way:
             copies.append((nearest(samples, both)[0] < len(equal)).float().mean().item())
     return {

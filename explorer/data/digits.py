@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from explorer.metrics import finite
 from explorer.modes import default_modes
 
 INK_LEVELS = 16
@@ -49,14 +50,16 @@ def nearest_scans(images: Tensor) -> tuple[Tensor, Tensor]:
     """The scan closest to each of `images`, (n, 1, 8, 8): its index, (n,), and the distance, (n,).
 
     The distance is the root of the mean squared difference of the pixels. It is measured to the scan that is found;
-    one matrix product finds it, some times faster than measuring all.
+    one matrix product finds it, some times faster than measuring all. Raises `NotFinite` for images of a model that
+    blew up.
     """
-    scans, rows = digits()[0].flatten(1), images.flatten(1)
+    scans, rows = digits()[0].flatten(1), finite(images).flatten(1)
     index = (scans.square().sum(1) / 2 - rows @ scans.T).argmin(1)  # half the squared distance, less what is common
     return index, (rows - scans[index]).square().mean(1).sqrt()
 
 
 @cache
+@default_modes()
 def distances_between_scans() -> Tensor:
     """How far each scan is from the nearest other one, (1797,), measured as in `nearest_scans`."""
     scans = digits()[0].flatten(1)

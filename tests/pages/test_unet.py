@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 import explorer as ex
 from explorer.data.images import load_dataset
 from explorer.data.mnist import shipped_mnist
+from explorer.metrics import NotFinite
 from explorer.networks.structure import structure
 from explorer.networks.unet import make_image_denoiser
 from explorer.ui.film import to_grey
@@ -149,6 +150,18 @@ def test_the_error_in_the_sheet_is_that_of_the_diagram(open_page: Open, sent: Se
     for name in ("error x0", "error whole"):
         for error in arrays[name][::6]:
             assert f"{error:.3f}" in errors_under(app)
+
+
+def test_a_model_that_blew_up_says_so(open_page: Open) -> None:
+    denoiser = make_image_denoiser((1, 8, 8), widths=(8, 16)).requires_grad_(False)
+    denoiser.network.head.bias.fill_(3e38)  # type: ignore[union-attr, operator]
+    app = open_page(PAGE, **DIGITS)
+    keep(ImageModel("mine", "Mine", denoiser, "own"), app.session_state["visitor"])
+    app.run()
+    app.selectbox(key="unet_model").select("mine").run()
+    assert not app.exception
+    assert [said.value for said in app.error] == [str(NotFinite())]
+    assert not any("nan" in part.value for part in app.html)
 
 
 @pytest.mark.parametrize("name", SHELF)

@@ -16,6 +16,7 @@ from explorer.metrics import (
     finite,
     frechet_distance,
     frechet_to,
+    is_finite,
     mean_pairwise_distance,
     moments,
     nearest,
@@ -259,3 +260,5 @@ def test_nothing_is_nearest_to_nothing() -> None:
 def test_finite_samples_pass_unchanged() -> None:
     for samples in (normal(3, 4), torch.zeros(0, 4), torch.tensor([LARGEST / 2])):
         assert finite(samples) is samples
+        assert is_finite(samples)
+    assert not is_finite(torch.tensor([0.0, math.nan]))

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from explorer.denoiser import Denoiser
-from explorer.metrics import finite, mean_pairwise_distance
+from explorer.metrics import finite, is_finite, mean_pairwise_distance
 from explorer.networks.classifier import Classifier
 from explorer.samplers import LANGEVIN_CALLS, SAMPLERS, Step, euler, points_of, sample, sample_steps, sample_times
 from explorer.schedules import Schedule
@@ -98,7 +98,7 @@ class Walk:
     @property
     def finite(self) -> bool:
         """Whether its samples are numbers: those of a model that has blown up are not."""
-        return bool(np.isfinite(self.samples).all())
+        return is_finite(torch.from_numpy(self.samples))
 
 
 def walk_steps(denoiser: Denoiser, method: Method, start: Start) -> Iterator[tuple[int, Walk | None]]:

@@ -150,7 +150,7 @@ def judged_before(model: ImageModel, method: Method, start: Start) -> Quality | 
 
 
 def right_ones(judge: "Classifier", walk: Walk, start: Start) -> int:
-    found = judge(torch.tensor(walk.samples)).argmax(1)
+    found = judge.classify(torch.tensor(walk.samples))
     return int((found == start.labels()).sum())
 
 

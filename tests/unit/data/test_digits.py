@@ -10,6 +10,7 @@ import torch
 
 from explorer.data import digits as module
 from explorer.data.digits import digits, distances_between_scans, nearest_scans
+from explorer.metrics import NotFinite
 
 
 def test_the_scans_and_labels_are_those_of_scikit_learn() -> None:
@@ -43,6 +44,14 @@ def test_the_nearest_scan_is_that_of_brute_force() -> None:
     brute = (images[:, None] - scans[None]).square().mean((2, 3, 4)).sqrt()
     torch.testing.assert_close(distance, brute.min(1).values)
     torch.testing.assert_close(index, brute.min(1).indices)
+
+
+def test_nothing_is_near_to_what_is_no_image() -> None:
+    images = torch.zeros(3, 1, 8, 8)
+    for value in (torch.nan, torch.inf, 1e30):
+        images[1, 0, 2, 2] = value
+        with pytest.raises(NotFinite):
+            nearest_scans(images)
 
 
 def test_a_scan_is_its_own_nearest_at_distance_zero() -> None:
