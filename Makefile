@@ -15,7 +15,7 @@ run: .venv/installed-app
 	@$(BIN)/streamlit run Home.py
 
 test: .venv/installed-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 bench: .venv/installed-bench
 	@command -v npm >/dev/null && npm ci --silent --prefix benchmarks/tfjs \
