@@ -89,7 +89,8 @@ def _between(fields: np.ndarray, asked: np.ndarray, frames: int) -> np.ndarray:
     position = np.interp(np.arange(frames), asked, np.arange(len(asked))).astype(np.float32)
     before = position.astype(int)
     share = (position - before)[:, None, None, None]
-    return fields[before] * (1 - share) + fields[np.minimum(before + 1, len(asked) - 1)] * share
+    with np.errstate(invalid="ignore"):  # of a model that blew up
+        return fields[before] * (1 - share) + fields[np.minimum(before + 1, len(asked) - 1)] * share
 
 
 def is_stochastic(sampler: str, eta: float | None) -> bool:
