@@ -102,9 +102,9 @@ def test_images_that_are_missing_are_offered_where_they_are_missed(
     monkeypatch.setenv("DIFFUSION_EXPLORER_DATA", str(tmp_path))
     denoiser = make_image_denoiser((1, 28, 28), widths=(8,), patch=4, classes=10).requires_grad_(False)
     app = open_page(PAGE, **DIGITS)
-    app.session_state["shelf_images"] = {"f": ImageModel("f", "Clothes", denoiser, "fashion-28", tuple("0123456789"))}
+    keep(ImageModel("f", "Clothes", denoiser, "fashion-28", tuple("0123456789")), app.session_state["visitor"])
     app.run()
-    app.selectbox(key="unet_model").select("f").run()
+    app.selectbox(key="unet_model").select("Clothes").run()
     assert app.button(key="unet_download").label == "Download Fashion-MNIST 28 x 28 (4.4 MB)"
     app.selectbox(key="unet_source").select("model").run()
     assert "unet_download" not in {button.key for button in app.button}
