@@ -86,9 +86,9 @@ def view_2d(
 
 def _between(fields: np.ndarray, asked: np.ndarray, frames: int) -> np.ndarray:
     """(frames, ...): the fields of the frames `asked`, (k,) rising, linear between two and constant after the last."""
-    position = np.interp(np.arange(frames), asked, np.arange(len(asked))).astype(np.float32)
+    position = np.interp(np.arange(frames), asked, np.arange(len(asked)))
     before = position.astype(int)
-    share = (position - before)[:, None, None, None]
+    share = (position - before).astype(np.float32)[:, None, None, None]
     with np.errstate(invalid="ignore"):  # of a model that blew up
         return fields[before] * (1 - share) + fields[np.minimum(before + 1, len(asked) - 1)] * share
 
