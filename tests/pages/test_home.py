@@ -1,6 +1,7 @@
 """The welcome page, and the frame that all pages share."""
 
 import ast
+import re
 import subprocess
 import sys
 import textwrap
@@ -56,6 +57,11 @@ def test_the_numbers_under_the_animation_are_of_the_shipped_model(home: AppTest)
         ex.sample(denoiser, 1500, "heun", steps=20, keep="last").samples, ex.toy2d("swiss_roll", 2000, 1)
     )
     assert f"Distance to fresh data {distance:.3f}" in caption
+    low, high = map(float, re.findall(r"gets ([\d.]+) to ([\d.]+)\.", caption)[0])
+    fresh = ex.toy2d("swiss_roll", 2000, 1)
+    perfect = [ex.sliced_wasserstein(ex.toy2d("swiss_roll", 1500, 100 + seed), fresh) for seed in range(40)]
+    assert sum(low <= distance <= high for distance in perfect) >= 30
+    assert "it came trained" in caption
 
 
 def test_every_module_that_is_listed_exists_and_opens(home: AppTest, open_page: Opened) -> None:
