@@ -87,8 +87,8 @@ def show_animation(place: DeltaGenerator) -> None:
     with place.container():
         player([scene], key="home_player", extent=EXTENT)
         st.caption(
-            f"A network of {weights:,} weights moved {settings.n:,} points, and a mesh, in {view.seconds:.2f} s on this "
-            f"machine; it came trained. Distance to fresh data {run.distance:.3f}; a perfect model gets "
+            f"A network of {weights:,} weights moved {settings.n:,} points, and a mesh, in {view.seconds:.2f} s on "
+            f"this machine; it came trained. Distance to fresh data {run.distance:.3f}; a perfect model gets "
             f"{run.perfect[0]:.3f} to {run.perfect[1]:.3f}."
         )
 
