@@ -49,6 +49,7 @@ from explorer.zoo import from_bytes, to_bytes
 
 OWN = {"word": "A word", "drawing": "Draw your own", "image": "The dark parts of an image"}
 DATA = {name: name.replace("_", " ").capitalize() for name in toy2d_names()} | OWN
+STEPS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 25, 30, 40, 50, 75, 100]
 EXAMPLES = [3, 10, 50, 200, 500]
 DRAWN_FAINTLY = 1200
 LAYERS = """
@@ -89,7 +90,7 @@ def side_controls(prefix: str, source: Source, default_sampler: str, n: int, see
         help="How a sample walks from noise to data. Euler and DDIM with eta 0 are one method under two names.",
     )
     help = "Times visited between noise and data."
-    steps = st.slider("Steps", 1, 100, Settings.steps, key=f"{prefix}_steps", bind="query-params", help=help)
+    steps = st.select_slider("Steps", STEPS, Settings.steps, key=f"{prefix}_steps", bind="query-params", help=help)
     eta = None
     if sampler == "ddim":
         help = "Share of fresh noise in each step: 0 is deterministic, 1 is DDPM."

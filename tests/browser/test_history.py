@@ -70,10 +70,10 @@ def test_back_and_forward_go_page_by_page_to_the_last_settings(browser_page: Pag
         follow(page, "geometry_lab")
         assert settings(page) == {}
     with entries(page, 0):
-        for name, to in {"Points": 1600, "Steps": 22}.items():
+        for name, to in {"Points": 1600, "Seed": 2}.items():
             move(page, name, to)
         expect_page(page, "geometry_lab")
-    lab = {"geo_points": "1600", "geo_steps": "22"}
+    lab = {"geo_points": "1600", "geo_seed": "2"}
     with entries(page, 1):
         follow(page, "unet")
         assert settings(page) == {}
@@ -81,7 +81,7 @@ def test_back_and_forward_go_page_by_page_to_the_last_settings(browser_page: Pag
     page.go_back()
     expect_page(page, "geometry_lab")
     assert settings(page) == lab
-    assert [slider_value(page, name) for name in ("Points", "Steps")] == [1600, 22]
+    assert [slider_value(page, name) for name in ("Points", "Seed")] == [1600, 2]
     page.go_back()
     expect_page(page, "core_concepts")
     assert settings(page) == core
@@ -89,12 +89,12 @@ def test_back_and_forward_go_page_by_page_to_the_last_settings(browser_page: Pag
     page.go_forward()
     expect_page(page, "geometry_lab")
     assert settings(page) == lab
-    assert slider_value(page, "Steps") == 22
+    assert slider_value(page, "Seed") == 2
 
     page.reload()
     expect_page(page, "geometry_lab")
     assert settings(page) == lab
-    assert slider_value(page, "Steps") == 22
+    assert slider_value(page, "Seed") == 2
     page.go_back()
     expect_page(page, "core_concepts")
     assert settings(page) == core
