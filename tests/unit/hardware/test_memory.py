@@ -332,7 +332,8 @@ def test_nothing_of_a_call_stays_alive(measure: Callable[[ex.Denoiser], object])
         kinds = [type(found) for found in gc.get_objects()]
         return [len(kinds), sum(issubclass(kind, Tensor | torch.UntypedStorage) for kind in kinds)]
 
-    measure(denoiser)
+    for _ in range(3):  # what is made once is made by then
+        measure(denoiser)
     gc.collect()
     objects, tensors = alive()
     gc.disable()
@@ -341,10 +342,10 @@ def test_nothing_of_a_call_stays_alive(measure: Callable[[ex.Denoiser], object])
         assert alive()[1] == tensors, "tensors are freed at once, not when garbage is collected"
     finally:
         gc.enable()
-    for _ in range(10):
+    for _ in range(5):
         measure(denoiser)
     gc.collect()
-    assert alive()[0] < objects + 10, "less than one object a call"
+    assert alive()[0] < objects + 5, "less than one object a call"
 
 
 class Energy(nn.Module):
