@@ -9,7 +9,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from itertools import count, islice
 
-from benchmarks.protocol import Session, pss, rest
+from benchmarks.protocol import Session, own_memory, pss, rest
 from benchmarks.tables import table
 from tests.browser.serving import Server, serving
 
@@ -17,7 +17,7 @@ HOME = "Home.py"
 
 
 async def growth(server: Server, page: str, reruns: int) -> list[float]:
-    """MiB of the server before any, after half and after all of `reruns` moves of the sliders of a page.
+    """The server's own memory, MiB, before any, after half and after all of `reruns` moves of a page's sliders.
 
     Raises `RuntimeError` when the page shows an exception.
     """
@@ -42,7 +42,7 @@ async def move(session: Session, moves: int) -> None:
 
 async def settled(server: Server) -> float:
     await rest(server.process)
-    return pss(server.process)
+    return own_memory(server.process)
 
 
 async def every_page(reruns: int) -> list[list[object]]:
@@ -57,11 +57,13 @@ async def every_page(reruns: int) -> list[list[object]]:
             print(f"  {name}", file=sys.stderr)
             sizes = await growth(server, path, reruns)
             each = 1024 * (sizes[2] - sizes[1]) / (reruns - reruns // 2)
-            rows.append([name, *(f"{size:.0f}" for size in sizes), f"{each:.1f}"])
+            rows.append([name, *(f"{size:.0f}" for size in sizes), f"{each:.1f}", f"{pss(server.process):.0f}"])
     return rows
 
 
 def run(arguments: Namespace) -> Iterator[str]:
     """Memory of the server while the sliders of each page move."""
-    header = ["", "before", f"after {arguments.reruns // 2}", f"after {arguments.reruns}", "KiB a rerun, second half"]
-    yield table("Memory of the server (PSS, MiB) by reruns", header, asyncio.run(every_page(arguments.reruns)))
+    half = arguments.reruns // 2
+    header = ["", "before", f"after {half}", f"after {arguments.reruns}", "KiB a rerun, second half", "PSS at the end"]
+    title = "Memory of the server that is its own, MiB, by reruns"
+    yield table(title, header, asyncio.run(every_page(arguments.reruns)))

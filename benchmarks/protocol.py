@@ -441,6 +441,12 @@ def pss(process: psutil.Process) -> float:
     return getattr(memory, "pss", memory.rss) / 2**20
 
 
+def own_memory(process: psutil.Process) -> float:
+    """MiB that no file backs: what leaks would add to, and what a system short of memory cannot take back."""
+    memory = process.memory_info()
+    return (memory.rss - getattr(memory, "shared", 0)) / 2**20
+
+
 async def rest(process: psutil.Process, seconds: float = 0.06) -> float:
     """Wait until the server has done next to nothing for `seconds`; its `cpu_seconds` then."""
     before = cpu_seconds(process)

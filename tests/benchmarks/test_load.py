@@ -9,7 +9,7 @@ from benchmarks.load import drive
 from benchmarks.memory import growth
 from tests.browser.serving import Server, serving
 
-LEAK = 0.06  # MiB a rerun; what Python and the allocator do by themselves stays below
+LEAK = 0.1  # MiB a rerun; what Python and the allocator do by themselves stays far below
 
 
 @pytest.fixture(scope="module")
@@ -26,5 +26,5 @@ def test_a_few_visitors_move_sliders_without_an_error(server: Server) -> None:
 
 
 def test_reruns_do_not_grow_the_server(server: Server) -> None:
-    _, half, end = asyncio.run(growth(server, "training_lab", reruns=60))
-    assert end - half < 30 * LEAK
+    _, half, end = asyncio.run(growth(server, "training_lab", reruns=100))
+    assert end - half < 50 * LEAK

@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection
 from benchmarks.protocol import Session
 
 FIRST, SECOND = "core_concepts", "geometry_lab"
-MOVED = {FIRST: ["core_scan", "core_scan", "core_small_steps"], SECOND: ["geo_points", "geo_seed"]}  # by a step
+MOVED = {FIRST: ["core_seed", "core_seed", "core_small_steps"], SECOND: ["geo_points", "geo_seed"]}  # by a step
 
 
 def said(message: BackMsg) -> dict[str, Any]:
