@@ -53,7 +53,7 @@ def settled(page: Page) -> Locator:
     """The player, when the page has drawn itself to the end."""
     root = page.locator(".player")
     expect(root).to_have_attribute("data-position", re.compile(r"\d"), timeout=LONG)
-    expect(page.get_by_text("this page was computed")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("every model runs on this machine")).to_be_visible(timeout=LONG)
     return root
 
 
