@@ -117,7 +117,8 @@ def test_the_norm_is_torchs_wherever_torch_has_one() -> None:
         torch.testing.assert_close(ours(values), theirs(values))
         with torch.no_grad():
             torch.testing.assert_close(ours(values), theirs(values))
-    assert not GroupNorm(8, 8)(torch.randn(1, 8, 1, 1)).any()
+    alone = GroupNorm(8, 8)(torch.randn(1, 8, 1, 1, generator=torch.Generator().manual_seed(0)))
+    assert alone.abs().max() < 1e-4  # 0, but for the rounding of a mean
 
 
 def test_token_vectors_are_read_as_the_network_takes_them() -> None:
