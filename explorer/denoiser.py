@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from explorer.modes import default_modes, full_precision
 from explorer.schedules import Schedule
 
 LOSS_WEIGHT_CAP = 50.0
@@ -21,6 +22,11 @@ PREDICTIONS = ("epsilon", "x0", "v", "velocity", "score")
 def expand(values: Tensor, like: Tensor) -> Tensor:
     """Scalars or (n,) values, with axes of length 1 appended so that they broadcast over (n, *shape)."""
     return values if values.ndim == 0 else values.reshape(-1, *[1] * (like.ndim - 1))
+
+
+def _factor(values: Tensor, like: Tensor) -> Tensor:
+    """`expand` in the dtype of `like`, which a scalar takes by itself."""
+    return values if values.ndim == 0 else expand(values, like).to(like)
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,7 @@ class Estimate:
     epsilon: Tensor
 
     def _mix(self, of_x0: Tensor, of_epsilon: Tensor) -> Tensor:
-        return expand(of_x0, self.x0).to(self.x0) * self.x0 + expand(of_epsilon, self.x0).to(self.x0) * self.epsilon
+        return _factor(of_x0, self.x0) * self.x0 + _factor(of_epsilon, self.x0) * self.epsilon
 
     @property
     def v(self) -> Tensor:
@@ -61,6 +67,10 @@ class Denoiser(nn.Module):
     what it returns is scaled to unit variance as well, so that a network does not care how
     large a score or a velocity is. `shape` is that of one sample. Raises ValueError for an
     unknown prediction.
+
+    A network may say what it is conditioned on: `takes_condition`, a bool, and `read_condition(condition, n)`,
+    which returns what `forward` takes for n samples or raises ValueError. To one that says nothing a condition is
+    passed as it is.
     """
 
     def __init__(
@@ -77,30 +87,53 @@ class Denoiser(nn.Module):
 
     def target_mix(self, t: Tensor, alpha: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
         """(p, q) with p^2 + q^2 = 1: the network is trained to return p x_0 + q eps."""
-        zero, one = torch.zeros_like(t), torch.ones_like(t)
         if self.prediction == "x0":
-            return one, zero
+            return torch.ones_like(t), torch.zeros_like(t)
         if self.prediction == "epsilon":
-            return zero, one
+            return torch.zeros_like(t), torch.ones_like(t)
         if self.prediction == "score":
-            return zero, -one
+            return torch.zeros_like(t), -torch.ones_like(t)
         p, q = (-sigma, alpha) if self.prediction == "v" else self.schedule.derivatives(t)
         norm = torch.hypot(p, q)
         return p / norm, q / norm
+
+    @property
+    def takes_condition(self) -> bool:
+        """Whether the network can be told what to make."""
+        return getattr(self.network, "takes_condition", True)
+
+    def read_condition(self, condition: Any, n: int) -> Any:
+        """What the network's `forward` takes for n samples, checked, in memory of its own; None for None.
+
+        Raises ValueError for what is no condition of this network.
+        """
+        if condition is None:
+            return None
+        if not self.takes_condition:
+            raise ValueError("this model takes no condition: leave it out, or take a model that was made with classes")
+        read = getattr(self.network, "read_condition", None)
+        if read is not None:
+            return read(condition, n)
+        return condition.clone() if isinstance(condition, Tensor) else condition
 
     def network_output(
         self, x_t: Tensor, alpha: Tensor, sigma: Tensor, condition: Any = None, **options: Any
     ) -> Tensor:
         """The raw network on x_t scaled to unit variance and the log-SNR; (n, *shape)."""
         log_snr = (2 * torch.log(alpha / sigma)).reshape(-1).to(x_t)
-        return self.network(x_t / expand(torch.hypot(alpha, sigma), x_t).to(x_t), log_snr, condition, **options)
+        return self.network(x_t / _factor(torch.hypot(alpha, sigma), x_t), log_snr, condition, **options)
 
     def predict(self, x_t: Tensor, t: Tensor | float, condition: Any = None, **options: Any) -> Estimate:
         """What the model believes about x_t, (n, *shape), at time t in [t_min, t_max], a scalar or (n,).
 
         `condition` is None, or what the network takes: class numbers (n,), or n prompts. `options` go to the
-        network: the `scales` and `record` of a U-Net.
+        network: the `scales` and `record` of a U-Net. Raises ValueError for a condition that it does not take.
         """
+        t = torch.as_tensor(t, dtype=torch.float64, device=x_t.device).clone()
+        return self.estimate(x_t, t, self.read_condition(condition, len(x_t)), **options)
+
+    def estimate(self, x_t: Tensor, t: Tensor | float, condition: Any = None, **options: Any) -> Estimate:
+        """`predict` for a condition that `read_condition` has returned: a sampler reads it once and asks many times."""
         t = torch.as_tensor(t, dtype=torch.float64, device=x_t.device)
         alpha, sigma = self.schedule.alpha(t), self.schedule.sigma(t)
         p, q = self.target_mix(t, alpha, sigma)
@@ -108,7 +141,7 @@ class Denoiser(nn.Module):
         output = self.network_output(x_t, alpha, sigma, condition, **options)
 
         def solve(of_x: Tensor, of_output: Tensor) -> Tensor:
-            return expand(of_x / determinant, x_t).to(x_t) * x_t + expand(of_output / determinant, x_t).to(x_t) * output
+            return _factor(of_x / determinant, x_t) * x_t + _factor(of_output / determinant, x_t) * output
 
         return Estimate(self.schedule, t, x0=solve(q, -sigma), epsilon=solve(-p, alpha))
 
@@ -126,34 +159,50 @@ class PosteriorMean(nn.Module):
     """E[x_0 | x_t] of the empirical distribution of `data`, (m, *shape), in closed form.
 
     The mean of the data weighted by softmax(-|x_t - alpha x_0|^2 / (2 sigma^2)), the exponents
-    kept in log space and the queries taken a few at a time (16 MB of exponents).
+    kept in log space and the queries taken a few at a time (16 MB of exponents). Half-precision data are
+    recalled as they are, but the exponents need float32: they reach the thousands.
     """
 
+    takes_condition = False
     data: Tensor
     half_square: Tensor
 
     def __init__(self, data: Tensor):
         super().__init__()
-        self.register_buffer("data", data.flatten(1))
-        self.register_buffer("half_square", self.data.square().sum(1) / 2)
+        data = data.detach().flatten(1)
+        self.register_buffer("data", data.clone() if data.is_floating_point() else data.float())
+        self.register_buffer("half_square", _wide(self.data).square().sum(1) / 2)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> "PosteriorMean":
+        super()._apply(fn, recurse)
+        self.half_square = _wide(self.data).square().sum(1) / 2  # of the data as another dtype rounds them
+        return self
 
     def forward(self, x: Tensor, log_snr: Tensor, condition: Any = None) -> Tensor:
         """x: (n, *shape), unit variance; log_snr: (1,) or (n,). Returns (n, *shape)."""
-        snr = log_snr.exp()[:, None]
-        flat = x.flatten(1) * ((1 + snr) * snr).sqrt()  # x alpha / sigma^2 with alpha^2 + sigma^2 = 1
-        chunk = max(1, LOGITS_AT_ONCE // len(self.data))
+        data = _wide(self.data)
+        snr = log_snr.to(data).exp()[:, None]
+        flat = x.flatten(1).to(data) * ((1 + snr) * snr).sqrt()  # x alpha / sigma^2 with alpha^2 + sigma^2 = 1
+        chunk = max(1, LOGITS_AT_ONCE // len(data))
         means = []
-        for start in range(0, len(flat), chunk):
-            rows = slice(start, start + chunk) if len(snr) > 1 else slice(None)
-            logits = flat[start : start + chunk] @ self.data.T - snr[rows] * self.half_square
-            means.append(logits.softmax(1) @ self.data)
-        return torch.cat(means).reshape(x.shape)
+        with full_precision(x.device):
+            for start in range(0, len(flat), chunk):
+                rows = slice(start, start + chunk) if len(snr) > 1 else slice(None)
+                logits = flat[start : start + chunk] @ data.T - snr[rows] * self.half_square
+                means.append(logits.softmax(1) @ data)
+        return torch.cat(means).reshape(x.shape).to(x)
 
 
+def _wide(values: Tensor) -> Tensor:
+    """float32 and float64 as they are, half precision in float32."""
+    return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
+
+
+@default_modes()
 def ideal_denoiser(data: Tensor, schedule: Schedule) -> Denoiser:
     """The denoiser that minimises the training loss on `data`, (m, *shape), exactly: it can only recall.
 
-    (Karras et al. 2022, appendix B.3.) Raises ValueError for no data.
+    (Karras et al. 2022, appendix B.3.) It keeps a copy of the data. Raises ValueError for no data.
     """
     if len(data) == 0:
         raise ValueError("an exact denoiser needs at least one sample to recall")

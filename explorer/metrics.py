@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from explorer.modes import default_modes
+from explorer.seeds import seeded
 
 LARGEST = 1e15  # 32 bits still hold the squares of such values, summed over an image
 
@@ -57,7 +58,7 @@ def sliced_wasserstein(a: Tensor, b: Tensor, projections: int = 300, seed: int =
     if len(a) == 0 or len(b) == 0:
         raise ValueError("a distance needs at least one sample on each side")
     a, b = _comparable(a, b)
-    generator = torch.Generator(a.device).manual_seed(seed)
+    generator = seeded(seed, a.device)
     directions = torch.randn(a.shape[1], projections, generator=generator, device=a.device, dtype=torch.float32)
     directions = (directions / directions.norm(dim=0)).to(a.dtype)
     n = max(len(a), len(b))

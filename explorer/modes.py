@@ -1,7 +1,8 @@
 """The modes that torch keeps for each thread: what is shared or measured must not depend on those of its caller."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 import torch
 
@@ -12,3 +13,18 @@ def default_modes() -> Iterator[None]:
     mode, no autocast, gradients on, new tensors on the CPU. (Its default dtype belongs to the whole process.)"""
     with torch.inference_mode(False), torch.enable_grad(), torch.autocast("cpu", enabled=False), torch.device("cpu"):
         yield
+
+
+def learning() -> AbstractContextManager[Any]:
+    """Gradients on, also inside a caller's torch.no_grad or torch.inference_mode: for a step of a loop, which can tell
+    an entered mode from none."""
+    if torch.is_grad_enabled() and not torch.is_inference_mode_enabled():
+        return nullcontext()
+    return torch.inference_mode(False)
+
+
+def full_precision(device: torch.device) -> AbstractContextManager[Any]:
+    """Matrix products in the dtype of their factors, also inside a caller's torch.autocast."""
+    if device.type == "meta" or not torch.is_autocast_enabled(device.type):
+        return nullcontext()
+    return torch.autocast(device.type, enabled=False)

@@ -5,11 +5,12 @@ the walk; it yields the x it arrives at and the guess of x_0 that took it there.
 may be t = 0, where alpha = 1 and sigma = 0: every sampler then ends with the model's x_0.
 """
 
+import inspect
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
@@ -17,9 +18,12 @@ from torch import Tensor
 from explorer.denoiser import Denoiser
 from explorer.guidance import Predict, guided
 from explorer.schedules import Schedule
+from explorer.seeds import seeded, whole_number
 
 Noise = Callable[[Tensor], Tensor]
 Walk = Iterator[tuple[Tensor, Tensor]]
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -182,16 +186,17 @@ def sample_times(schedule: Schedule, steps: int, spacing: str = "time") -> Tenso
 
     Uniform in "time" or in "log_snr"; "quadratic", uniform in the root of t (Song, Meng and Ermon 2021,
     appendix D.2); or "karras", uniform in the seventh root of sigma / alpha (Karras et al. 2022, eq. 5).
-    Raises ValueError for another spacing.
+    Raises ValueError for another spacing, or no step.
     """
+    steps = whole_number(steps, "steps", least=1)
     if spacing not in SPACINGS:
         raise ValueError(f"no spacing is called {spacing!r}; choose one of {', '.join(SPACINGS)}")
     if spacing == "time":
         return schedule.times(steps)
-    ends = torch.tensor([schedule.t_max, schedule.t_min], dtype=torch.float64)
+    ends = torch.tensor([schedule.t_max, schedule.t_min], dtype=torch.float64, device="cpu")
 
     def between(start: Tensor, end: Tensor) -> Tensor:
-        return torch.linspace(float(start), float(end), steps, dtype=torch.float64)
+        return torch.linspace(float(start), float(end), steps, dtype=torch.float64, device="cpu")
 
     if spacing == "quadratic":
         inner = between(*ends.sqrt()).square()
@@ -200,12 +205,15 @@ def sample_times(schedule: Schedule, steps: int, spacing: str = "time") -> Tenso
     else:
         roots = between(*torch.exp(-schedule.log_snr(ends) / (2 * KARRAS_RHO)))
         inner = schedule.time_of_log_snr(-2 * KARRAS_RHO * roots.log())
-    return torch.cat([inner.clamp(schedule.t_min, schedule.t_max), torch.zeros(1)])
+    return torch.cat([inner.clamp(schedule.t_min, schedule.t_max), inner.new_zeros(1)])
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a sampler: x at time t, (n, *shape), and the guess of x_0 that led there (None at the start)."""
+    """One step of a sampler: x at time t, (n, *shape), and the guess of x_0 that led there (None at the start).
+
+    The tensors are copies: what is done to them does not change the walk.
+    """
 
     index: int
     t: float
@@ -246,27 +254,30 @@ def sample_steps(
     eta: float | None = None,
     x_init: Tensor | None = None,
     times: Tensor | Sequence[float] | None = None,
+    keep: Literal["all", "last"] = "all",
     guidance_interval: tuple[float, float] | None = None,
 ) -> Iterator[Step]:
-    """Sample n times, a step at a time, the start included. Takes what `sample` takes; raises what it raises."""
+    """The walk of `sample`, a step at a time, the start included. Takes what `sample` takes; raises what it raises."""
     if sampler not in SAMPLERS:
         raise ValueError(f"no sampler is called {sampler!r}; choose one of {', '.join(SAMPLERS)}")
+    if keep not in ("all", "last"):
+        raise ValueError(f'keep must be "all" or "last", not {keep!r}')
     if eta is not None and not 0 <= eta <= 1:
         raise ValueError(f"eta must lie between 0 and 1, not {eta}")
     if eta is not None and sampler not in ("ddpm", "ddim"):
         raise ValueError(f"eta belongs to ddpm and ddim; {sampler} has none")
-    if n < 1 or steps < 1:
-        raise ValueError(f"n and steps must be at least 1, not {n} and {steps}")
+    n, steps = whole_number(n, "n", least=1), whole_number(steps, "steps", least=1)
     chosen, schedule = SAMPLERS[sampler], denoiser.schedule
     if times is None:
         times = sample_times(schedule, steps, chosen.spacing)
-    times = torch.as_tensor(times, dtype=torch.float64)
+    times = torch.as_tensor(times, dtype=torch.float64, device="cpu")
     falling = times.ndim == 1 and len(times) > 1 and 1 >= times[0] > times[-1] >= 0 and bool((times.diff() < 0).all())
     if not falling or not bool(schedule.log_snr(times[:-1]).isfinite().all()):
         raise ValueError("times must fall within [0, 1], two of them at least, and start below pure noise")
 
-    weights = next(denoiser.parameters(), next(denoiser.buffers(), torch.zeros(1)))
-    generator = torch.Generator(weights.device).manual_seed(seed)
+    bare = torch.zeros(1, dtype=torch.float32, device="cpu")
+    weights = next(denoiser.parameters(), next(denoiser.buffers(), bare))
+    generator = seeded(seed, weights.device)
 
     def noise(like: Tensor) -> Tensor:
         return torch.randn(like.shape, generator=generator, device=like.device, dtype=like.dtype)
@@ -274,9 +285,10 @@ def sample_steps(
     points = points_of(schedule, times)
     x = noise(weights.new_empty(n, *denoiser.shape)) * points[0].sigma
     if x_init is not None:  # what was drawn is dropped: a start made from the same seed must not meet its noise again
-        x = x_init
+        x = torch.as_tensor(x_init, device=x.device).to(x, copy=True)
     if x.shape != (n, *denoiser.shape):
         raise ValueError(f"x_init has shape {tuple(x.shape)}, but n samples have shape {(n, *denoiser.shape)}")
+    condition, negative_condition = (denoiser.read_condition(each, n) for each in (condition, negative_condition))
     predict, calls = guided(denoiser, condition, negative_condition, guidance_scale, guidance_interval)
     evaluations = 0
 
@@ -285,61 +297,44 @@ def sample_steps(
         evaluations += calls(t)
         return predict(x_t, t)
 
-    yield Step(0, points[0].t, x, None, 0)
+    torch.clear_autocast_cache()  # it may hold weights that have been changed since
+    if keep == "all":
+        yield Step(0, points[0].t, x.clone(), None, 0)
     options = {} if eta is None else {"eta": eta}
     walk = chosen.walk(counted, x, points, noise, **options)
     for index, (after, (x, x0)) in enumerate(zip(points[1:], walk, strict=True), start=1):
-        yield Step(index, after.t, x, x0, evaluations)
+        if keep == "all" or after is points[-1]:
+            yield Step(index, after.t, x.clone(), x0.clone(), evaluations)
 
 
-def sample(
-    denoiser: Denoiser,
-    n: int,
-    sampler: str = "ddim",
-    steps: int = 50,
-    seed: int = 0,
-    condition: Any = None,
-    negative_condition: Any = None,
-    guidance_scale: float = 1.0,
-    eta: float | None = None,
-    x_init: Tensor | None = None,
-    times: Tensor | Sequence[float] | None = None,
-    keep: Literal["all", "last"] = "all",
-    guidance_interval: tuple[float, float] | None = None,
-) -> Trajectory:
+def _with_the_parameters_of(other: Callable[P, Any]) -> Callable[[Callable[..., R]], Callable[P, R]]:
+    """Lets a function that hands all its arguments on to `other` be seen and checked with the parameters of `other`."""
+
+    def dress(function: Callable[..., R]) -> Callable[P, R]:
+        returned = inspect.signature(function).return_annotation
+        signature = inspect.signature(other).replace(return_annotation=returned)
+        function.__signature__ = signature  # type: ignore[attr-defined]
+        return function
+
+    return dress
+
+
+@_with_the_parameters_of(sample_steps)
+def sample(*arguments: Any, **options: Any) -> Trajectory:
     """Draw n samples.
 
     `steps` counts the times visited, spread from t_max to t_min (noise levels for "langevin"); the walk
     ends with the model's x_0. `times` replaces them: falling, (k + 1,), ending with 0 or at an interior
     time. `x_init`, (n, *shape), is x at the first time; otherwise it is sigma(t_max) times noise from
-    `seed`. `guidance_interval` is the lowest and the highest log-SNR at which `guidance_scale` holds, None for all.
-    `eta` is None (1 for ddpm, 0 for ddim) or in [0, 1]. Raises ValueError for an unknown sampler,
-    bad times, shapes or intervals.
+    `seed`. `condition` and `negative_condition` are what the network takes: n class numbers or one for all,
+    None for none. `guidance_interval` is the lowest and the highest log-SNR at which `guidance_scale` holds, None
+    for all. `eta` is None (1 for ddpm, 0 for ddim) or in [0, 1]. `keep` is "all", or "last" for the end of the
+    walk alone. Raises ValueError for an unknown sampler, bad times, shapes, conditions or intervals.
     """
-    xs: list[Tensor] = []
-    x0s: list[Tensor] = []
-    ts: list[float] = []
-    evaluations = 0
-    for step in sample_steps(
-        denoiser,
-        n,
-        sampler,
-        steps,
-        seed,
-        condition,
-        negative_condition,
-        guidance_scale,
-        eta,
-        x_init,
-        times,
-        guidance_interval,
-    ):
-        if keep == "last":
-            for kept in (xs, x0s, ts):
-                kept.clear()
-        xs.append(step.x)
-        ts.append(step.t)
-        if step.x0 is not None:
-            x0s.append(step.x0)
-        evaluations = step.evaluations
-    return Trajectory(torch.stack(xs), torch.stack(x0s), torch.tensor(ts, dtype=torch.float64), evaluations)
+    walked = list(sample_steps(*arguments, **options))
+    return Trajectory(
+        torch.stack([step.x for step in walked]),
+        torch.stack([step.x0 for step in walked if step.x0 is not None]),
+        torch.tensor([step.t for step in walked], dtype=torch.float64, device="cpu"),
+        walked[-1].evaluations,
+    )

@@ -1,17 +1,21 @@
 """How much signal and how much noise there is at each time.
 
 Every family is written x_t = alpha(t) x_0 + sigma(t) eps with t = 0 data and t = 1 noise
-(Kingma et al., Variational diffusion models, 2021). Times are tensors or floats in [0, 1];
-results are tensors of the same shape, in the dtype of t (float64 for a float).
+(Kingma et al., Variational diffusion models, 2021). Times are tensors or numbers in [0, 1];
+results are tensors of the same shape: float32 where t is, float64 for all else.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
+from explorer.modes import default_modes
+from explorer.seeds import whole_number
+
 LOG_SNR_LIMIT = 9.0
+EXACT = (torch.float32, torch.float64)
 
 
 class Schedule:
@@ -49,9 +53,9 @@ class Schedule:
 
     def times(self, steps: int) -> Tensor:
         """The default times of a sampler: `steps` of them from t_max to t_min, then 0; (steps + 1,) float64."""
-        if steps < 1:
-            raise ValueError(f"steps must be at least 1, not {steps}")
-        return torch.cat([torch.linspace(self.t_max, self.t_min, steps, dtype=torch.float64), torch.zeros(1)])
+        steps = whole_number(steps, "steps", least=1)
+        inner = torch.linspace(self.t_max, self.t_min, steps, dtype=torch.float64, device="cpu")
+        return torch.cat([inner, inner.new_zeros(1)])
 
     def training_times(
         self,
@@ -63,7 +67,8 @@ class Schedule:
 
         `log_snr` replaces `training_log_snr`.
         """
-        u = (torch.arange(n) + torch.rand(n, generator=generator)) / n
+        within = torch.rand(n, generator=generator, dtype=torch.float32, device="cpu")
+        u = (torch.arange(n, device="cpu") + within) / n
         log_snr = log_snr or self.training_log_snr
         if log_snr is None:
             return self.t_min + (self.t_max - self.t_min) * u
@@ -73,7 +78,10 @@ class Schedule:
 
 
 def _tensor(t: Tensor | float) -> Tensor:
-    return t if isinstance(t, Tensor) else torch.tensor(t, dtype=torch.float64)
+    """float32 and float64 as they are, all else in float64: whole numbers would round a table, half precision times."""
+    if isinstance(t, Tensor):
+        return t if t.dtype in EXACT else t.double()
+    return torch.tensor(t, dtype=torch.float64, device="cpu")
 
 
 class Flow(Schedule):
@@ -89,7 +97,7 @@ class Flow(Schedule):
         return 1 - _tensor(t)
 
     def sigma(self, t: Tensor | float) -> Tensor:
-        return _tensor(t)
+        return _tensor(t).clone()
 
     def derivatives(self, t: Tensor | float) -> tuple[Tensor, Tensor]:
         one = torch.ones_like(_tensor(t))
@@ -135,8 +143,9 @@ class Table(Schedule):
     and below the first sigma / alpha falls to 0 in proportion to t.
     """
 
+    @default_modes()
     def __init__(self, name: str, betas: Tensor) -> None:
-        betas = betas.to(torch.float64)
+        betas = betas.detach().to(torch.float64, copy=True)
         if betas.ndim != 1 or len(betas) == 0 or not bool(((betas > 0) & (betas < 1)).all()):
             raise ValueError("betas must be a non-empty vector of numbers strictly between 0 and 1")
         self.name = name
@@ -190,12 +199,12 @@ class Table(Schedule):
 
 def linear_betas(steps: int = 1000) -> Tensor:
     """Ho et al.'s table, 1e-4 to 0.02 in 1,000 steps; (steps,) float64."""
-    return torch.linspace(1e-4, 0.02, steps, dtype=torch.float64)
+    return torch.linspace(1e-4, 0.02, steps, dtype=torch.float64, device="cpu")
 
 
 def cosine_betas(steps: int = 1000) -> Tensor:
     """Nichol and Dhariwal's table (Improved DDPM, 2021), clipped at 0.999 as theirs; (steps,) float64."""
-    t = torch.linspace(0, 1, steps + 1, dtype=torch.float64)
+    t = torch.linspace(0, 1, steps + 1, dtype=torch.float64, device="cpu")
     alpha_bar = torch.cos((t + 0.008) / 1.008 * math.pi / 2) ** 2
     return (1 - alpha_bar[1:] / alpha_bar[:-1]).clamp(max=0.999)
 
@@ -220,6 +229,6 @@ def make_schedule(name: str) -> Schedule:
     return SCHEDULES[name]()
 
 
-def schedule_from_betas(betas: Tensor) -> Table:
+def schedule_from_betas(betas: Tensor | Sequence[float]) -> Table:
     """The schedule of any table of betas, (N,), each in (0, 1); index k stands for t = (k + 1) / N."""
-    return Table("betas", torch.as_tensor(betas))
+    return Table("betas", torch.as_tensor(betas, dtype=torch.float64, device="cpu"))

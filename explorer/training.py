@@ -1,22 +1,30 @@
 """The one training loop: a generator, so that the caller decides what to do with each step."""
 
 import math
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from explorer.dataset import ImageDataset
 from explorer.denoiser import Denoiser, expand
+from explorer.modes import full_precision, learning
+from explorer.seeds import seeded, whole_number
 
 VALUES_DRAWN_AT_ONCE = 2**17
 ADAM_BETAS = (0.9, 0.99)
 OPTIMIZERS = ("adam", "muon")
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 MUON_SCALE = 0.2
+
+
+P = ParamSpec("P")
 
 
 class Diverged(ArithmeticError):
@@ -55,8 +63,8 @@ class TrainConfig:
             raise ValueError("give steps, max_seconds, or both: training must know when to end")
         if not all(0 <= limit < math.inf for limit in limits):
             raise ValueError(f"steps and max_seconds must be finite and not negative, not {limits}")
-        if self.batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, not {self.batch_size}")
+        whole_number(self.batch_size, "batch_size", least=1)
+        whole_number(self.seed, "seed")
         if not 0 <= self.ema_decay < 1:
             raise ValueError(f"ema_decay must lie in [0, 1), not {self.ema_decay}")
         if not 0 <= self.condition_dropout <= 1:
@@ -97,13 +105,21 @@ class TrainEvent:
     step: int
     loss: float
     seconds: float
-    _live: TrainState
+    _live: tuple[Tensor, Tensor, Tensor, Tensor]
 
     def state(self) -> TrainState:
         """A copy of the run's state now; call it before asking for the next event."""
-        live = self._live
-        vectors = (live.weights, live.averaged, live.first_moment, live.second_moment)
-        return TrainState(self.step, self.seconds, *(vector.clone() for vector in vectors))
+        weights, averaged, first_moment, second_moment = (vector.clone() for vector in self._live)
+        return TrainState(self.step, self.seconds, weights, averaged, first_moment, second_moment)
+
+
+Run = Generator[TrainEvent, None, None]
+
+
+def _parts(vector: Tensor, parameters: list[nn.Parameter]) -> list[Tensor]:
+    """The part of a vector of weights that belongs to each parameter, with its shape and its memory layout."""
+    parts = vector.split([parameter.numel() for parameter in parameters])
+    return [part.as_strided(one.shape, one.stride()) for part, one in zip(parts, parameters, strict=True)]
 
 
 def weights_of(denoiser: Denoiser) -> Tensor:
@@ -111,32 +127,75 @@ def weights_of(denoiser: Denoiser) -> Tensor:
     return torch.cat([parameter.detach().as_strided((parameter.numel(),), (1,)) for parameter in denoiser.parameters()])
 
 
+@torch.no_grad()
 def load_weights(denoiser: Denoiser, vector: Tensor) -> None:
-    """Let the denoiser's parameters be views of a vector of weights, as in `TrainState`.
+    """Copy a vector of weights, as in `TrainState`, into the denoiser's parameters.
 
     Each keeps its memory layout, so the vector must come from a denoiser that was made alike.
     """
-    offset = 0
-    for parameter in denoiser.parameters():
-        parameter.data = vector.as_strided(parameter.shape, parameter.stride(), vector.storage_offset() + offset)
-        parameter.grad = None
-        offset += parameter.numel()
-
-
-def _flatten(denoiser: Denoiser) -> tuple[Tensor, Tensor]:
-    """One vector that all parameters are views of, and one for their gradients: an optimiser step is then
-    a handful of operations instead of a handful for every layer."""
     parameters = list(denoiser.parameters())
-    if not parameters or not all(parameter.requires_grad for parameter in parameters):
-        raise ValueError("this denoiser has no weights to train, or they are frozen: copy it and unfreeze the copy")
-    weights = weights_of(denoiser)
-    gradient = torch.zeros_like(weights)
-    load_weights(denoiser, weights)
-    offset = 0
-    for parameter in parameters:
-        parameter.grad = gradient.as_strided(parameter.shape, parameter.stride(), offset)
-        offset += parameter.numel()
-    return weights, gradient
+    for parameter, values in zip(parameters, _parts(vector, parameters), strict=True):
+        parameter.copy_(values)
+    torch.clear_autocast_cache()
+
+
+class _Flat:
+    """All weights of a denoiser as one vector, and their gradients as another, both (parameters,).
+
+    While a run lasts the parameters are views of them: an optimiser step is then a handful of operations instead
+    of a handful for every layer.
+    """
+
+    def __init__(self, denoiser: Denoiser):
+        self.parameters = list(denoiser.parameters())
+        if not self.parameters or not all(parameter.requires_grad for parameter in self.parameters):
+            raise ValueError("this denoiser has no weights to train, or they are frozen: copy it and unfreeze the copy")
+        if any(parameter.is_inference() for parameter in self.parameters):
+            raise ValueError("this denoiser was made inside torch.inference_mode, where nothing learns: train a copy")
+        kinds = {parameter.dtype for parameter in self.parameters}
+        if len(kinds) > 1 or not kinds <= {torch.float32, torch.float64}:
+            raise ValueError(
+                f"weights must be float32 or float64 to be trained, not {', '.join(sorted(map(str, kinds)))}, in which "
+                "small steps are lost: train denoiser.float(), for speed inside torch.autocast, and convert it then"
+            )
+        self.weights = weights_of(denoiser)
+        self.gradient = torch.zeros_like(self.weights)
+        for parameter, part in zip(self.parameters, _parts(self.weights, self.parameters), strict=True):
+            parameter.data = part
+        self._places = [parameter.data_ptr() for parameter in self.parameters]
+        self._take_gradients()
+        self.leave()
+
+    def _take_gradients(self) -> None:
+        for parameter, part in zip(self.parameters, _parts(self.gradient, self.parameters), strict=True):
+            parameter.grad = part
+
+    def leave(self) -> None:
+        """Let others have their turn."""
+        self._edits = self.parameters[0]._version
+
+    def resume(self) -> None:
+        """Go on after their turn. Raises RuntimeError where the denoiser has been given other parameters."""
+        first = self.parameters[0]
+        if first.data_ptr() != self._places[0]:
+            raise RuntimeError("this run cannot go on: others have trained, moved or converted its denoiser since")
+        if first.grad is None or first.grad.data_ptr() != self.gradient.data_ptr():
+            self._take_gradients()
+
+    def changed(self) -> bool:
+        """Whether others have written or replaced the parameters in their turn."""
+        edited = self.parameters[0]._version != self._edits
+        return edited or [parameter.data_ptr() for parameter in self.parameters] != self._places
+
+    def release(self, vector: Tensor) -> None:
+        """Give each parameter, unless it has been replaced, memory of its own with its values in `vector`."""
+        if sys.is_finalizing():  # nobody is left to read them, and views made this late make torch abort
+            return
+        parts = _parts(vector, self.parameters)
+        for parameter, place, part in zip(self.parameters, self._places, parts, strict=True):
+            if parameter.data_ptr() == place:
+                parameter.data, parameter.grad = part.clone(), None
+        torch.clear_autocast_cache()
 
 
 def orthogonalised(matrices: Tensor) -> Tensor:
@@ -148,7 +207,7 @@ def orthogonalised(matrices: Tensor) -> Tensor:
     a, b, c = NEWTON_SCHULZ
     matrices = matrices / (matrices.norm(dim=(1, 2), keepdim=True) + 1e-7)
     gram = matrices @ matrices.mT
-    one = product = torch.eye(gram.shape[-1]).to(gram)
+    one = product = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
     for _ in range(5):
         factor = a * one + b * gram + c * gram @ gram
         product, gram = factor @ product, factor @ gram @ factor
@@ -175,17 +234,22 @@ def _orthogonalise(update: Tensor, momentum: Tensor, kernels: dict[torch.Size, l
         rows = shape[0]
         matrices = torch.stack([momentum[place].view(rows, -1) for place in places])
         scale = MUON_SCALE * math.sqrt(max(matrices.shape[1:]))
-        for place, matrix in zip(places, orthogonalised(matrices), strict=True):
-            update[place] = scale * matrix.flatten()
+        with full_precision(update.device):
+            steps = orthogonalised(matrices)
+        for place, step in zip(places, steps, strict=True):
+            update[place] = scale * step.flatten()
 
 
-def _check(denoiser: Denoiser, values: Tensor, condition: Tensor | None) -> None:
+def _check(denoiser: Denoiser, values: Tensor, condition: Any, state: TrainState | None) -> None:
     if len(values) == 0 or values.shape[1:] != denoiser.shape:
         raise ValueError(f"data has shape {tuple(values.shape)}, but a sample has shape {denoiser.shape}")
     if not bool(values.isfinite().all()):
         raise ValueError("data holds values that are not finite")
-    if condition is not None and len(condition) != len(values):
+    if np.ndim(condition) and len(condition) != len(values):
         raise ValueError(f"{len(values)} samples, but {len(condition)} conditions")
+    size = sum(parameter.numel() for parameter in denoiser.parameters())
+    if state is not None and len(state.weights) != size:
+        raise ValueError(f"the state holds {len(state.weights)} weights, the denoiser {size}")
 
 
 def _batches(
@@ -195,17 +259,15 @@ def _batches(
 
     Many small batches are drawn at once; the seed and the number of the group decide them.
     """
-    schedule, size = denoiser.schedule, config.batch_size
+    schedule, size, seed = denoiser.schedule, config.batch_size, whole_number(config.seed, "seed")
     group = max(1, min(64, VALUES_DRAWN_AT_ONCE // (size * values[0].numel())))
-    generator = torch.Generator()
     for number in range(first // group, 2**62):
-        generator.manual_seed(config.seed * 1_000_003 + number)
-        t = torch.stack([schedule.training_times(size, generator, config.log_snr) for _ in range(group)])
-        t = t.to(values.device)
-        picked = torch.randint(len(values), (group, size), generator=generator).to(values.device)
+        generator = seeded(seed * 1_000_003 + number)
+        t = torch.stack([schedule.training_times(size, generator, config.log_snr) for _ in range(group)]).to(values)
+        picked = torch.randint(len(values), (group, size), generator=generator, device="cpu").to(values.device)
         x0 = values[picked]
-        epsilon = torch.randn(x0.shape, generator=generator).to(values.device)
-        dropped = torch.rand(group, generator=generator) < config.condition_dropout
+        epsilon = torch.randn(x0.shape, generator=generator, dtype=torch.float32, device="cpu").to(values)
+        dropped = torch.rand(group, generator=generator, dtype=torch.float32, device="cpu") < config.condition_dropout
         alpha, sigma = schedule.alpha(t), schedule.sigma(t)
         p, q = denoiser.target_mix(t, alpha, sigma)
         size_of_x = torch.hypot(alpha, sigma)
@@ -216,64 +278,102 @@ def _batches(
 
         x_in, target = mix(alpha / size_of_x, sigma / size_of_x), mix(p, q)
         log_snr, weight = 2 * torch.log(alpha / sigma), denoiser.loss_weight(alpha, sigma, p, q)
-        for k in range(first - number * group if number == first // group else 0, group):
-            kept = None if condition is None or dropped[k] else condition[picked[k]]
-            yield x_in[k], target[k], log_snr[k], weight[k], kept
+        numbers = zip(*(part.unbind() for part in (x_in, target, log_snr, weight)), strict=True)
+        for k, step in enumerate(numbers):
+            if number * group + k >= first:
+                yield *step, None if condition is None or dropped[k] else condition[picked[k]]
 
 
-def train(denoiser: Denoiser, data: Any, config: TrainConfig, state: TrainState | None = None) -> Iterator[TrainEvent]:
+def _learning_in_its_turns(generator: Callable[P, Run]) -> Callable[P, Run]:
+    """Makes a generator learn in its own turns, and gives its caller's mode back with each event."""
+
+    @wraps(generator)
+    def taking_turns(*arguments: P.args, **options: P.kwargs) -> Run:
+        run = generator(*arguments, **options)
+        try:
+            while True:
+                with learning():
+                    event = next(run, None)
+                if event is None:
+                    return
+                yield event
+        finally:
+            with learning():
+                run.close()
+
+    return taking_turns
+
+
+@_learning_in_its_turns
+def train(denoiser: Denoiser, data: Any, config: TrainConfig, state: TrainState | None = None) -> Run:
     """Train the denoiser in place by denoising score matching, yielding an event a step (Ho et al. 2020).
 
-    `data` is a tensor (m, *shape), a pair (tensor, condition (m,)) or an `ImageDataset`. Give a `state` back to
-    resume: a run bounded by steps then ends with the numbers of one that was never interrupted. While it runs
-    the denoiser holds the raw weights; when it ends or is closed, the averaged ones. The optimiser works on one
-    vector of all weights. Raises ValueError for data of another shape, `Diverged` at the first loss that is not finite.
+    `data` is a tensor (m, *shape), a pair (tensor, condition (m,)) or an `ImageDataset`, whose labels are the
+    condition of a network that takes one; a copy is trained on. Give a `state` back to resume: a run bounded by
+    steps then ends with the numbers of one that was never interrupted. While it runs the denoiser holds the raw
+    weights; when it ends or is closed, the averaged ones, unless others have changed the weights since the last
+    step. It learns inside torch.no_grad and torch.inference_mode too, and inside torch.autocast in its precision.
+    The optimiser works on one vector of all weights. Raises ValueError for data of another shape, a condition that
+    the network does not take or weights in half precision, `Diverged` at the first loss that is not finite.
     """
     if isinstance(data, ImageDataset):
-        data = data.images, data.labels
+        data = data.images, data.labels if denoiser.takes_condition else None
     values, condition = data if isinstance(data, tuple) else (data, None)
-    _check(denoiser, values, condition)
-    weights, gradient = _flatten(denoiser)
-    values = values.to(weights)
+    _check(denoiser, values, condition, state)
+    condition = denoiser.read_condition(condition, len(values))
+    if condition is not None:
+        condition = torch.as_tensor(condition, device=next(denoiser.parameters(), values).device)
+    flat = _Flat(denoiser)
+    weights, gradient = flat.weights, flat.gradient
+    values = values.to(weights, copy=True)
     if state is None:
         step, seconds = 0, 0.0
         averaged, first_moment, second_moment = weights.clone(), torch.zeros_like(weights), torch.zeros_like(weights)
-    elif state.weights.shape != weights.shape:
-        raise ValueError(f"the state holds {len(state.weights)} weights, the denoiser {len(weights)}")
     else:
         step, seconds = state.step, state.seconds
         weights.copy_(state.weights)
         averaged, first_moment, second_moment = (
-            vector.clone() for vector in (state.averaged, state.first_moment, state.second_moment)
+            vector.to(weights, copy=True) for vector in (state.averaged, state.first_moment, state.second_moment)
         )
-    live = TrainState(step, seconds, weights, averaged, first_moment, second_moment)
+    averaged_before = averaged.clone()
+    share = 0.0
     batches = _batches(denoiser, values, condition, config, step)
     kernels = _kernels(denoiser) if config.optimizer == "muon" else {}
     beta1, beta2 = ADAM_BETAS
     try:
         while (progress := config.progress(step, seconds)) < 1:
             started = time.perf_counter()
+            flat.resume()
             x_in, target, log_snr, weight, kept = next(batches)
+            torch.clear_autocast_cache()
             output = denoiser.network(x_in, log_snr, kept)
             loss = (expand(weight, output) * (output - target).square()).mean()
             value = loss.item()
             if not math.isfinite(value):
+                averaged = averaged_before
                 raise Diverged(
                     f"The loss stopped being a finite number at step {step + 1}. Lower the learning rate and train "
                     "again; the model keeps its last good weights."
                 )
-            averaged.lerp_(weights, 1 - min(config.ema_decay, (step + 1) / (step + 10)))
             gradient.zero_()
             loss.backward()
             step += 1
             first_moment.lerp_(gradient, 1 - beta1)
             second_moment.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
             rate = config.learning_rate * min(1, step / max(1, config.warmup)) * (1 + math.cos(math.pi * progress)) / 2
-            scale = second_moment.sqrt().div_(math.sqrt(1 - beta2**step)).add_(1e-8)
-            update = first_moment / (1 - beta1**step) / scale
+            bias1, bias2 = 1 - beta1**step, math.sqrt(1 - beta2**step)
+            update = first_moment / second_moment.sqrt().mul_(bias1 / bias2).add_(bias1 * 1e-8)
             _orthogonalise(update, first_moment, kernels)
             weights.sub_(update, alpha=rate)
+            torch.clear_autocast_cache()
+            share = 1 - min(config.ema_decay, step / (step + 9))
+            averaged, averaged_before = torch.lerp(averaged, weights, share, out=averaged_before), averaged
+            flat.leave()
             seconds += time.perf_counter() - started
-            yield TrainEvent(step, value, seconds, live)
+            yield TrainEvent(step, value, seconds, (weights, averaged, first_moment, second_moment))
+    except GeneratorExit:  # perhaps long after the last step: what others have made of the weights since stays
+        as_left = torch.equal(averaged, torch.lerp(averaged_before, weights, share))
+        averaged = averaged if as_left and not flat.changed() else weights
+        raise
     finally:
-        load_weights(denoiser, averaged)
+        flat.release(averaged)

@@ -264,7 +264,7 @@ def _fill(make: Callable[[], nn.Module], tensors: Mapping[str, torch.Tensor]) ->
         _check_weights(_planned(make), tensors)
     except Refused as error:
         raise ValueError(f"This file holds no model that can be read: {error}.") from None
-    network = build(lambda: make().float(), seed=0)
+    network = build(make, seed=0)
     network.load_state_dict(tensors)
     return network
 

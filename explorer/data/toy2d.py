@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from explorer.seeds import whole_number
+
 Rng = np.random.Generator
 MINIMUM_POINTS = 50
 WORD_LIMIT = 12
@@ -152,8 +154,12 @@ def toy2d(name: str, n: int = 2000, seed: int = 0, **options: str) -> Tensor:
     if name not in TOY2D:
         raise ValueError(f"no distribution is called {name!r}; choose one of {', '.join(TOY2D)}")
     reference = TOY2D[name](20_000, np.random.default_rng(0), **options)
-    points = TOY2D[name](n, np.random.default_rng(seed + 1), **options)
+    points = TOY2D[name](n, _rng(whole_number(seed, "seed") + 1), **options)
     return torch.from_numpy((points - reference.mean(0)) / _scale(reference)).float()
+
+
+def _rng(seed: int) -> Rng:
+    return np.random.default_rng(whole_number(seed, "seed") % 2**64)
 
 
 def _scale(points: np.ndarray) -> float:
@@ -167,7 +173,7 @@ def points_from_drawing(drawing: np.ndarray, n: int = 2000, seed: int = 0, jitte
     """
     if len(drawing) < MINIMUM_POINTS:
         raise ValueError(f"{len(drawing)} points are too few to learn from: draw at least {MINIMUM_POINTS}")
-    rng = np.random.default_rng(seed)
+    rng = _rng(seed)
     points = drawing[rng.integers(len(drawing), size=n)] + jitter * rng.standard_normal((n, 2))
     return torch.from_numpy(points).float()
 
@@ -185,6 +191,6 @@ def points_from_image(grey: np.ndarray, n: int = 2000, seed: int = 0) -> Tensor:
     if high - low <= 0.05:
         raise ValueError("this image has one shade only; choose one with dark marks on a light ground")
     density = np.clip(1 - 2 * (grey - low) / (high - low), 0, None)
-    points = _from_density(density, n, np.random.default_rng(seed))
+    points = _from_density(density, n, _rng(seed))
     centre = _from_density(density, 20_000, np.random.default_rng(0))
     return torch.from_numpy((points - centre.mean(0)) / _scale(centre)).float()

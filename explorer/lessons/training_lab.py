@@ -69,7 +69,7 @@ def train_images(params: dict[str, Any], arrays: Arrays, stop: Callable[[], bool
         return step * plan.batch_size / len(training)
 
     def held_out_loss() -> float | None:
-        return judged[-1][1] if judged and len(held_out) else None
+        return judged[-1][1] if judged and math.isfinite(judged[-1][1]) else None  # NaN where nothing is held out
 
     def progress(event: ex.TrainEvent) -> Event:
         share = config.progress(event.step, event.seconds)

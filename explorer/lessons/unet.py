@@ -99,9 +99,16 @@ def _noised(denoiser: Denoiser, image: np.ndarray, log_snr: np.ndarray, seed: in
 class Cut(nn.Module):
     """A U-Net that always runs with the same `scales`; its weights are those of `network`, shared."""
 
-    def __init__(self, network: nn.Module, scales: Mapping[str, float]):
+    def __init__(self, network: UNet, scales: Mapping[str, float]):
         super().__init__()
         self.network, self.scales = network, dict(scales)
+
+    @property
+    def takes_condition(self) -> bool:
+        return self.network.takes_condition
+
+    def read_condition(self, condition: Any, n: int) -> Tensor:
+        return self.network.read_condition(condition, n)
 
     def forward(self, x: Tensor, log_snr: Tensor, condition: Any = None) -> Tensor:
         return self.network(x, log_snr, condition, scales=self.scales)
@@ -109,6 +116,7 @@ class Cut(nn.Module):
 
 def cut(denoiser: Denoiser, scales: Mapping[str, float]) -> Denoiser:
     """The same denoiser with `scales` of what passes its skip connections and its attention."""
+    assert isinstance(denoiser.network, UNet)
     return Denoiser(Cut(denoiser.network, scales), denoiser.schedule, denoiser.prediction, denoiser.shape)
 
 

@@ -7,20 +7,25 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from explorer.modes import default_modes
+from explorer.seeds import seeded
+
 Network = TypeVar("Network", bound=nn.Module)
 
 
+@default_modes()
 def build(make: Callable[[], Network], seed: int) -> Network:
     """The network that `make` returns, its weights drawn from `seed` and not from the global generator.
 
-    It is made on the meta device, where nothing is drawn; weight matrices and their biases are then
-    uniform within 1 / sqrt(inputs), as in torch's own layers, norms start as the identity, and modules
-    that are `Drawn` fill what is theirs. Raises TypeError for any other with weights or buffers of its own.
+    It is float32, on the CPU and able to learn, whatever modes and defaults its caller has set. It is made on
+    the meta device, where nothing is drawn; weight matrices and their biases are then uniform within
+    1 / sqrt(inputs), as in torch's own layers, norms start as the identity, and modules that are `Drawn` fill what
+    is theirs. Raises TypeError for any other with weights or buffers of its own.
     """
     with torch.device("meta"):
-        network = make()
+        network = make().float()
     network = network.to_empty(device="cpu")
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     for module in network.modules():
         if isinstance(module, nn.Linear | nn.Conv2d):
             bound = 1 / math.sqrt(module.weight[0].numel())
@@ -44,11 +49,13 @@ class Drawn(nn.Module):
 
 class GroupNorm(nn.GroupNorm):
     """Group norm (Wu and He 2018). On a CPU torch's takes several times as long for narrow groups of channels-last
-    maps as for contiguous ones; where nothing is to be differentiated, a copy costs less than that."""
+    maps as for contiguous ones; where nothing is to be differentiated, a copy costs less than that. A single value
+    in a group, which has no spread, becomes 0, for one sample as for several; torch's refuses one."""
 
     def forward(self, x: Tensor) -> Tensor:
         narrow = self.num_channels < 8 * self.num_groups
-        return super().forward(x.contiguous() if narrow and not torch.is_grad_enabled() else x)
+        x = x.contiguous() if narrow and not torch.is_grad_enabled() else x
+        return torch.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
 
 
 class FourierFeatures(Drawn):

@@ -18,6 +18,8 @@ class MLP(nn.Module):
     eps is nearly x, and what the network adds to it must be small and exact.
     """
 
+    takes_condition = False
+
     def __init__(self, width: int = 64, depth: int = 3, features: int = 32, dimensions: int = 2):
         super().__init__()
         self.size: dict[str, int] = {"width": width, "depth": depth, "features": features, "dimensions": dimensions}

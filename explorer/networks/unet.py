@@ -20,10 +20,18 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from explorer.denoiser import Denoiser
+from explorer.modes import default_modes
 from explorer.networks.blocks import Drawn, FourierFeatures, GroupNorm, build
 from explorer.schedules import make_schedule
 
 GROUPS = 8
+
+
+def _tensor_of(condition: Any, wanted: str, device: torch.device) -> Tensor:
+    try:
+        return torch.as_tensor(condition, device=device)
+    except (OverflowError, RuntimeError, TypeError, ValueError):
+        raise ValueError(f"{wanted}, not {condition!r:.40}") from None
 
 
 class ClassEmbedding(Drawn):
@@ -40,6 +48,20 @@ class ClassEmbedding(Drawn):
     def forward(self, condition: Tensor | None) -> Tensor:
         """Class numbers (n,), or None for all without a class; returns (n, width) or (1, width)."""
         return self.vectors[-1:] if condition is None else self.vectors[condition]
+
+    def read(self, condition: Any, n: int) -> Tensor:
+        """Class numbers of n samples, or one for all of them, as (n,) int64. Raises ValueError for anything else."""
+        wanted = f"the condition must be {n} class numbers from 0 to {self.classes - 1}"
+        numbers = _tensor_of(condition, wanted, self.vectors.device)
+        if numbers.shape not in ((), (n,)):
+            raise ValueError(f"{wanted}, not a tensor of shape {tuple(numbers.shape)}")
+        if numbers.dtype == torch.bool or numbers.is_floating_point() or numbers.is_complex():
+            raise ValueError(f"{wanted}, whole ones, not {numbers.dtype}")
+        numbers = numbers.long()
+        outside = numbers[(numbers < 0) | (numbers >= self.classes)]
+        if len(outside):
+            raise ValueError(f"{wanted}, not {int(outside[0])}")
+        return numbers.expand(n).clone()
 
 
 class ResidualBlock(nn.Module):
@@ -113,6 +135,14 @@ class NoTokens(Drawn):
     def draw(self, generator: torch.Generator) -> None:
         nn.init.normal_(self.vector, generator=generator)
 
+    def read(self, condition: Any, n: int) -> Tensor:
+        """Token vectors (n, k, width), the other thing to look at. Raises ValueError for anything else."""
+        wanted = f"the condition must be token vectors of shape ({n}, tokens, {self.vector.shape[-1]})"
+        tokens = _tensor_of(condition, wanted, self.vector.device)
+        if tokens.ndim != 3 or 0 in tokens.shape or tokens.shape[::2] != (n, self.vector.shape[-1]):
+            raise ValueError(f"{wanted}, not {tuple(tokens.shape)}")
+        return tokens.to(self.vector.dtype, copy=True)
+
 
 class UNet(nn.Module):
     """Maps images (n, channels, height, width) and their log-SNR, (1,) or (n,), to images of the same shape.
@@ -163,6 +193,19 @@ class UNet(nn.Module):
         self.ups = nn.ModuleList(nn.Conv2d(deeper, width, 3, padding=1) for width, deeper in pairwise(widths))
         self.head_norm = GroupNorm(GROUPS, widths[0])
         self.head = nn.Conv2d(widths[0], channels * patch**2, 3, padding=1)
+
+    @property
+    def takes_condition(self) -> bool:
+        """Whether it was made with classes or with a context."""
+        return self.label is not None or self.no_tokens is not None
+
+    def read_condition(self, condition: Any, n: int) -> Tensor:
+        """What `forward` takes for n samples. Raises ValueError for what is no condition of this network."""
+        if self.label is not None:
+            return self.label.read(condition, n)
+        if self.no_tokens is not None:
+            return self.no_tokens.read(condition, n)
+        raise ValueError("this network takes no condition")
 
     def waves(self, log_snr: Tensor) -> Tensor:
         """Noise levels (n,) as waves of several lengths, (n, 33)."""
@@ -217,6 +260,7 @@ class UNet(nn.Module):
         return note("head", functional.pixel_shuffle(out, self.patch))
 
 
+@default_modes()
 def make_image_denoiser(
     shape: tuple[int, int, int],
     classes: int | None = None,

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -243,3 +244,81 @@ def test_a_digit_set_and_4000_queries_stay_under_500_megabytes() -> None:
     run = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, timeout=120)
     assert run.returncode == 0, run.stderr
     assert 1000 < int(run.stdout) < 500_000
+
+
+def test_the_exact_denoiser_keeps_a_copy_of_its_data() -> None:
+    for data in (normal(40, 2), normal(40, 1, 3, 3).float(), normal(80, 2)[::2]):
+        x = normal(9, *data.shape[1:], seed=1).to(data)
+        exact = ideal_denoiser(data, make_schedule("cosine"))
+        expected = exact.predict(x, 0.3).x0
+        data.mul_(3)
+        assert torch.equal(exact.predict(x, 0.3).x0, expected)
+        exact.network.data.zero_()
+        assert data.abs().max() > 1
+
+
+def test_the_exact_denoiser_recalls_whole_numbers() -> None:
+    pixels = torch.randint(0, 256, (20, 1, 3, 3), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    x = 255 * normal(5, 1, 3, 3).float()
+    exact, wanted = (ideal_denoiser(data, make_schedule("flow")) for data in (pixels, pixels.float()))
+    assert torch.equal(exact.predict(x, 0.5).x0, wanted.predict(x, 0.5).x0)
+
+
+@every_schedule
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float16, 4e-3), (torch.bfloat16, 3e-2)])
+def test_the_exact_denoiser_is_right_in_half_precision(schedule: Any, dtype: torch.dtype, tolerance: float) -> None:
+    data = normal(60, 16).to(dtype)
+    there_and_back = ideal_denoiser(data.float(), schedule).to(dtype).float()
+    for exact in (
+        ideal_denoiser(data, schedule),
+        ideal_denoiser(data.float(), schedule).to(dtype),
+        ideal_denoiser(data, schedule).float().to(dtype),
+    ):
+        for log_snr in (8.5, 7.0, 5.6, 5.0, 2.0, 0.0, -4.0):
+            t = schedule.time_of_log_snr(log_snr)
+            x = (schedule.alpha(t) * data.double() + schedule.sigma(t) * normal(60, 16, seed=1)).to(dtype)
+            x0 = exact.predict(x, t).x0
+            assert x0.dtype == dtype
+            wanted = brute_force(data.double(), x.double(), schedule.alpha(t), schedule.sigma(t))
+            torch.testing.assert_close(x0.double(), wanted, rtol=0, atol=tolerance * float(data.abs().max()))
+            found = there_and_back.predict(x.float(), t).x0
+            torch.testing.assert_close(found.double(), wanted, rtol=0, atol=2e-3)
+
+
+def test_the_exact_denoiser_is_exact_in_autocast() -> None:
+    exact = ideal_denoiser(normal(60, 8).float(), make_schedule("flow"))
+    x = normal(9, 8, seed=1).float()
+    expected = exact.predict(x, 0.2).x0
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(exact.predict(x, 0.2).x0, expected)
+        assert torch.is_autocast_enabled("cpu")
+
+
+def test_an_estimate_is_of_the_time_that_was_asked() -> None:
+    denoiser = ideal_denoiser(normal(30, 2), make_schedule("cosine"))
+    x, t = normal(4, 2, seed=1), torch.full((4,), 0.5, dtype=torch.float64)
+    estimate, wanted = denoiser.predict(x, t), denoiser.predict(x, 0.5)
+    t.mul_(0.1)
+    x.zero_()
+    for name in PREDICTIONS:
+        torch.testing.assert_close(getattr(estimate, name), getattr(wanted, name))
+
+
+@every_prediction
+def test_a_whole_number_is_a_time_too(prediction: str) -> None:
+    schedule = make_schedule("linear")
+    denoiser = Denoiser(Answer(normal(3, 2)), schedule, prediction)
+    x = normal(3, 2, seed=1)
+    expected = denoiser.predict(x, 1.0)
+    for one in (1, np.int64(1), torch.tensor(1), torch.tensor([1, 1, 1]), np.ones(3, int), torch.ones(3).half()):
+        estimate = denoiser.predict(x, one)
+        for name in PREDICTIONS:
+            torch.testing.assert_close(getattr(estimate, name), getattr(expected, name), rtol=1e-12, atol=1e-12)
+
+
+def test_a_network_that_does_not_say_what_it_takes_gets_what_is_given() -> None:
+    network = Answer(normal(3, 2))
+    denoiser = Denoiser(network, make_schedule("flow"))
+    given = {"any": "thing"}
+    denoiser.predict(normal(3, 2), 0.5, given)
+    assert network.asked[2] is given

@@ -1,10 +1,12 @@
 """The samplers are the papers': the same numbers as diffusers, the right distribution, on every schedule."""
 
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -14,10 +16,12 @@ from torch import Tensor, nn
 from explorer.denoiser import PREDICTIONS, Denoiser, Estimate, ideal_denoiser
 from explorer.guidance import guided
 from explorer.networks.mlp import make_denoiser_2d
+from explorer.networks.unet import make_image_denoiser
 from explorer.samplers import (
     LANGEVIN_CALLS,
     SAMPLERS,
     Point,
+    Trajectory,
     ddim,
     ddpm,
     euler,
@@ -29,6 +33,7 @@ from explorer.samplers import (
 )
 from explorer.schedules import Schedule, make_schedule, schedule_from_betas, schedule_names
 from tests.unit.noisy_threads import others_drawing_random_numbers
+from tests.unit.test_modes import MODES
 
 BETAS = {"linear": "linear", "cosine": "squaredcos_cap_v2"}
 every_sampler = pytest.mark.parametrize("sampler", sampler_names())
@@ -427,6 +432,13 @@ def test_bad_times_are_refused(times: Any) -> None:
         ({"steps": -3, "sampler": "langevin"}, "at least 1"),
         ({"n": -1}, "at least 1"),
         ({"n": 0}, "at least 1"),
+        ({"n": 2.0}, "n must be a whole number, not 2.0"),
+        ({"steps": 2.5}, "steps must be a whole number, not 2.5"),
+        ({"steps": "many"}, "steps must be a whole number, not 'many'"),
+        ({"keep": "lst"}, 'keep must be "all" or "last", not \'lst\''),
+        ({"keep": None}, 'keep must be "all" or "last", not None'),
+        ({"guidance_scale": math.nan}, "guidance_scale must be a finite number"),
+        ({"guidance_scale": math.inf}, "guidance_scale must be a finite number"),
         ({"x_init": torch.zeros(3, 2)}, "x_init has shape"),
         ({"x_init": torch.zeros(4)}, "x_init has shape"),
         ({"x_init": torch.zeros(4, 2, 1)}, "x_init has shape"),
@@ -468,3 +480,261 @@ def test_one_step_from_pure_noise_is_the_mean_of_the_data() -> None:
     for sampler in sampler_names():
         samples = sample(ideal_denoiser(data, make_schedule("cosine")), 10, sampler, steps=1).samples
         torch.testing.assert_close(samples, data.mean(0).expand(10, 2), rtol=0, atol=0.15)
+
+
+def test_both_take_the_same_and_say_so() -> None:
+    parameters = inspect.signature(sample).parameters
+    assert parameters == inspect.signature(sample_steps).parameters
+    assert {name: one.default for name, one in parameters.items()} == {
+        "denoiser": inspect.Parameter.empty,
+        "n": inspect.Parameter.empty,
+        "sampler": "ddim",
+        "steps": 50,
+        "seed": 0,
+        "condition": None,
+        "negative_condition": None,
+        "guidance_scale": 1.0,
+        "eta": None,
+        "x_init": None,
+        "times": None,
+        "keep": "all",
+        "guidance_interval": None,
+    }
+    assert inspect.signature(sample).return_annotation is Trajectory
+    assert all(one.annotation is not one.empty for one in parameters.values())
+    with pytest.raises(TypeError, match="step"):
+        sample(make_denoiser_2d(), 2, step=3)
+
+
+def test_arguments_go_by_place_or_by_name() -> None:
+    denoiser = make_denoiser_2d()
+    start = normal(4, 2)
+    arguments = [denoiser, 4, "ddpm", 6, 3, None, None, 1.0, 0.5, start, [0.9, 0.5, 0.0], "last", None]
+    named = dict(zip(inspect.signature(sample).parameters, arguments, strict=True))
+    placed, by_name = sample(*arguments), sample(**named)
+    assert torch.equal(placed.x, by_name.x)
+    assert placed.x.shape == (1, 4, 2)
+    for step in (*sample_steps(*arguments), *sample_steps(**named)):
+        assert torch.equal(step.x, placed.samples)
+
+
+@every_sampler
+def test_the_last_step_alone_can_be_asked_for(sampler: str) -> None:
+    (step,) = sample_steps(make_denoiser_2d(), 6, sampler, steps=5, keep="last")
+    *_, last = sample_steps(make_denoiser_2d(), 6, sampler, steps=5)
+    assert (step.index, step.t, step.evaluations) == (last.index, last.t, last.evaluations)
+    assert torch.equal(step.x, last.x)
+    assert torch.equal(step.x0, last.x0)
+
+
+@every_sampler
+def test_what_the_caller_does_to_its_tensors_does_not_change_the_walk(sampler: str) -> None:
+    denoiser = make_image_denoiser((1, 4, 4), classes=5, widths=(8,))
+    start = normal(3, 1, 4, 4)
+    times = torch.tensor([0.9, 0.6, 0.3, 0.0], dtype=torch.float64)
+    options = {"seed": 2, "guidance_scale": 2.0}
+    expected = sample(
+        denoiser, 3, sampler, condition=[1, 2, 3], negative_condition=[0, 0, 4], x_init=start, times=times, **options
+    )
+    wanted, unwanted = torch.tensor([1, 2, 3]), torch.tensor([0, 0, 4])
+    kept = []
+    for step in sample_steps(
+        denoiser, 3, sampler, condition=wanted, negative_condition=unwanted, x_init=start, times=times, **options
+    ):
+        kept.append((step.x.clone(), step.x0.clone() if step.x0 is not None else None))
+        for mine in (start, wanted, unwanted, times, step.x, step.x0):
+            if mine is not None:
+                mine.fill_(1)
+    assert torch.equal(torch.stack([x for x, _ in kept]), expected.x)
+    assert torch.equal(torch.stack([x0 for _, x0 in kept if x0 is not None]), expected.x0)
+
+
+@every_sampler
+def test_a_walk_leaves_its_start_and_its_model_alone(sampler: str) -> None:
+    start, data = 3 * normal(6, 2), normal(20, 2)
+    denoiser = ideal_denoiser(data, make_schedule("flow"))
+    before = start.clone(), data.clone()
+    trajectory = sample(denoiser, 6, sampler, steps=4, x_init=start)
+    again = sample(denoiser, 6, sampler, steps=4, x_init=start)
+    trajectory.x.zero_()
+    trajectory.x0.zero_()
+    assert torch.equal(start, before[0])
+    assert torch.equal(data, before[1])
+    assert torch.equal(sample(denoiser, 6, sampler, steps=4, x_init=start).x, again.x)
+
+
+def test_a_start_of_any_kind_of_number_is_taken() -> None:
+    denoiser = make_denoiser_2d()
+    start = torch.tensor([[1, -2], [0, 3]])
+    expected = sample(denoiser, 2, steps=3, x_init=start.float())
+    for same in (start, start.double(), start.bfloat16(), start.numpy()):
+        assert torch.equal(sample(denoiser, 2, steps=3, x_init=same).x, expected.x)
+
+
+CLASSES = make_image_denoiser((1, 4, 4), classes=10, widths=(8,))
+THREES = [
+    torch.full((11,), 3, dtype=torch.uint8),
+    torch.full((11,), 3, dtype=torch.int32),
+    np.full(11, 3),
+    np.full(11, 3, np.uint8),
+    [3] * 11,
+    (3,) * 11,
+    [np.int64(3)] * 11,
+    [torch.tensor(3)] * 11,
+    3,
+    np.int64(3),
+    torch.tensor(3),
+]
+
+
+def kind(value: Any) -> str:
+    return f"{type(value).__name__} {getattr(value, 'dtype', '')} {str(value)[:12]}"
+
+
+@pytest.mark.parametrize("threes", THREES, ids=kind)
+@pytest.mark.parametrize("role", ["condition", "negative_condition"])
+def test_a_condition_is_any_whole_numbers(threes: Any, role: str) -> None:
+    def draw(labels: Any) -> Tensor:
+        return sample(CLASSES, 11, steps=2, guidance_scale=2.0, **{role: labels}).samples
+
+    expected = draw(torch.full((11,), 3))
+    assert torch.equal(draw(threes), expected)
+    assert not torch.equal(draw(torch.full((11,), 4)), expected)
+    x = normal(11, 1, 4, 4)
+    assert torch.equal(CLASSES.predict(x, 0.5, threes).x0, CLASSES.predict(x, 0.5, torch.full((11,), 3)).x0)
+
+
+NO_CLASSES = [
+    (torch.ones(11, dtype=torch.bool), "whole ones, not torch.bool"),
+    ([True] * 11, "whole ones, not torch.bool"),
+    (True, "whole ones, not torch.bool"),
+    ([-1] * 11, "not -1"),
+    ([10] * 11, "not 10"),
+    (10, "not 10"),
+    (torch.full((11,), 255, dtype=torch.uint8), "not 255"),
+    (3.0, "whole ones, not torch.float"),
+    (torch.full((11,), 3.0), "whole ones, not torch.float32"),
+    (np.full(11, 3.0), "whole ones, not torch.float64"),
+    ([3] * 10, r"not a tensor of shape \(10,\)"),
+    ([], r"not a tensor of shape \(0,\)"),
+    ([[3] * 11], r"not a tensor of shape \(1, 11\)"),
+    ("three", "not 'three'"),
+    (["three"] * 11, "not "),
+    ([None] * 11, "not "),
+    ([3, [3]], "not "),
+    (2**80, "not "),
+    ({}, "not {}"),
+]
+
+
+@pytest.mark.parametrize(("labels", "message"), NO_CLASSES, ids=kind)
+@pytest.mark.parametrize("role", ["condition", "negative_condition"])
+def test_what_is_no_class_is_refused_with_a_sentence(labels: Any, message: str, role: str) -> None:
+    for asked in (
+        lambda: sample(CLASSES, 11, steps=2, **{role: labels}),
+        lambda: next(sample_steps(CLASSES, 11, **{role: labels})),
+        lambda: CLASSES.predict(torch.zeros(11, 1, 4, 4), 0.5, labels),
+    ):
+        with pytest.raises(ValueError, match=f"^the condition must be 11 class numbers from 0 to 9, .*{message}"):
+            asked()
+
+
+@pytest.mark.parametrize("role", ["condition", "negative_condition"])
+def test_a_network_that_takes_no_condition_gets_none(role: str) -> None:
+    for denoiser in (
+        make_denoiser_2d(),
+        make_image_denoiser((1, 4, 4), widths=(8,)),
+        ideal_denoiser(normal(5, 2), make_schedule("flow")),
+    ):
+        for labels in (torch.zeros(3, dtype=torch.long), [0, 1, 2], "a cat", 0):
+            with pytest.raises(ValueError, match="this model takes no condition"):
+                sample(denoiser, 3, steps=2, **{role: labels})
+            with pytest.raises(ValueError, match="this model takes no condition"):
+                denoiser.predict(torch.zeros(3, *denoiser.shape), 0.5, labels)
+
+
+def test_a_condition_is_read_once_a_walk() -> None:
+    class Prompts(nn.Module):
+        """Reads prompts, as a text-conditional network will."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.read: list[tuple[Any, int]] = []
+
+        def read_condition(self, condition: Any, n: int) -> Tensor:
+            self.read.append((condition, n))
+            return torch.tensor([float(len(prompt)) for prompt in condition])
+
+        def forward(self, x: Tensor, log_snr: Tensor, condition: Any = None) -> Tensor:
+            return torch.zeros_like(x) if condition is None else condition[:, None].expand_as(x)
+
+    denoiser = Denoiser(Prompts(), make_schedule("flow"), "x0", shape=(3,))
+    samples = sample(denoiser, 2, condition=["a", "four"], negative_condition=["", ""], steps=7).samples
+    assert samples.tolist() == [[1.0] * 3, [4.0] * 3]
+    assert denoiser.network.read == [(["a", "four"], 2), (["", ""], 2)]
+
+
+@pytest.mark.parametrize("mode", MODES.values(), ids=MODES.keys())
+@every_sampler
+def test_a_walk_is_the_same_in_every_mode_of_its_caller(sampler: str, mode: Callable[[], Any], request: Any) -> None:
+    data, start = normal(30, 2), normal(3, 1, 4, 4)
+
+    def draw() -> list[Trajectory]:
+        exact = ideal_denoiser(data, make_schedule("cosine"))
+        digits = make_image_denoiser((1, 4, 4), classes=10, widths=(8,))
+        return [
+            sample(exact, 5, sampler, steps=4, eta=None),
+            sample(digits, 3, sampler, steps=3, condition=[1, 2, 3], guidance_scale=2.0, x_init=start),
+            sample(make_denoiser_2d(), 5, sampler, times=[0.9, 0.4, 0.0]),
+        ]
+
+    usual = draw()
+    with mode():
+        within = draw()
+    rounded = "autocast" in request.node.name  # what learned networks say, but not what the exact one says
+    for found, wanted in [*zip(within, usual, strict=True)][: 1 if rounded else 3]:
+        assert torch.equal(found.x, wanted.x)
+        assert torch.equal(found.x0, wanted.x0)
+        assert torch.equal(found.t, wanted.t)
+    for found in within:
+        assert found.x.isfinite().all()
+
+
+def test_in_autocast_the_weights_of_today_are_sampled() -> None:
+    denoiser = make_denoiser_2d()
+    with torch.autocast("cpu", torch.bfloat16):
+        sample(denoiser, 5, steps=3)
+        denoiser.load_state_dict(make_denoiser_2d(1).state_dict())
+        found = sample(denoiser, 5, steps=3).samples
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(found, sample(make_denoiser_2d(1), 5, steps=3).samples)
+
+
+def test_the_mode_of_the_caller_is_back_at_each_step() -> None:
+    def mode() -> tuple[bool, ...]:
+        return torch.is_grad_enabled(), torch.is_inference_mode_enabled(), torch.is_autocast_enabled("cpu")
+
+    steps = sample_steps(make_denoiser_2d(), 2, steps=20)
+    next(steps)
+    for enter in MODES.values():
+        with enter():
+            wanted = mode()
+            next(steps)
+            assert mode() == wanted
+        next(steps)
+        assert mode() == (True, False, False)
+
+
+@every_schedule
+@every_sampler
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_samples(sampler: str, schedule: Schedule, dtype: torch.dtype) -> None:
+    data = torch.tensor([[1.0, 1.0], [-1.0, 0.5], [0.0, -1.25]], dtype=dtype)
+    trajectory = sample(ideal_denoiser(data, schedule), 20, sampler, steps=40)
+    assert trajectory.x.dtype == dtype
+    assert trajectory.x.isfinite().all()
+    assert torch.cdist(trajectory.samples.float(), data.float()).min(1).values.max() < 0.05
+    for prediction in PREDICTIONS:
+        network = make_denoiser_2d(width=8, features=4).network
+        found = sample(Denoiser(network, schedule, prediction, shape=(2,)).to(dtype), 8, sampler, 12)
+        assert found.x.isfinite().all()

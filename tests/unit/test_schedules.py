@@ -1,14 +1,18 @@
 """Every schedule is a falling log-SNR curve; the tables are the papers'."""
 
 import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from explorer.samplers import points_of, sample_times
+from explorer.samplers import SPACINGS, points_of, sample_times
 from explorer.schedules import (
     LOG_SNR_LIMIT,
     Schedule,
@@ -18,6 +22,7 @@ from explorer.schedules import (
     schedule_from_betas,
     schedule_names,
 )
+from tests.unit.test_modes import MODES
 
 SCHEDULES: list[Schedule] = [
     *map(make_schedule, schedule_names()),
@@ -245,3 +250,101 @@ def test_any_table_that_adds_noise_is_a_schedule(betas: list[float]) -> None:
     assert (schedule.log_snr(t).diff() <= 1e-9).all()
     for values in (schedule.alpha(t), schedule.sigma(t), *schedule.derivatives(t)):
         assert values.isfinite().all()
+
+
+WHOLE = {
+    "int": 1,
+    "bool": True,
+    "numpy": np.int64(1),
+    "array": np.array(1, np.uint8),
+    "tensor": torch.tensor(1),
+    "byte": torch.tensor(1, dtype=torch.uint8),
+    "half": torch.tensor(1, dtype=torch.float16),
+    "single": np.float32(1),
+}
+
+
+@every_schedule
+@pytest.mark.parametrize("one", WHOLE.values(), ids=WHOLE.keys())
+def test_a_whole_number_is_a_time_like_any_other(schedule: Schedule, one: Any) -> None:
+    for function in (schedule.alpha, schedule.sigma, schedule.log_snr, *(partial(part, schedule) for part in (d0, d1))):
+        found, wanted = function(one), function(1.0)
+        assert (found.dtype, found.shape) == (torch.float64, ())
+        assert torch.equal(found, wanted)
+
+
+def d0(schedule: Schedule, t: Any) -> Tensor:
+    return schedule.derivatives(t)[0]
+
+
+def d1(schedule: Schedule, t: Any) -> Tensor:
+    return schedule.derivatives(t)[1]
+
+
+@every_schedule
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int8, torch.float16, torch.bfloat16])
+def test_tables_do_not_follow_the_dtype_of_what_they_are_asked(schedule: Schedule, dtype: torch.dtype) -> None:
+    asked = torch.tensor([-2, 0, 2], dtype=dtype)
+    assert torch.equal(schedule.time_of_log_snr(asked), schedule.time_of_log_snr(asked.double()))
+    if dtype.is_floating_point:
+        t = torch.tensor([0.2, 0.5, 0.8], dtype=dtype)
+        for function in (schedule.alpha, schedule.sigma, schedule.log_snr, lambda t: schedule.derivatives(t)[1]):
+            assert torch.equal(function(t), function(t.double()))
+
+
+def test_whole_log_snrs_lie_where_the_table_has_them() -> None:
+    times = make_schedule("cosine").time_of_log_snr(torch.tensor([-2, 0, 2]))
+    torch.testing.assert_close(times, torch.tensor([0.774, 0.496, 0.218], dtype=torch.float64), rtol=0, atol=5e-4)
+    alpha_bar = torch.cumprod(1 - linear_betas(), 0)[-1]
+    assert float(make_schedule("linear").alpha(torch.tensor(1))) == pytest.approx(float(alpha_bar.sqrt()), rel=1e-9)
+
+
+def test_a_schedule_keeps_its_own_table() -> None:
+    betas = torch.linspace(0.05, 0.9, 7, dtype=torch.float64)
+    schedule = schedule_from_betas(betas)
+    expected = schedule.alpha(0.4), schedule.betas.clone()
+    betas.mul_(0.1)
+    assert torch.equal(schedule.betas, expected[1])
+    assert torch.equal(schedule.alpha(0.4), expected[0])
+    listed = schedule_from_betas([0.1, 0.6, 0.2])
+    assert torch.equal(listed.betas, torch.tensor([0.1, 0.6, 0.2], dtype=torch.float64))
+
+
+@every_schedule
+def test_what_a_schedule_says_is_the_callers_own(schedule: Schedule) -> None:
+    t = inside(schedule, 5)
+    before = t.clone()
+    expected = schedule.alpha(t), schedule.sigma(t), schedule.log_snr(t), *schedule.derivatives(t)
+    for said in (schedule.alpha(t), schedule.sigma(t), schedule.log_snr(t), *schedule.derivatives(t)):
+        said.fill_(7)
+    assert torch.equal(t, before)
+    again = schedule.alpha(t), schedule.sigma(t), schedule.log_snr(t), *schedule.derivatives(t)
+    assert all(map(torch.equal, expected, again))
+
+
+@pytest.mark.parametrize("mode", MODES.values(), ids=MODES.keys())
+@pytest.mark.parametrize("name", schedule_names())
+def test_a_schedule_is_the_same_in_every_mode_of_its_caller(name: str, mode: Callable[[], Any]) -> None:
+    def numbers() -> list[Tensor]:
+        schedule = make_schedule(name)
+        times = [sample_times(schedule, 9, spacing) for spacing in SPACINGS]
+        drawn = schedule.training_times(50, torch.Generator().manual_seed(0))
+        return [*times, drawn, schedule.alpha(0.4), schedule_from_betas([0.1, 0.5]).sigma(0.9)]
+
+    usual = numbers()
+    with mode():
+        within = numbers()
+        schedule = make_schedule(name)
+    assert all(map(torch.equal, usual, within))
+    assert [one.dtype for one in within] == [one.dtype for one in usual]
+    t = torch.tensor(0.4, requires_grad=True)
+    schedule.log_snr(t).backward()
+    assert t.grad is not None
+
+
+@pytest.mark.parametrize("spacing", SPACINGS)
+@pytest.mark.parametrize("steps", [0, -1, 2.5, None])
+def test_no_steps_have_no_times(spacing: str, steps: Any) -> None:
+    with pytest.raises(ValueError, match="steps must be"):
+        sample_times(make_schedule("flow"), steps, spacing)
+    assert len(sample_times(make_schedule("flow"), np.int64(3), spacing)) == 4

@@ -1,10 +1,17 @@
 """The training loop learns, resumes to the bit, ends when told, and survives what breaks it."""
 
 import copy
+import gc
 import math
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -13,6 +20,7 @@ from torch import Tensor, nn
 
 from explorer import training
 from explorer.data.toy2d import toy2d
+from explorer.dataset import ImageDataset
 from explorer.denoiser import PREDICTIONS, Denoiser, ideal_denoiser
 from explorer.metrics import sliced_wasserstein
 from explorer.networks.blocks import build
@@ -20,8 +28,9 @@ from explorer.networks.mlp import make_denoiser_2d
 from explorer.networks.unet import make_image_denoiser
 from explorer.samplers import sample
 from explorer.schedules import make_schedule, schedule_names
-from explorer.training import Diverged, TrainConfig, TrainEvent, TrainState, load_weights, train
+from explorer.training import Diverged, TrainConfig, TrainEvent, TrainState, load_weights, train, weights_of
 from tests.unit.noisy_threads import others_drawing_random_numbers
+from tests.unit.test_modes import MODES
 
 POINTS = toy2d("swiss_roll", n=2000, seed=0)
 
@@ -36,6 +45,14 @@ def weights(denoiser: Denoiser) -> Tensor:
 
 def run(denoiser: Denoiser, data: Any = POINTS, state: TrainState | None = None, **config: Any) -> list[TrainEvent]:
     return list(train(denoiser, data, TrainConfig(**{"batch_size": 64, **config}), state))
+
+
+def owns_its_memory(denoiser: Denoiser) -> bool:
+    """Whether each parameter has memory of its own, no larger than it needs."""
+    return all(
+        parameter.untyped_storage().nbytes() == parameter.numel() * parameter.element_size()
+        for parameter in denoiser.parameters()
+    )
 
 
 @pytest.fixture(scope="module")
@@ -191,10 +208,29 @@ def test_raw_weights_while_running_averaged_ones_once_closed() -> None:
         if event.step == 25:
             running.close()
     assert torch.equal(weights(denoiser), states[-1].averaged)
-    average = small_average = weights(small())
-    for k, state in enumerate([None, *states[:-1]]):
-        average = average.lerp(small_average if state is None else state.weights, 1 - min(0.9, (k + 1) / (k + 10)))
+    average = weights(small())
+    for k, state in enumerate(states):
+        average = average.lerp(state.weights, 1 - min(0.9, (k + 1) / (k + 10)))
     torch.testing.assert_close(states[-1].averaged, average)
+
+
+def test_the_last_step_counts() -> None:
+    denoiser = small()
+    before = weights(denoiser)
+    (event,) = train(denoiser, POINTS, TrainConfig(steps=1, batch_size=32))
+    assert torch.equal(weights(denoiser), event.state().averaged)
+    torch.testing.assert_close(weights(denoiser) - before, 0.9 * (event.state().weights - before))
+    assert not torch.equal(weights(denoiser), before)
+
+
+@pytest.mark.parametrize("stop", [1, 17, 30])
+def test_without_an_average_a_run_ends_with_the_raw_weights(stop: int) -> None:
+    denoiser = small()
+    for event in train(denoiser, POINTS, TrainConfig(steps=30, batch_size=32, ema_decay=0)):
+        if event.step == stop:
+            break
+    assert torch.equal(weights(denoiser), event.state().weights)
+    assert torch.equal(event.state().averaged, event.state().weights)
 
 
 def test_a_generator_that_is_dropped_leaves_the_averaged_weights() -> None:
@@ -209,14 +245,13 @@ def test_a_generator_that_is_dropped_leaves_the_averaged_weights() -> None:
 @pytest.mark.parametrize("learning_rate", [1e10, 1e30])
 def test_a_run_that_diverges_says_so_and_keeps_the_last_good_weights(learning_rate: float) -> None:
     denoiser = small()
-    state, before = None, weights(denoiser)
+    averages = [weights(denoiser)]
     with pytest.raises(Diverged, match="stopped being a finite number at step [0-9]+. Lower the learning rate"):
         for event in train(denoiser, POINTS, TrainConfig(steps=500, batch_size=64, learning_rate=learning_rate)):
             assert math.isfinite(event.loss)
-            state = event.state()
-    assert state is not None
-    assert torch.equal(weights(denoiser), state.averaged)
-    assert torch.equal(state.averaged, before)
+            averages.append(event.state().averaged)
+    assert len(averages) == 2
+    assert torch.equal(weights(denoiser), averages[-2]), "the last step is the one that blew up"
     assert weights(denoiser).isfinite().all()
     assert sample(denoiser, 4, steps=3).samples.isfinite().all()
     assert math.isfinite(run(denoiser, steps=20)[-1].loss)
@@ -233,11 +268,12 @@ def test_a_run_that_was_good_for_a_while_keeps_what_it_learnt() -> None:
             return self.inner(x, log_snr) * (math.inf if self.calls > 40 else 1)
 
     denoiser = Denoiser(Explodes(), make_schedule("flow"))
+    states = []
     with pytest.raises(Diverged, match="step 41"):
         for event in train(denoiser, POINTS, TrainConfig(steps=500, batch_size=64)):
-            state = event.state()
-    assert torch.equal(weights(denoiser), state.averaged)
-    assert state.step == 40
+            states.append(event.state())
+    assert torch.equal(weights(denoiser), states[-2].averaged), "the last step is the one that blew up"
+    assert states[-1].step == 40
 
 
 def test_max_seconds_ends_a_run() -> None:
@@ -395,6 +431,9 @@ def test_images_train_too(schedule: str) -> None:
         ({"ema_decay": math.nan}, "ema_decay must lie in"),
         ({"condition_dropout": 1.5}, "condition_dropout must lie in"),
         ({"condition_dropout": math.nan}, "condition_dropout must lie in"),
+        ({"batch_size": 1.5}, "batch_size must be a whole number, not 1.5"),
+        ({"seed": 0.5}, "seed must be a whole number, not 0.5"),
+        ({"seed": None}, "seed must be a whole number, not None"),
         ({"optimizer": "sgd"}, "no optimizer is called 'sgd'; choose one of adam, muon"),
         ({"log_snr": (math.nan, 1.0)}, "log_snr must be a finite mean"),
         ({"log_snr": (0.0, 0.0)}, "log_snr must be a finite mean"),
@@ -416,6 +455,8 @@ def test_a_config_out_of_range_is_refused(values: dict[str, Any], message: str) 
         (torch.tensor([[0.0, math.nan]]), "not finite"),
         (torch.tensor([[0.0, math.inf]]), "not finite"),
         ((torch.zeros(5, 2), torch.zeros(4)), "5 samples, but 4 conditions"),
+        ((torch.zeros(5, 2), [0, 1, 2, 3]), "5 samples, but 4 conditions"),
+        ((torch.zeros(5, 2), torch.zeros(5, dtype=torch.long)), "takes no condition"),
     ],
     ids=str,
 )
@@ -429,8 +470,10 @@ def test_bad_data_is_refused_and_the_weights_stay(data: Any, message: str) -> No
 
 def test_a_state_of_another_network_is_refused() -> None:
     state = run(small(), steps=1)[0].state()
+    other = make_denoiser_2d(width=24)
     with pytest.raises(ValueError, match="the state holds"):
-        run(make_denoiser_2d(width=24), state=state, steps=2)
+        run(other, state=state, steps=2)
+    assert owns_its_memory(other)
 
 
 def test_what_cannot_be_trained_is_refused() -> None:
@@ -448,3 +491,371 @@ def test_a_copy_of_a_trained_model_trains_on_its_own() -> None:
     run(twin, steps=5)
     assert torch.equal(weights(denoiser), before)
     assert not torch.equal(weights(twin), before)
+
+
+LEARNING = {name: mode for name, mode in MODES.items() if name != "autocast"}
+
+
+@pytest.mark.parametrize("mode", LEARNING.values(), ids=LEARNING.keys())
+@pytest.mark.parametrize("optimizer", ["adam", "muon"])
+def test_a_run_is_the_same_in_every_mode_of_its_caller(mode: Callable[[], Any], optimizer: str) -> None:
+    images = torch.randn(40, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    labels = torch.arange(40) % 10
+    config = TrainConfig(steps=12, batch_size=8, optimizer=optimizer)
+
+    def everything() -> tuple[list[float], Denoiser, TrainState]:
+        denoiser = make_image_denoiser((1, 8, 8), classes=10, widths=(8, 16))
+        events = list(train(denoiser, (images, labels), config))
+        return [event.loss for event in events], denoiser, events[-1].state()
+
+    losses, usual, usual_state = everything()
+    with mode():
+        losses_within, within, state = everything()
+    assert losses_within == losses
+    assert torch.equal(weights(within), weights(usual))
+    assert not any(parameter.is_inference() for parameter in within.parameters())
+    longer = TrainConfig(steps=15, batch_size=8, optimizer=optimizer)
+    resumed = [
+        [event.loss for event in train(denoiser, (images, labels), longer, start)]
+        for denoiser, start in ((within, state), (usual, usual_state))
+    ]
+    assert resumed[0] == resumed[1]
+    assert len(resumed[0]) == 3
+
+
+def test_it_learns_in_autocast_as_without() -> None:
+    points = toy2d("moons", 2000)
+
+    def learn() -> tuple[float, Denoiser]:
+        denoiser = small()
+        losses = [event.loss for event in run(denoiser, points, steps=300, batch_size=128)]
+        return sum(losses[-50:]) / 50, denoiser
+
+    loss, _ = learn()
+    with torch.autocast("cpu", torch.bfloat16):
+        loss_within, within = learn()
+        assert sample(within, 50, steps=10).samples.isfinite().all()
+        assert torch.is_autocast_enabled("cpu")
+    assert loss_within == pytest.approx(loss, rel=0.02)
+    start = small()
+    distances = [sliced_wasserstein(sample(one, 1000, "heun", 15).samples, points) for one in (within, start)]
+    assert distances[0] < 0.3 * distances[1]
+
+
+def test_what_the_caller_evaluates_in_autocast_is_never_stale() -> None:
+    """Autocast keeps the copies that it made of weights, and a copy that was made without gradients takes none."""
+    denoiser = small()
+    x, t = POINTS[:64], 0.5
+    with torch.autocast("cpu", torch.bfloat16):
+        for event in train(denoiser, POINTS, TrainConfig(steps=8, batch_size=32, warmup=1)):
+            with torch.no_grad():
+                seen = denoiser.predict(x, t).x0
+                torch.clear_autocast_cache()
+                assert torch.equal(seen, denoiser.predict(x, t).x0)
+            before = event.state().weights
+        assert not torch.equal(before, event.state().averaged)
+        seen = denoiser.predict(x, t).x0
+        torch.clear_autocast_cache()
+        assert torch.equal(seen, denoiser.predict(x, t).x0), "the average took the place of the raw weights"
+        load_weights(denoiser, before)
+        seen = denoiser.predict(x, t).x0
+        torch.clear_autocast_cache()
+        assert torch.equal(seen, denoiser.predict(x, t).x0)
+    moved = [event.state().weights for event in train(small(), POINTS, TrainConfig(steps=8, batch_size=32, warmup=1))]
+    torch.testing.assert_close(before, moved[-1], rtol=0, atol=0.2)
+
+
+def test_the_mode_of_the_caller_is_back_at_each_event() -> None:
+    def mode() -> tuple[bool, ...]:
+        return torch.is_grad_enabled(), torch.is_inference_mode_enabled(), torch.is_autocast_enabled("cpu")
+
+    running = train(small(), POINTS, TrainConfig(steps=20, batch_size=16))
+    next(running)
+    for enter in MODES.values():
+        with enter():
+            wanted = mode()
+            next(running)
+            assert mode() == wanted
+        next(running)
+        assert mode() == (True, False, False)
+    with torch.inference_mode():
+        running.close()
+        assert mode() == (False, True, False)
+    assert mode() == (True, False, False)
+
+
+def test_a_denoiser_made_where_nothing_learns_is_refused_with_what_to_do() -> None:
+    with torch.inference_mode():
+        denoiser = Denoiser(nn.Sequential(nn.Linear(2, 2)), make_schedule("flow"))
+    with pytest.raises(ValueError, match="made inside torch.inference_mode.*train a copy"):
+        run(denoiser, steps=1)
+    assert next(train(copy.deepcopy(small()), POINTS, TrainConfig(steps=1))).step == 1
+
+
+def test_a_run_that_is_never_closed_lets_python_end() -> None:
+    script = """
+import explorer as ex
+running = ex.train(ex.make_denoiser_2d(0, width=8, depth=1), ex.toy2d("moons", 100), ex.TrainConfig(steps=9))
+next(running)
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def in_place(denoiser: Denoiser) -> None:
+    with torch.no_grad():
+        for parameter in denoiser.parameters():
+            parameter.mul_(1.5)
+
+
+def in_data(denoiser: Denoiser) -> None:
+    [*denoiser.parameters()][3].data.add_(0.01)
+
+
+def replaced(denoiser: Denoiser) -> None:
+    parameter = [*denoiser.parameters()][2]
+    parameter.data = torch.ones_like(parameter)
+
+
+def optimised(denoiser: Denoiser) -> None:
+    optimiser = torch.optim.SGD(denoiser.parameters(), lr=0.1)
+    denoiser.predict(POINTS[:9], 0.5).x0.square().mean().backward()
+    optimiser.step()
+
+
+CHANGES: dict[str, Callable[[Denoiser], Any]] = {
+    "another run": lambda denoiser: run(denoiser, steps=20, seed=1),
+    "another run, closed early": lambda denoiser: next(train(denoiser, POINTS, TrainConfig(steps=20))),
+    "load_weights": lambda denoiser: load_weights(denoiser, weights_of(small(3))),
+    "load_state_dict": lambda denoiser: denoiser.load_state_dict(small(3).state_dict()),
+    "its own raw weights": lambda denoiser: denoiser.load_state_dict(copy.deepcopy(denoiser.state_dict())),
+    "in place": in_place,
+    "in data": in_data,
+    "replaced": replaced,
+    "converted": lambda denoiser: denoiser.double(),
+    "optimised": optimised,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+@pytest.mark.parametrize("end", ["closed", "dropped", "collected"])
+def test_a_run_that_was_broken_off_leaves_what_came_later(change: Callable[[Denoiser], Any], end: str) -> None:
+    denoiser = small()
+    running = train(denoiser, POINTS, TrainConfig(steps=100, batch_size=32))
+    for _ in range(5):
+        next(running)
+    change(denoiser)
+    kept = weights(denoiser)
+    if end == "closed":
+        running.close()
+    elif end == "dropped":
+        del running
+    else:
+        ring = [running]
+        ring.append(ring)
+        del running, ring
+        gc.collect()
+    assert torch.equal(weights(denoiser), kept)
+    assert owns_its_memory(denoiser)
+
+
+def test_a_run_whose_denoiser_others_have_trained_does_not_go_on() -> None:
+    denoiser = small()
+    running = train(denoiser, POINTS, TrainConfig(steps=100, batch_size=32))
+    next(running)
+    run(denoiser, steps=20)
+    kept = weights(denoiser)
+    with pytest.raises(RuntimeError, match="this run cannot go on: others have trained"):
+        next(running)
+    assert torch.equal(weights(denoiser), kept)
+
+
+def test_weights_that_are_set_within_the_loop_are_trained_on() -> None:
+    denoiser, other = small(), weights_of(small(3))
+    for event in train(denoiser, POINTS, TrainConfig(steps=3, batch_size=32, learning_rate=1e-4)):
+        if event.step == 2:
+            load_weights(denoiser, other)
+    assert torch.allclose(event.state().weights, other, atol=1e-3)
+
+
+def test_gradients_that_others_drop_are_no_loss() -> None:
+    def losses(drop: bool) -> list[float]:
+        denoiser, found = small(), []
+        for event in train(denoiser, POINTS, TrainConfig(steps=20, batch_size=32)):
+            found.append(event.loss)
+            if drop:
+                denoiser.zero_grad()
+        return found
+
+    assert losses(drop=True) == losses(drop=False)
+
+
+def stop_early(denoiser: Denoiser, data: Any) -> None:
+    for _ in train(denoiser, data, TrainConfig(steps=9, batch_size=8)):
+        break
+
+
+def blow_up(denoiser: Denoiser, data: Any) -> None:
+    with pytest.raises(Diverged):
+        run(denoiser, data, steps=50, learning_rate=1e30)
+
+
+def give_up(denoiser: Denoiser, data: Any) -> None:
+    running = train(denoiser, data, TrainConfig(steps=9, batch_size=8))
+    next(running)
+    with pytest.raises(KeyError):
+        running.throw(KeyError())
+
+
+ENDS: dict[str, Callable[[Denoiser, Any], Any]] = {
+    "at its end": lambda denoiser, data: run(denoiser, data, steps=3, batch_size=8),
+    "stopped": stop_early,
+    "diverged": blow_up,
+    "failed": give_up,
+    "loaded": lambda denoiser, data: load_weights(denoiser, weights_of(denoiser)),
+}
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS.keys())
+@pytest.mark.parametrize("kind", ["points", "images"])
+def test_a_trained_denoiser_is_as_large_as_its_weights(
+    kind: str, end: Callable[[Denoiser, Any], Any], tmp_path: Path
+) -> None:
+    from safetensors.torch import load_model, save_model
+
+    def make() -> Denoiser:
+        return make_denoiser_2d(0) if kind == "points" else make_image_denoiser((1, 8, 8), widths=(8, 16))
+
+    data = POINTS if kind == "points" else torch.randn(30, 1, 8, 8)
+    denoiser = make()
+    strides = [parameter.stride() for parameter in denoiser.parameters()]
+    end(denoiser, data)
+    assert owns_its_memory(denoiser)
+    assert all(parameter.grad is None for parameter in denoiser.parameters())
+    assert [parameter.stride() for parameter in denoiser.parameters()] == strides
+    size = sum(tensor.numel() * tensor.element_size() for tensor in denoiser.state_dict().values())
+    content = pickle.dumps(denoiser)
+    assert len(content) <= len(pickle.dumps(make())) + 100
+    save_model(denoiser, tmp_path / "model.safetensors")
+    assert (tmp_path / "model.safetensors").stat().st_size < 1.1 * size
+    for same in (pickle.loads(content), copy.deepcopy(denoiser), make()):
+        load_model(same, tmp_path / "model.safetensors")
+        assert torch.equal(weights(same), weights(denoiser))
+
+
+def test_data_that_the_caller_changes_later_are_not_trained_on() -> None:
+    def losses(change: bool) -> list[float]:
+        images = torch.randn(50, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+        labels = torch.arange(50) % 10
+        found = []
+        denoiser = make_image_denoiser((1, 8, 8), classes=10, widths=(8,))
+        for event in train(denoiser, (images, labels), TrainConfig(steps=40, batch_size=16)):
+            found.append(event.loss)
+            if change:
+                images.mul_(3)
+                labels.zero_()
+        return found
+
+    assert losses(change=True) == losses(change=False)
+
+
+def test_double_precision_learns_as_single() -> None:
+    losses = {}
+    for dtype in (torch.float32, torch.float64):
+        denoiser = small().to(dtype)
+        events = run(denoiser, steps=60)
+        losses[dtype] = [event.loss for event in events]
+        assert {parameter.dtype for parameter in denoiser.parameters()} == {dtype}
+        assert events[-1].state().averaged.dtype == dtype
+        assert sample(denoiser, 5, steps=4).samples.dtype == dtype
+    assert losses[torch.float64] == pytest.approx(losses[torch.float32], rel=1e-3)
+    assert losses[torch.float64] != losses[torch.float32]
+
+
+def test_a_state_of_single_precision_goes_on_in_double() -> None:
+    state = run(small(), steps=5)[-1].state()
+    denoiser = small().double()
+    assert [event.step for event in run(denoiser, state=state, steps=8)] == [6, 7, 8]
+    assert {parameter.dtype for parameter in denoiser.parameters()} == {torch.float64}
+    load_weights(denoiser, state.averaged)
+    assert {parameter.dtype for parameter in denoiser.parameters()} == {torch.float64}
+    assert torch.equal(weights(denoiser), state.averaged.double())
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_refused_with_what_to_do(dtype: torch.dtype) -> None:
+    denoiser = small().to(dtype)
+    before = weights(denoiser)
+    mixed = small()
+    mixed.network.gate.double()
+    for refused in (denoiser, mixed):
+        with pytest.raises(
+            ValueError, match=r"must be float32 or float64 to be trained, not torch\..*denoiser.float\(\)"
+        ):
+            run(refused, steps=1)
+    assert torch.equal(weights(denoiser), before)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        torch.arange(60, dtype=torch.uint8) % 10,
+        torch.arange(60, dtype=torch.int32) % 10,
+        np.arange(60) % 10,
+        np.arange(60, dtype=np.uint8) % 10,
+        list(range(10)) * 6,
+        [np.int64(k % 10) for k in range(60)],
+    ],
+    ids=lambda labels: f"{type(labels).__name__} {getattr(labels, 'dtype', '')}",
+)
+def test_labels_may_be_any_whole_numbers(labels: Any) -> None:
+    images = torch.randn(60, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    losses = [
+        [event.loss for event in run(make_image_denoiser((1, 8, 8), classes=10, widths=(8,)), data, steps=4)]
+        for data in ((images, labels), (images, torch.arange(60) % 10))
+    ]
+    assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (torch.arange(60) % 26 + 1, "must be 60 class numbers from 0 to 25, not 26"),
+        (torch.arange(60) % 26 - 1, "from 0 to 25, not -1"),
+        (torch.zeros(60), "whole ones, not torch.float32"),
+        (torch.zeros(60, dtype=torch.bool), "whole ones, not torch.bool"),
+        (torch.zeros(59, dtype=torch.long), "60 samples, but 59 conditions"),
+        (torch.zeros(60, 1, dtype=torch.long), r"not a tensor of shape \(60, 1\)"),
+        (["a"] * 60, "must be 60 class numbers from 0 to 25, not"),
+    ],
+    ids=["26 is no class", "-1", "fractions", "mask", "one short", "a column", "words"],
+)
+def test_what_is_no_label_is_refused(labels: Any, message: str) -> None:
+    denoiser = make_image_denoiser((1, 8, 8), classes=26, widths=(8,))
+    before = weights(denoiser)
+    with pytest.raises(ValueError, match=message):
+        run(denoiser, (torch.zeros(60, 1, 8, 8), labels), steps=1)
+    assert torch.equal(weights(denoiser), before)
+
+
+def test_the_labels_of_a_data_set_are_for_networks_that_take_classes() -> None:
+    images = torch.randn(30, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    with_labels = ImageDataset("own", images, torch.arange(30) % 10, tuple("0123456789"))
+    losses = [
+        [event.loss for event in run(make_image_denoiser((1, 8, 8), widths=(8,)), data, steps=3)]
+        for data in (with_labels, images)
+    ]
+    assert losses[0] == losses[1]
+    conditional = [
+        [event.loss for event in run(make_image_denoiser((1, 8, 8), classes=10, widths=(8,)), data, steps=3)]
+        for data in (with_labels, (images, with_labels.labels))
+    ]
+    assert conditional[0] == conditional[1] != losses[0]
+
+
+@pytest.mark.parametrize("seed", [np.int64(7), np.uint8(7), torch.tensor(7)], ids=["int64", "uint8", "tensor"])
+def test_any_whole_number_is_a_seed(seed: Any) -> None:
+    losses = [[event.loss for event in run(small(), steps=3, seed=one)] for one in (seed, 7)]
+    assert losses[0] == losses[1]
+    assert torch.equal(weights(small(seed)), weights(small(7)))
+    assert len(run(small(), steps=np.int64(3), batch_size=np.int64(16), seed=-(2**70))) == 3

@@ -150,8 +150,9 @@ def judged_before(model: ImageModel, method: Method, start: Start) -> Quality | 
 
 
 def right_ones(judge: "Classifier", walk: Walk, start: Start) -> int:
-    found = judge.classify(torch.tensor(walk.samples))
-    return int((found == start.labels()).sum())
+    labels = start.labels()
+    assert labels is not None
+    return int((judge.classify(torch.tensor(walk.samples)) == labels).sum())
 
 
 def show_film(shown: list[tuple[Method, Walk]]) -> None:
