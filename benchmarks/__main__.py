@@ -50,7 +50,7 @@ import torch  # noqa: E402  after the arguments, so that --help is quick
 
 torch.set_num_threads(arguments.threads)
 versions = f"Python {platform.python_version()}, torch {torch.__version__}"
-machine = f"{platform.machine()}, {os.cpu_count()} cores, busy with {psutil.getloadavg()[0]:.1f} others"
+machine = f"{platform.machine()}, {os.cpu_count()} cores, load {psutil.getloadavg()[0]:.1f}"
 print(f"{versions}, {arguments.threads} threads, {machine}, {time.strftime('%Y-%m-%d %H:%M')}\n")
 for name in arguments.names or TABLES:
     module = importlib.import_module(f"benchmarks.{NAMES[name]}")

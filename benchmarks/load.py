@@ -30,14 +30,15 @@ BUDGET = 1  # second, for 95 % of moves
 @dataclass
 class Seen:
     """Seconds of each move and each page opened, errors, and trainings started; MiB of the server before and after,
-    and how many cores the server and these clients kept busy."""
+    seconds that all lasted, and CPU seconds of the server and of these clients."""
 
     moves: list[float] = field(default_factory=list)
     openings: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     trainings: int = 0
     memory: tuple[float, float] = (0.0, 0.0)
-    cores: tuple[float, float] = (0.0, 0.0)
+    lasted: float = 0.0
+    cpu: tuple[float, float] = (0.0, 0.0)
 
 
 async def drive(server: Server, sessions: int, seconds: float, training: int) -> Seen:
@@ -55,8 +56,8 @@ async def drive(server: Server, sessions: int, seconds: float, training: int) ->
             group.create_task(noting(visitor, seen))
         await asyncio.sleep(seconds)
         seen.memory = before, pss(server.process)
-    lasted = time.monotonic() - start
-    seen.cores = (cpu_seconds(server.process) - spent) / lasted, (time.process_time() - own) / lasted
+    seen.lasted = time.monotonic() - start
+    seen.cpu = cpu_seconds(server.process) - spent, time.process_time() - own
     seen.errors += filter(None, [server.errors()])
     return seen
 
@@ -120,8 +121,9 @@ def run(arguments: Namespace) -> Iterator[str]:
         ["errors", len(seen.errors)],
         ["memory (PSS) once every page was opened, MiB", f"{seen.memory[0]:.0f}"],
         ["memory (PSS) with all sessions, MiB", f"{seen.memory[1]:.0f}"],
-        ["cores kept busy by the server", f"{seen.cores[0]:.2f}"],
-        ["cores kept busy by the clients", f"{seen.cores[1]:.2f}"],
+        ["CPU of the server a move or opening, ms", f"{1000 * seen.cpu[0] / len(seen.moves + seen.openings):.0f}"],
+        ["cores that the server had", f"{seen.cpu[0] / seen.lasted:.2f}"],
+        ["cores that the clients had", f"{seen.cpu[1] / seen.lasted:.2f}"],
     ]
     yield table("What the server took", ["", ""], rows)
     yield "\n".join(list(dict.fromkeys(seen.errors))[:SHOWN])
