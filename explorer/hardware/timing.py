@@ -148,7 +148,7 @@ def _seconds(denoiser: Denoiser, n: int, training: bool) -> float:
 
 @lru_cache
 @default_modes()
-def measure_rates(training: bool, single: bool) -> Rates:
+def measure_rates(training: bool, single: bool, /) -> Rates:
     """Time a few small workloads, each of one kind: a fifth of a second, once a process.
 
     Convolutions are timed by what a larger batch takes more, for to call one at all costs up to a millisecond,
@@ -176,7 +176,7 @@ def measure_rates(training: bool, single: bool) -> Rates:
 
 @lru_cache
 @default_modes()
-def seconds_per_operation(training: bool, single: bool) -> float:
+def seconds_per_operation(training: bool, single: bool, /) -> float:
     """What it costs to call an operation, whatever its size: measured on a U-Net whose numbers hardly count."""
     n, network = 1 if single else 16, make_image_denoiser((1, 8, 8), widths=(8, 8)).float()
     work, x = count_work(network, n), zeros(n, 1, 8, 8)

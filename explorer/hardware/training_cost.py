@@ -50,8 +50,8 @@ class TrainingCost:
         moved, multiplied = round(times * self.work.moved), round(times * self.work.multiplied)
         work = Work(convolutions, multiplied, moved, self.work.operations)
         passes = PASSES_OF_A_STEP * self.weights * seconds_per_weight()
-        calls = work.operations * seconds_per_operation(training=True, single=False)
-        return calls + measure_rates(training=True, single=False).seconds(work) + passes
+        calls = work.operations * seconds_per_operation(True, False)
+        return calls + measure_rates(True, False).seconds(work) + passes
 
 
 def training_cost(denoiser: "Denoiser", classes: int) -> TrainingCost:
