@@ -70,6 +70,10 @@ def test_a_cut_denoiser_samples_with_the_weights_of_the_whole(denoiser: Denoiser
     less = cut(denoiser, {"skip 1": 0.0})
     assert not torch.allclose(sample(less, 2, "ddim", 3, condition=condition).samples, whole)
     assert {id(weights) for weights in less.parameters()} == {id(weights) for weights in denoiser.parameters()}
+    numbers = torch.tensor([0, 1], dtype=torch.uint8)
+    assert torch.equal(sample(cut(denoiser, {}), 2, "ddim", 3, condition=numbers).samples, whole)
+    with pytest.raises(ValueError, match="the condition must be 2 class numbers"):
+        sample(less, 2, "ddim", 3, condition=[0, 99])
 
 
 def test_one_visitor_s_cut_is_nobody_else_s(denoiser: Denoiser) -> None:
