@@ -60,6 +60,13 @@ class Estimate:
         return self._mix(torch.zeros_like(self.t), -1 / self.schedule.sigma(self.t))
 
 
+@dataclass(frozen=True)
+class ReadCondition:
+    """A condition that `Denoiser.read_condition` has read: `value` is what the network's `forward` takes."""
+
+    value: Any
+
+
 class Denoiser(nn.Module):
     """`network(x, log_snr, condition)` on a `schedule`, read as `prediction`.
 
@@ -102,19 +109,19 @@ class Denoiser(nn.Module):
         """Whether the network can be told what to make."""
         return getattr(self.network, "takes_condition", True)
 
-    def read_condition(self, condition: Any, n: int) -> Any:
-        """What the network's `forward` takes for n samples, checked, in memory of its own; None for None.
+    def read_condition(self, condition: Any, n: int) -> ReadCondition | None:
+        """What `predict` takes for n samples without reading it again: checked, in memory of its own; None for None.
 
         Raises ValueError for what is no condition of this network.
         """
-        if condition is None:
-            return None
+        if condition is None or isinstance(condition, ReadCondition):
+            return condition
         if not self.takes_condition:
             raise ValueError("this model takes no condition: leave it out, or take a model that was made with classes")
         read = getattr(self.network, "read_condition", None)
         if read is not None:
-            return read(condition, n)
-        return condition.clone() if isinstance(condition, Tensor) else condition
+            return ReadCondition(read(condition, n))
+        return ReadCondition(condition.clone() if isinstance(condition, Tensor) else condition)
 
     def network_output(
         self, x_t: Tensor, alpha: Tensor, sigma: Tensor, condition: Any = None, **options: Any
@@ -126,19 +133,19 @@ class Denoiser(nn.Module):
     def predict(self, x_t: Tensor, t: Tensor | float, condition: Any = None, **options: Any) -> Estimate:
         """What the model believes about x_t, (n, *shape), at time t in [t_min, t_max], a scalar or (n,).
 
-        `condition` is None, or what the network takes: class numbers (n,), or n prompts. `options` go to the
-        network: the `scales` and `record` of a U-Net. Raises ValueError for a condition that it does not take.
+        `condition` is None, or what the network takes: class numbers (n,), or n prompts. Who asks many times reads it
+        once, by `read_condition`, and passes what that returns. `options` go to the network: the `scales` and
+        `record` of a U-Net. Raises ValueError for a condition that it does not take.
         """
-        t = torch.as_tensor(t, dtype=torch.float64, device=x_t.device).clone()
-        return self.estimate(x_t, t, self.read_condition(condition, len(x_t)), **options)
-
-    def estimate(self, x_t: Tensor, t: Tensor | float, condition: Any = None, **options: Any) -> Estimate:
-        """`predict` for a condition that `read_condition` has returned: a sampler reads it once and asks many times."""
-        t = torch.as_tensor(t, dtype=torch.float64, device=x_t.device)
+        read = self.read_condition(condition, len(x_t))
+        if isinstance(t, Tensor):
+            t = t.to(x_t.device, torch.float64, copy=True)  # an estimate is of this time, whatever becomes of t
+        else:
+            t = torch.tensor(t, dtype=torch.float64, device=x_t.device)
         alpha, sigma = self.schedule.alpha(t), self.schedule.sigma(t)
         p, q = self.target_mix(t, alpha, sigma)
         determinant = alpha * q - sigma * p
-        output = self.network_output(x_t, alpha, sigma, condition, **options)
+        output = self.network_output(x_t, alpha, sigma, None if read is None else read.value, **options)
 
         def solve(of_x: Tensor, of_output: Tensor) -> Tensor:
             return _factor(of_x / determinant, x_t) * x_t + _factor(of_output / determinant, x_t) * output

@@ -24,8 +24,8 @@ def guided(
     The estimate is negative + guidance_scale (positive - negative); the negative condition None
     is the null condition. A scale of 1, or no condition at all, needs one call. Outside of `guidance_interval`, from
     the lowest log-SNR to the highest, the estimate is the positive one: guidance at high noise costs variety, and
-    at low noise changes nothing (Kynkäänniemi et al. 2024). The conditions are what `Denoiser.read_condition` returned.
-    Raises ValueError for an interval that does not rise, or a scale that is not finite.
+    at low noise changes nothing (Kynkäänniemi et al. 2024). Raises ValueError for an interval that does not rise,
+    or a scale that is not finite.
     """
     if not math.isfinite(guidance_scale):
         raise ValueError(f"guidance_scale must be a finite number, not {guidance_scale}")
@@ -40,10 +40,10 @@ def guided(
         return 1 + (low <= float(denoiser.schedule.log_snr(t)) <= high)
 
     def predict(x_t: Tensor, t: float) -> Estimate:
-        positive = denoiser.estimate(x_t, t, condition)
+        positive = denoiser.predict(x_t, t, condition)
         if calls(t) == 1:
             return positive
-        negative = denoiser.estimate(x_t, t, negative_condition)
+        negative = denoiser.predict(x_t, t, negative_condition)
         return Estimate(
             denoiser.schedule,
             positive.t,

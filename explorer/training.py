@@ -320,9 +320,9 @@ def train(denoiser: Denoiser, data: Any, config: TrainConfig, state: TrainState 
         data = data.images, data.labels if denoiser.takes_condition else None
     values, condition = data if isinstance(data, tuple) else (data, None)
     _check(denoiser, values, condition, state)
-    condition = denoiser.read_condition(condition, len(values))
-    if condition is not None:
-        condition = torch.as_tensor(condition, device=next(denoiser.parameters(), values).device)
+    read = denoiser.read_condition(condition, len(values))
+    if read is not None:
+        condition = torch.as_tensor(read.value, device=next(denoiser.parameters(), values).device)
     flat = _Flat(denoiser)
     weights, gradient = flat.weights, flat.gradient
     values = values.to(weights, copy=True)
