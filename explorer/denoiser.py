@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from explorer.modes import default_modes, full_precision
+from explorer.modes import default_modes
 from explorer.schedules import Schedule
 
 LOSS_WEIGHT_CAP = 50.0
@@ -187,17 +187,21 @@ class PosteriorMean(nn.Module):
 
     def forward(self, x: Tensor, log_snr: Tensor, condition: Any = None) -> Tensor:
         """x: (n, *shape), unit variance; log_snr: (1,) or (n,). Returns (n, *shape)."""
-        data = _wide(self.data)
-        snr = log_snr.to(data).exp()[:, None]
-        flat = x.flatten(1).to(data) * ((1 + snr) * snr).sqrt()  # x alpha / sigma^2 with alpha^2 + sigma^2 = 1
+        data, half_square = _wide(self.data), self.half_square
+        if x.dtype != data.dtype:
+            return self(x.to(data), log_snr.to(data)).to(x)
+        snr = log_snr.exp()[:, None]
+        flat = x.flatten(1) * ((1 + snr) * snr).sqrt()  # x alpha / sigma^2 with alpha^2 + sigma^2 = 1
         chunk = max(1, LOGITS_AT_ONCE // len(data))
         means = []
-        with full_precision(x.device):
-            for start in range(0, len(flat), chunk):
-                rows = slice(start, start + chunk) if len(snr) > 1 else slice(None)
-                logits = flat[start : start + chunk] @ data.T - snr[rows] * self.half_square
-                means.append(logits.softmax(1) @ data)
-        return torch.cat(means).reshape(x.shape).to(x)
+        for start in range(0, len(flat), chunk):
+            rows = slice(start, start + chunk) if len(snr) > 1 else slice(None)
+            products = flat[start : start + chunk] @ data.T
+            if products.dtype != data.dtype:  # a caller's autocast has rounded them
+                with torch.autocast(x.device.type, enabled=False):
+                    return self(x, log_snr)
+            means.append((products - snr[rows] * half_square).softmax(1) @ data)
+        return torch.cat(means).reshape(x.shape)
 
 
 def _wide(values: Tensor) -> Tensor:

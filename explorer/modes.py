@@ -21,10 +21,3 @@ def learning() -> AbstractContextManager[Any]:
     if torch.is_grad_enabled() and not torch.is_inference_mode_enabled():
         return nullcontext()
     return torch.inference_mode(False)
-
-
-def full_precision(device: torch.device) -> AbstractContextManager[Any]:
-    """Matrix products in the dtype of their factors, also inside a caller's torch.autocast."""
-    if device.type == "meta" or not torch.is_autocast_enabled(device.type):
-        return nullcontext()
-    return torch.autocast(device.type, enabled=False)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from explorer.dataset import ImageDataset
 from explorer.denoiser import Denoiser, expand
-from explorer.modes import full_precision, learning
+from explorer.modes import learning
 from explorer.seeds import seeded, whole_number
 
 VALUES_DRAWN_AT_ONCE = 2**17
@@ -234,7 +234,7 @@ def _orthogonalise(update: Tensor, momentum: Tensor, kernels: dict[torch.Size, l
         rows = shape[0]
         matrices = torch.stack([momentum[place].view(rows, -1) for place in places])
         scale = MUON_SCALE * math.sqrt(max(matrices.shape[1:]))
-        with full_precision(update.device):
+        with torch.autocast(update.device.type, enabled=False):
             steps = orthogonalised(matrices)
         for place, step in zip(places, steps, strict=True):
             update[place] = scale * step.flatten()
