@@ -60,7 +60,7 @@ def test_back_and_forward_go_page_by_page_to_the_last_settings(browser_page: Pag
     page = browser_page
     page.goto(f"{serve('Home.py')}/core_concepts?core_digit=7")
     expect_page(page, "core_concepts")
-    core = {"core_digit": "7", "core_scan": "5", "core_seed": "2", "core_start": "1"}
+    core = {"core_digit": "7", "core_number": "5", "core_seed": "2", "core_start": "1"}
     with entries(page, 0):
         for name, to in {"Which one": 5, "Noise seed": 2, "Start seed": 1}.items():
             move(page, name, to)

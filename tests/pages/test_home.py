@@ -50,7 +50,7 @@ def test_it_shows_the_course_a_moving_model_and_this_machine(home: AppTest, sent
 def test_the_numbers_under_the_animation_are_of_the_shipped_model(home: AppTest) -> None:
     import explorer as ex
 
-    caption = next(element.value for element in home.caption if "weights, trained before, moved" in element.value)
+    caption = next(element.value for element in home.caption if "weights moved" in element.value)
     denoiser = ex.load_pretrained("toy2d-swiss_roll-flow-velocity")
     assert f"{sum(parameter.numel() for parameter in denoiser.parameters()):,} weights" in caption
     distance = ex.sliced_wasserstein(

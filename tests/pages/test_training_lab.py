@@ -22,6 +22,7 @@ from explorer.lessons.trainings.plan import OWN, PRESETS, Plan
 from explorer.lessons.trainings.record import SAMPLES, Training, from_json, recorded, to_json
 from explorer.metrics import NotFinite
 from explorer.schedules import schedule_names
+from explorer.training import weights_of
 from explorer.ui import shelf, trainings, work
 from explorer.ui.shelf import ImageModel
 from explorer.ui.training_lab import forecast, settings
@@ -753,14 +754,15 @@ def test_a_wrong_file_gets_a_sentence_and_the_page_lives(
 def test_the_session_keeps_a_few_runs_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     state: dict[str, Any] = {}
     monkeypatch.setattr(streamlit, "session_state", state)
-    vector = np.zeros(3 * 2**20, np.float32)
+    vector = weights_of(Plan().denoiser((1, 8, 8), None)).numpy()
+    monkeypatch.setattr(trainings._store(), "most_bytes", 2 * vector.nbytes)  # of one run
     for number in range(9):
         run = Training(str(number), str(number), Plan(), images=1)
         run.state = ({"step": 1, "seconds": 1.0}, {"averaged": vector, "weights": vector})
         trainings.remember(run)
     kept = trainings.known()
     assert list(kept) == [str(number) for number in range(9)][-trainings.MOST_TRAININGS :]
-    assert sum(run.bytes for run in kept.values()) <= trainings.TRAININGS_BYTES
+    assert sum(run.bytes for run in kept.values()) <= 2 * vector.nbytes
     assert kept["8"].state
     assert not kept["3"].state
     assert [model.label for model in shelf.models().values()] == [str(number) for number in range(8)]
