@@ -5,7 +5,9 @@ x_t = alpha x_0 + sigma eps, so one prediction gives all the others by solving t
 equations. `Denoiser` does that once; samplers and losses never ask what was predicted.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -16,6 +18,7 @@ from explorer.schedules import Schedule
 
 LOSS_WEIGHT_CAP = 50.0
 LOGITS_AT_ONCE = 2**22
+MOST_SIDE_BY_SIDE = 64  # samples; of more, a call for each condition is no slower, and stays in the processor's cache
 PREDICTIONS = ("epsilon", "x0", "v", "velocity", "score")
 
 
@@ -94,15 +97,7 @@ class Denoiser(nn.Module):
 
     def target_mix(self, t: Tensor, alpha: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
         """(p, q) with p^2 + q^2 = 1: the network is trained to return p x_0 + q eps."""
-        if self.prediction == "x0":
-            return torch.ones_like(t), torch.zeros_like(t)
-        if self.prediction == "epsilon":
-            return torch.zeros_like(t), torch.ones_like(t)
-        if self.prediction == "score":
-            return torch.zeros_like(t), -torch.ones_like(t)
-        p, q = (-sigma, alpha) if self.prediction == "v" else self.schedule.derivatives(t)
-        norm = torch.hypot(p, q)
-        return p / norm, q / norm
+        return _target_mix(self.schedule, self.prediction, t, alpha, sigma)
 
     @property
     def takes_condition(self) -> bool:
@@ -123,13 +118,6 @@ class Denoiser(nn.Module):
             return ReadCondition(read(condition, n))
         return ReadCondition(condition.clone() if isinstance(condition, Tensor) else condition)
 
-    def network_output(
-        self, x_t: Tensor, alpha: Tensor, sigma: Tensor, condition: Any = None, **options: Any
-    ) -> Tensor:
-        """The raw network on x_t scaled to unit variance and the log-SNR; (n, *shape)."""
-        log_snr = (2 * torch.log(alpha / sigma)).reshape(-1).to(x_t)
-        return self.network(x_t / _factor(torch.hypot(alpha, sigma), x_t), log_snr, condition, **options)
-
     def predict(self, x_t: Tensor, t: Tensor | float, condition: Any = None, **options: Any) -> Estimate:
         """What the model believes about x_t, (n, *shape), at time t in [t_min, t_max], a scalar or (n,).
 
@@ -138,19 +126,36 @@ class Denoiser(nn.Module):
         `record` of a U-Net. Raises ValueError for a condition that it does not take.
         """
         read = self.read_condition(condition, len(x_t))
-        if isinstance(t, Tensor):
-            t = t.to(x_t.device, torch.float64, copy=True)  # an estimate is of this time, whatever becomes of t
+        if isinstance(t, int | float):
+            log_snr, *factors = _mixing_at(self.schedule, self.prediction, t)
+            t, log_snr = torch.tensor(t, dtype=torch.float64, device=x_t.device), x_t.new_tensor([log_snr])
         else:
-            t = torch.tensor(t, dtype=torch.float64, device=x_t.device)
-        alpha, sigma = self.schedule.alpha(t), self.schedule.sigma(t)
-        p, q = self.target_mix(t, alpha, sigma)
-        determinant = alpha * q - sigma * p
-        output = self.network_output(x_t, alpha, sigma, None if read is None else read.value, **options)
+            t = torch.as_tensor(t).to(x_t.device, torch.float64, copy=True)  # it may change after
+            log_snr, *factors = _mixing(self.schedule, self.prediction, t)
+            log_snr, factors = log_snr.reshape(-1).to(x_t), [_factor(factor, x_t) for factor in factors]
+        size, x_in_x0, output_in_x0, x_in_epsilon, output_in_epsilon = factors
+        output = self.network(x_t / size, log_snr, None if read is None else read.value, **options)
+        return Estimate(
+            self.schedule,
+            t,
+            x0=x_in_x0 * x_t + output_in_x0 * output,
+            epsilon=x_in_epsilon * x_t + output_in_epsilon * output,
+        )
 
-        def solve(of_x: Tensor, of_output: Tensor) -> Tensor:
-            return _factor(of_x / determinant, x_t) * x_t + _factor(of_output / determinant, x_t) * output
+    def predict_each(self, x_t: Tensor, t: float, conditions: Sequence[Any]) -> list[Estimate]:
+        """What `predict` returns under each of the conditions; of few samples in one call, if the network allows.
 
-        return Estimate(self.schedule, t, x0=solve(q, -sigma), epsilon=solve(-p, alpha))
+        It does when it has `side_by_side(conditions, n)`, which returns one condition of as many times n samples, or
+        None.
+        """
+        read = [self.read_condition(condition, len(x_t)) for condition in conditions]
+        side_by_side = getattr(self.network, "side_by_side", None) if len(x_t) <= MOST_SIDE_BY_SIDE else None
+        joint = side_by_side and side_by_side([one and one.value for one in read], len(x_t))
+        if joint is None:
+            return [self.predict(x_t, t, condition) for condition in read]
+        together = self.predict(torch.cat([x_t] * len(read)), t, ReadCondition(joint))
+        parts = zip(together.x0.chunk(len(read)), together.epsilon.chunk(len(read)), strict=True)
+        return [Estimate(self.schedule, together.t, x0, epsilon) for x0, epsilon in parts]
 
     def loss_weight(self, alpha: Tensor, sigma: Tensor, p: Tensor, q: Tensor) -> Tensor:
         """Weight of each squared error, so that the five predictions train alike; shape of alpha.
@@ -160,6 +165,36 @@ class Denoiser(nn.Module):
         """
         determinant = alpha * q - sigma * p
         return ((alpha**2 + sigma**2) / determinant**2).clamp(max=LOSS_WEIGHT_CAP)
+
+
+def _target_mix(schedule: Schedule, prediction: str, t: Tensor, alpha: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+    if prediction == "x0":
+        return torch.ones_like(t), torch.zeros_like(t)
+    if prediction == "epsilon":
+        return torch.zeros_like(t), torch.ones_like(t)
+    if prediction == "score":
+        return torch.zeros_like(t), -torch.ones_like(t)
+    p, q = (-sigma, alpha) if prediction == "v" else schedule.derivatives(t)
+    norm = torch.hypot(p, q)
+    return p / norm, q / norm
+
+
+def _mixing(schedule: Schedule, prediction: str, t: Tensor) -> tuple[Tensor, ...]:
+    """The log-SNR, sqrt(alpha^2 + sigma^2), and the shares of x_t and of the network's output in x_0, then in eps.
+
+    The shares solve x_t = alpha x_0 + sigma eps and output = p x_0 + q eps. Each has the shape of t.
+    """
+    alpha, sigma = schedule.alpha(t), schedule.sigma(t)
+    p, q = _target_mix(schedule, prediction, t, alpha, sigma)
+    determinant = alpha * q - sigma * p
+    shares = q / determinant, -sigma / determinant, -p / determinant, alpha / determinant
+    return 2 * torch.log(alpha / sigma), torch.hypot(alpha, sigma), *shares
+
+
+@lru_cache(maxsize=4096)
+def _mixing_at(schedule: Schedule, prediction: str, t: float) -> list[float]:
+    """The same for one time: walks ask for the same ones again and again, and torch is slow with single numbers."""
+    return [float(part) for part in _mixing(schedule, prediction, torch.tensor(t, dtype=torch.float64, device="cpu"))]
 
 
 class PosteriorMean(nn.Module):

@@ -40,10 +40,9 @@ def guided(
         return 1 + (low <= float(denoiser.schedule.log_snr(t)) <= high)
 
     def predict(x_t: Tensor, t: float) -> Estimate:
-        positive = denoiser.predict(x_t, t, condition)
         if calls(t) == 1:
-            return positive
-        negative = denoiser.predict(x_t, t, negative_condition)
+            return denoiser.predict(x_t, t, condition)
+        positive, negative = denoiser.predict_each(x_t, t, (condition, negative_condition))
         return Estimate(
             denoiser.schedule,
             positive.t,

@@ -233,7 +233,7 @@ class Trajectory:
     t: Tensor
     """(steps + 1,) float64."""
     evaluations: int
-    """Network calls."""
+    """Network calls; a guided estimate needs two, which a network may compute side by side."""
 
     @property
     def samples(self) -> Tensor:

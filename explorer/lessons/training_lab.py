@@ -186,15 +186,18 @@ class Judge:
 
     def _loss_of_each(self, part: "ImageDataset") -> "Tensor":
         """The loss that training minimises, of each image, (JUDGED,)."""
+        import torch
+
         from explorer.denoiser import expand
 
         alpha, sigma = self.denoiser.schedule.alpha(self.t), self.denoiser.schedule.sigma(self.t)
         p, q = self.denoiser.target_mix(self.t, alpha, sigma)
+        size, log_snr = torch.hypot(alpha, sigma), self.denoiser.schedule.log_snr(self.t).float()
 
         def mix(of_x0: "Tensor", of_epsilon: "Tensor") -> "Tensor":
             return (expand(of_x0, part.images) * part.images + expand(of_epsilon, part.images) * self.epsilon).float()
 
-        output = self.denoiser.network_output(mix(alpha, sigma), alpha, sigma, part.labels if self.classes else None)
+        output = self.denoiser.network(mix(alpha / size, sigma / size), log_snr, part.labels if self.classes else None)
         error = (output - mix(p, q)).square().flatten(1).mean(1)
         return self.denoiser.loss_weight(alpha, sigma, p, q) * error
 

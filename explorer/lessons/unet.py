@@ -110,6 +110,9 @@ class Cut(nn.Module):
     def read_condition(self, condition: Any, n: int) -> Tensor:
         return self.network.read_condition(condition, n)
 
+    def side_by_side(self, conditions: Sequence[Tensor | None], n: int) -> Tensor | None:
+        return self.network.side_by_side(conditions, n)
+
     def forward(self, x: Tensor, log_snr: Tensor, condition: Any = None) -> Tensor:
         return self.network(x, log_snr, condition, scales=self.scales)
 

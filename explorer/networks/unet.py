@@ -207,6 +207,17 @@ class UNet(nn.Module):
             return self.no_tokens.read(condition, n)
         raise ValueError("this network takes no condition")
 
+    def side_by_side(self, conditions: Sequence[Tensor | None], n: int) -> Tensor | None:
+        """One condition of len(conditions) * n samples, of several of n; None where token vectors differ in number."""
+        if self.label is not None:
+            none = torch.full((n,), self.label.classes, device=self.label.vectors.device)
+        elif self.no_tokens is not None:
+            none = self.no_tokens.vector.expand(n, -1, -1)
+        else:
+            return None
+        each = [none if condition is None else condition for condition in conditions]
+        return torch.cat(each) if len({one.shape for one in each}) == 1 else None
+
     def waves(self, log_snr: Tensor) -> Tensor:
         """Noise levels (n,) as waves of several lengths, (n, 33)."""
         return torch.cat([self.noise_level(log_snr[:, None]), log_snr[:, None] / 4], 1)

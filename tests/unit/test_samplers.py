@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from explorer.denoiser import PREDICTIONS, Denoiser, Estimate, ideal_denoiser
+from explorer.denoiser import MOST_SIDE_BY_SIDE, PREDICTIONS, Denoiser, Estimate, ideal_denoiser
 from explorer.guidance import guided
 from explorer.networks.mlp import make_denoiser_2d
 from explorer.networks.unet import make_image_denoiser
@@ -333,6 +333,39 @@ def test_guidance_acts_within_its_interval_alone(low: float, width: float, t: fl
 def test_an_interval_of_guidance_that_does_not_rise_is_refused(interval: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match="a lower and a higher log-SNR"):
         sample(make_denoiser_2d(), 2, guidance_interval=interval)
+
+
+@pytest.mark.parametrize("n", [3, MOST_SIDE_BY_SIDE + 1])
+@pytest.mark.parametrize(
+    ("network", "conditions"),
+    [
+        ({"classes": 4}, [torch.tensor(2), None, 1]),
+        ({"context": 5}, [normal(1, 6, 5).float(), normal(1, 6, 5, seed=1).float()]),
+        ({"context": 5}, [normal(1, 1, 5).float(), None]),
+        ({"context": 5}, [normal(1, 6, 5).float(), normal(1, 2, 5).float(), None]),
+        ({}, [None, None]),
+    ],
+    ids=["classes", "tokens", "one token", "unequal tokens", "none"],
+)
+def test_conditions_side_by_side_are_as_each_alone(n: int, network: dict[str, int], conditions: list[Any]) -> None:
+    denoiser = make_image_denoiser((1, 8, 8), widths=(8, 8), **network)
+    given = [
+        tokens.expand(n, -1, -1) if "context" in network and tokens is not None else tokens for tokens in conditions
+    ]
+    x = normal(n, 1, 8, 8).float()
+    for condition, estimate in zip(given, denoiser.predict_each(x, 0.4, given), strict=True):
+        alone = denoiser.predict(x, 0.4, condition)
+        for name in PREDICTIONS:
+            torch.testing.assert_close(getattr(estimate, name), getattr(alone, name), rtol=1e-4, atol=1e-4)
+
+
+def test_two_classes_of_few_images_are_asked_in_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    denoiser = make_image_denoiser((1, 8, 8), classes=4, widths=(8, 8))
+    asked: list[int] = []
+    denoiser.network.register_forward_pre_hook(lambda _, arguments: asked.append(len(arguments[0])))
+    guided(denoiser, 1, None, 2.0)[0](normal(3, 1, 8, 8).float(), 0.4)
+    guided(denoiser, 1, None, 2.0)[0](normal(MOST_SIDE_BY_SIDE + 1, 1, 8, 8).float(), 0.4)
+    assert asked == [6, MOST_SIDE_BY_SIDE + 1, MOST_SIDE_BY_SIDE + 1]
 
 
 def test_guidance_pushes_away_from_the_null_condition() -> None:
