@@ -238,7 +238,7 @@ def reverse() -> None:
     with st.container(horizontal=True):
         sampler = choice("Sampler", SAMPLER_LABELS, "ddpm", key="core_sampler", width=220)
         counts = [1, 2, 5, 10, 20, 50]
-        steps = st.select_slider("Steps", counts, 20, key="core_steps", width=160, bind="query-params")
+        steps = st.select_slider("Steps", counts, 10, key="core_steps", width=160, bind="query-params")
         name = choice("Schedule", SCHEDULE_LABELS, "cosine", key="core_reverse_schedule", width=130)
         seed = st.slider("Start seed", 0, 99, key="core_start", width=160, bind="query-params")
 

@@ -49,7 +49,7 @@ from explorer.zoo import from_bytes, to_bytes
 
 OWN = {"word": "A word", "drawing": "Draw your own", "image": "The dark parts of an image"}
 DATA = {name: name.replace("_", " ").capitalize() for name in toy2d_names()} | OWN
-STEPS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 25, 30, 40, 50, 75, 100]
+STEPS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 25, 30, 40, 50]
 EXAMPLES = [3, 10, 50, 200, 500]
 DRAWN_FAINTLY = 1200
 LAYERS = """

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from explorer.denoiser import Denoiser
     from explorer.networks.structure import Part
 
-LEVELS = np.linspace(6, -6, 25)  # log-SNR, from image to noise
-ON_SHEET = slice(None, None, 6)
+LEVELS = np.linspace(6, -6, 17)  # log-SNR, from image to noise
+ON_SHEET = slice(None, None, 4)
 EMBEDDED = np.linspace(9, -9, 37)
 ROWS = 64  # of the embedding, that are drawn
 REAL = 20  # of each class
-SAMPLES, STEPS = 10, 8
+SAMPLES, STEPS = 10, 6
 SOURCES = {"real": "Real image", "model": "The model's own", "drawing": "Your drawing"}
 
 begin_page(

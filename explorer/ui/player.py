@@ -154,8 +154,10 @@ def _quantise(scene: Scene, extent: float) -> dict[str, np.ndarray]:
     for name in ("field", "score"):
         if (array := getattr(scene, name)) is not None:
             lengths = np.linalg.norm(array, axis=-1).reshape(len(array), -1)
-            usual = np.nanpercentile(lengths, 95, axis=1) + 1e-12
-            arrays[name] = _to_int16(array / usual[:, None, None, None], _LONGEST_ARROW)
+            ordered = np.sort(lengths, axis=1)  # NaN come last
+            last = np.isfinite(ordered).sum(1, keepdims=True) - 1
+            usual = np.take_along_axis(ordered, (0.95 * last).round().astype(int).clip(0), 1) + 1e-12
+            arrays[name] = _to_int16(array / usual[..., None, None], _LONGEST_ARROW)
     return arrays
 
 

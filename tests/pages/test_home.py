@@ -38,7 +38,7 @@ def test_it_shows_the_course_a_moving_model_and_this_machine(home: AppTest, sent
     assert home.title[0].value == "Diffusion models, computed while you watch"
     meta, arrays = sent(home, "player")
     assert meta["autoplay"]
-    assert arrays["0.x"].shape[1:] == (1500, 2)
+    assert arrays["0.x"].shape[1:] == (1000, 2)
     assert np.abs(arrays["0.x"][-1].astype(float) - arrays["0.x"][0]).max() > 0
     measured = {metric.label: metric.value for metric in home.metric}
     assert int(measured["Cores"]) >= 1
@@ -54,12 +54,12 @@ def test_the_numbers_under_the_animation_are_of_the_shipped_model(home: AppTest)
     denoiser = ex.load_pretrained("toy2d-swiss_roll-flow-velocity")
     assert f"{sum(parameter.numel() for parameter in denoiser.parameters()):,} weights" in caption
     distance = ex.sliced_wasserstein(
-        ex.sample(denoiser, 1500, "heun", steps=20, keep="last").samples, ex.toy2d("swiss_roll", 2000, 1)
+        ex.sample(denoiser, 1000, "heun", steps=20, keep="last").samples, ex.toy2d("swiss_roll", 2000, 1)
     )
     assert f"Distance to fresh data {distance:.3f}" in caption
     low, high = map(float, re.findall(r"gets ([\d.]+) to ([\d.]+)\.", caption)[0])
     fresh = ex.toy2d("swiss_roll", 2000, 1)
-    perfect = [ex.sliced_wasserstein(ex.toy2d("swiss_roll", 1500, 100 + seed), fresh) for seed in range(40)]
+    perfect = [ex.sliced_wasserstein(ex.toy2d("swiss_roll", 1000, 100 + seed), fresh) for seed in range(40)]
     assert sum(low <= distance <= high for distance in perfect) >= 30
     assert "it came trained" in caption
 

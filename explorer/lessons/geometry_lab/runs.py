@@ -140,7 +140,7 @@ class Settings:
     eta: float | None = None
     exact: bool = False
     examples: int = 500
-    n: int = 1500
+    n: int = 1000
     seed: int = 0
 
 

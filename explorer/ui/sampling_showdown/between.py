@@ -18,7 +18,7 @@ from explorer.ui.sampling_showdown.words import see
 from explorer.ui.sheet import Row, sheet
 from explorer.ui.shelf import ImageModel
 
-BETWEEN = 9
+BETWEEN = 7
 
 
 @st.fragment

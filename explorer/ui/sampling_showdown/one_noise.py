@@ -16,7 +16,7 @@ from explorer.ui.sampling_showdown.words import PIXELS, see
 from explorer.ui.sheet import Row, sheet
 from explorer.ui.shelf import ImageModel
 
-WALKS = 6
+WALKS = 4
 
 
 @st.fragment
