@@ -126,18 +126,19 @@ class Denoiser(nn.Module):
         `record` of a U-Net. Raises ValueError for a condition that it does not take.
         """
         read = self.read_condition(condition, len(x_t))
+        factors: Sequence[Tensor | float]
         if isinstance(t, int | float):
-            log_snr, *factors = _mixing_at(self.schedule, self.prediction, t)
-            t, log_snr = torch.tensor(t, dtype=torch.float64, device=x_t.device), x_t.new_tensor([log_snr])
+            at, *factors = _mixing_at(self.schedule, self.prediction, t)
+            time, log_snr = torch.tensor(t, dtype=torch.float64, device=x_t.device), x_t.new_tensor([at])
         else:
-            t = torch.as_tensor(t).to(x_t.device, torch.float64, copy=True)  # it may change after
-            log_snr, *factors = _mixing(self.schedule, self.prediction, t)
-            log_snr, factors = log_snr.reshape(-1).to(x_t), [_factor(factor, x_t) for factor in factors]
+            time = torch.as_tensor(t).to(x_t.device, torch.float64, copy=True)  # what it is made of may change
+            log_snr, *of_each = _mixing(self.schedule, self.prediction, time)
+            log_snr, factors = log_snr.reshape(-1).to(x_t), [_factor(factor, x_t) for factor in of_each]
         size, x_in_x0, output_in_x0, x_in_epsilon, output_in_epsilon = factors
         output = self.network(x_t / size, log_snr, None if read is None else read.value, **options)
         return Estimate(
             self.schedule,
-            t,
+            time,
             x0=x_in_x0 * x_t + output_in_x0 * output,
             epsilon=x_in_epsilon * x_t + output_in_epsilon * output,
         )

@@ -117,9 +117,7 @@ def what_to_notice(*lines: str) -> None:
 def mathematics(*parts: tuple[str, str]) -> None:
     """Formulas, each with a sentence that ties its symbols to the controls: (sentence, LaTeX)."""
     with st.expander("The mathematics", icon=":material/function:"):
-        for sentence, formula in parts:
-            st.markdown(sentence)
-            st.latex(formula)
+        st.markdown("\n\n".join(f"{sentence}\n\n$$\n{formula}\n$$" for sentence, formula in parts))
 
 
 def the_code(snippet: str, *objects: Callable[..., Any] | type) -> None:
@@ -161,12 +159,18 @@ def _source(item: Callable[..., Any] | type) -> str:
 
 
 def check_yourself(prefix: str, *questions: Question) -> None:
-    """Questions that answer back. `prefix` is the page's prefix of widget keys."""
-    with st.expander("Check yourself", icon=":material/quiz:"):
-        st.fragment(_ask)(prefix, questions)
+    """Questions that answer back, made when somebody opens them. `prefix` is the page's prefix of widget keys."""
+    st.fragment(_ask)(prefix, questions)
 
 
 def _ask(prefix: str, questions: Sequence[Question]) -> None:
+    asked = st.expander("Check yourself", icon=":material/quiz:", key=f"{prefix}_questions", on_change="rerun")
+    if asked.open:
+        with asked:
+            _answer(prefix, questions)
+
+
+def _answer(prefix: str, questions: Sequence[Question]) -> None:
     for number, question in enumerate(questions):
         choice = st.radio(question.text, list(question.replies), index=None, key=f"{prefix}_question_{number}")
         if choice == question.answer:

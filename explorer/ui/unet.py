@@ -105,7 +105,7 @@ def to_own_range(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     low, high = values.min((2, 3), keepdims=True), values.max((2, 3), keepdims=True)
     span = np.where(high > low, high - low, 1)
     bounds = np.concatenate([low, high], -1)[:, :, 0].astype(np.float32)
-    return np.rint(255 * (values - low) / span).astype(np.uint8), bounds
+    return np.nan_to_num(np.rint(255 * (values - low) / span)).astype(np.uint8), bounds
 
 
 def _described(part: "Part") -> dict[str, Any]:

@@ -96,7 +96,7 @@ def test_the_walk_ends_on_the_scan_beside_it(browser_page: Page, serve: Serve) -
     _, film = opened(browser_page, serve(PAGE))
     strips = film.locator(".film-strip")
     expect(strips).to_have_count(6)
-    expect(film).to_have_attribute("data-frame", "20")
+    expect(film).to_have_attribute("data-frame", "10")
     ends, scans = (
         [pixels(canvas) for canvas in strips.nth(index).locator("button:not(.film-large) canvas").all()]
         for index in (0, 2)

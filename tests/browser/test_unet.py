@@ -51,7 +51,7 @@ def test_it_moves_by_itself_and_answers_without_the_server(browser_page: Page, s
     seek(diagram, 4)
     thumbnail, image = part(diagram, "decoder 1").locator("canvas"), diagram.locator('[data-image="x"] canvas')
     early = picture(thumbnail), pixels(image)
-    seek(diagram, 20)
+    seek(diagram, 14)
     assert picture(thumbnail) != early[0]
     assert (pixels(image) != early[1]).any()
 
@@ -76,7 +76,7 @@ def test_it_moves_by_itself_and_answers_without_the_server(browser_page: Page, s
 @pytest.mark.parametrize("browser_page", [STILL], indirect=True)
 def test_by_keyboard(browser_page: Page, serve: Serve) -> None:
     diagram = opened(browser_page, serve(PAGE) + DIGITS + "&unet_class=7")
-    expect(diagram).to_have_attribute("data-frame", "12")
+    expect(diagram).to_have_attribute("data-frame", "8")
     image = pixels(diagram.locator('[data-image="image"] canvas'))
     np.testing.assert_array_equal(image, to_grey(scan(7, 0)[0]))
     part(diagram, "embedding").focus()
@@ -107,7 +107,7 @@ def test_a_cut_shows_in_the_diagram_and_keeps_what_is_selected(browser_page: Pag
     expect(part(diagram, "skip 1")).to_have_text("cut")
     uncut = diagram.locator('[data-image="whole"] canvas')
     expect(uncut).to_be_visible()
-    expect(diagram).to_have_attribute("data-frame", "12")
+    expect(diagram).to_have_attribute("data-frame", "8")
     np.testing.assert_array_equal(pixels(uncut), before)
     assert (pixels(guess) != before).any()
     expect(part(diagram, "decoder 1")).to_have_attribute("aria-pressed", "true")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Radio
 
 
 def labels(app: AppTest) -> set[str]:
@@ -15,6 +16,14 @@ def press(app: AppTest, label: str) -> AppTest:
     next(button for button in app.button if button.label == label).click().run()
     assert not app.exception
     return app
+
+
+def ask(app: AppTest, prefix: str) -> list[Radio]:
+    """Open the questions of a page; `prefix` is that of its widget keys."""
+    app.session_state[f"{prefix}_questions"] = True
+    app.run()
+    assert not app.exception
+    return [radio for radio in app.radio if "_question_" in (radio.key or "")]
 
 
 def said(app: AppTest) -> list[str]:

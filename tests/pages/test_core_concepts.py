@@ -20,6 +20,7 @@ from explorer.data.digits import digits
 from explorer.data.mnist import shipped_mnist
 from explorer.ui.controls import SCHEDULE_LABELS
 from explorer.ui.film import to_grey
+from tests.pages.acting import ask
 
 Buffer = tuple[dict[str, Any], dict[str, np.ndarray]]
 Open = Callable[..., AppTest]
@@ -35,7 +36,7 @@ DEFAULTS = {
     "core_small_steps": 50,
     "core_roads_schedule": "cosine",
     "core_sampler": "ddpm",
-    "core_steps": 20,
+    "core_steps": 10,
     "core_reverse_schedule": "cosine",
     "core_start": 0,
 }
@@ -148,7 +149,7 @@ def test_the_columns_of_the_sheet_are_the_times_that_they_say(open_page: Open, n
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("core_sampler", "heun"), ("core_steps", 10), ("core_reverse_schedule", "edm"), ("core_start", 5)],
+    [("core_sampler", "heun"), ("core_steps", 20), ("core_reverse_schedule", "edm"), ("core_start", 5)],
 )
 def test_each_control_changes_the_walk(open_page: Open, sent: Sent, key: str, value: Any) -> None:
     app = open_page(PAGE)
@@ -271,7 +272,7 @@ def test_a_flat_upload_is_sent(open_page: Open, sent: Sent, image_of: Callable[[
 
 def test_questions_answer_back(open_page: Open) -> None:
     app = open_page(PAGE)
-    questions = [radio for radio in app.radio if radio.key != "core_source"]
+    questions = ask(app, "core")
     for radio in questions:
         radio.set_value(radio.options[0])
     app.run()

@@ -30,7 +30,7 @@ from explorer.ui.geometry_lab import models
 from explorer.ui.pad import encode_points
 from explorer.ui.player import LAYERS
 from explorer.zoo import from_bytes, to_bytes
-from tests.pages.acting import labels, press, said, until
+from tests.pages.acting import ask, labels, press, said, until
 
 PAGE = "pages/geometry_lab.py"
 Opened = Callable[..., AppTest]
@@ -949,6 +949,7 @@ def test_the_snippet_of_the_exact_model_gives_the_number_on_the_page(opened: Ope
 
 def test_questions_answer_back(opened: Opened) -> None:
     app = opened()
+    ask(app, "geo")
     app.radio(key="geo_question_0").set_value("No")
     app.radio(key="geo_question_1").set_value("The exact model, it is exact").run()
     assert "No" not in app.success[0].value
@@ -964,6 +965,7 @@ def test_the_page_says_which_way_the_arrows_point(opened: Opened) -> None:
     app = opened()
     (layers,) = (part.value for part in app.markdown if "**Velocity**: where" in part.value)
     assert all(f"**{label}**" in layers for label in LAYERS.values())
+    ask(app, "geo")
     app.radio(key="geo_question_2").set_value("To the data").run()
     assert app.success[0].value.startswith("Yes.")
 

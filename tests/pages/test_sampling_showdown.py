@@ -18,7 +18,7 @@ from explorer.lessons.sampling_showdown.quality import Quality, QualityTable
 from explorer.metrics import NotFinite
 from explorer.networks.unet import make_image_denoiser
 from explorer.ui.shelf import ImageModel, keep
-from tests.pages.acting import said, until
+from tests.pages.acting import ask, said, until
 
 Buffer = tuple[dict[str, Any], dict[str, np.ndarray]]
 Open = Callable[..., AppTest]
@@ -390,7 +390,7 @@ def test_the_snippet_runs(digits_page: AppTest) -> None:
 def test_every_number_of_steps_that_the_page_names_can_be_set(open_page: Open) -> None:
     app = open_page(PAGE)
     offered = {int(option.replace(",", "")) for option in app.select_slider(key="show_a_steps").options}
-    questions = [radio for radio in app.radio if "question" in (radio.key or "")]
+    questions = ask(app, "show")
     texts = [part.value for part in app.markdown if part.value.startswith("- ") and "](#" not in part.value]
     for radio in questions:
         texts += [radio.label]
@@ -402,7 +402,7 @@ def test_every_number_of_steps_that_the_page_names_can_be_set(open_page: Open) -
 
 
 def broken_model(value: float) -> ImageModel:
-    broken = model()
+    broken = replace(model(), key="broken")
     broken.denoiser.network.head.bias.fill_(value)  # type: ignore[union-attr, operator]
     return broken
 
@@ -444,7 +444,7 @@ def test_wrong_answers_say_why(open_page: Open) -> None:
 
 
 def test_questions_answer_back(digits_page: AppTest) -> None:
-    questions = [radio for radio in digits_page.radio if "question" in (radio.key or "")]
+    questions = ask(digits_page, "show")
     for radio in questions:
         radio.set_value(radio.options[0])
     digits_page.run()

@@ -28,7 +28,7 @@ from explorer.ui.shelf import ImageModel
 from explorer.ui.training_lab import forecast, settings
 from explorer.ui.training_lab import runs as lab_runs
 from explorer.zoo import FOLDER, from_bytes, to_bytes
-from tests.pages.acting import labels, press, said, until
+from tests.pages.acting import ask, labels, press, said, until
 
 PAGE = "pages/training_lab.py"
 TINY = {"lab_width": "8", "lab_take": "20", "lab_batch": "32"}
@@ -251,6 +251,7 @@ def test_two_records_are_compared(opened: Opened, sent: Sent) -> None:
 
 def test_questions_answer_back(opened: Opened) -> None:
     app = opened()
+    ask(app, "lab")
     app.radio(key="lab_question_0").set_value("The network learns its images by heart")
     app.radio(key="lab_question_1").set_value("At the end of a run").run()
     assert app.success[0].value.startswith("Yes.")

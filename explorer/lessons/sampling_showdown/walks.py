@@ -98,7 +98,7 @@ class Walk:
     @property
     def finite(self) -> bool:
         """Whether its samples are numbers: those of a model that has blown up are not."""
-        return is_finite(torch.from_numpy(self.samples))
+        return is_finite(torch.tensor(self.samples))
 
 
 def walk_steps(denoiser: Denoiser, method: Method, start: Start) -> Iterator[tuple[int, Walk | None]]:

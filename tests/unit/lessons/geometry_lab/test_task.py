@@ -10,6 +10,7 @@ import torch
 
 import explorer as ex
 from explorer.jobs import Job, JobManager
+from explorer.lessons.geometry_lab.runs import Settings
 from explorer.lessons.geometry_lab.task import SNAPSHOTS, _snapshot
 from explorer.lessons.learning import CURVE_POINTS, STATE_VECTORS
 from explorer.lessons.tasks import TASKS
@@ -64,7 +65,7 @@ def resumed(job: Job, **config: Any) -> tuple[dict[str, Any], dict[str, np.ndarr
 def distance(vector: np.ndarray, fresh: np.ndarray) -> float:
     denoiser = ex.make_denoiser_2d(0, **SIZE)
     load_weights(denoiser, torch.tensor(vector))
-    samples = ex.sample(denoiser, 1500, "heun", steps=20, keep="last").samples
+    samples = ex.sample(denoiser, Settings.n, "heun", steps=20, keep="last").samples
     return ex.sliced_wasserstein(samples, torch.tensor(fresh))
 
 
