@@ -68,7 +68,7 @@ def test_it_moves_by_itself_and_answers_without_the_server(browser_page: Page, s
     expect(maps).to_have_count(min(MIDDLE.output_shape[0], MOST_MAPS))
     expect(maps.first.locator("figcaption")).to_have_text(re.compile(r"^−?[\d.]+ … −?[\d.]+$"))
     part(diagram, "embedding").click()
-    expect(diagram.locator(".diagram-vector i")).to_have_attribute("style", "left: 82%;")
+    expect(diagram.locator(".diagram-vector i")).to_have_attribute("style", "left: 85.2941%;")
     assert len(sent) == before
     assert not [said.text for said in complaints if "Failed to load resource" not in said.text]
 
@@ -90,7 +90,7 @@ def test_by_keyboard(browser_page: Page, serve: Serve) -> None:
     expect(part(diagram, names[3])).to_have_attribute("aria-pressed", "true")
     expect(part(diagram, "encoder 1")).to_have_attribute("aria-pressed", "false")
     browser_page.keyboard.press("ArrowRight")
-    expect(diagram).to_have_attribute("data-frame", "13")
+    expect(diagram).to_have_attribute("data-frame", "9")
     expect(diagram.locator(".diagram-maps h4")).to_contain_text(names[3].capitalize())
 
 
