@@ -6,8 +6,8 @@ equations. `Denoiser` does that once; samplers and losses never ask what was pre
 """
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from explorer.modes import default_modes
 from explorer.schedules import Schedule
+from explorer.seeds import tensor_of
 
 LOSS_WEIGHT_CAP = 50.0
 LOGITS_AT_ONCE = 2**22
@@ -116,7 +117,7 @@ class Denoiser(nn.Module):
         read = getattr(self.network, "read_condition", None)
         if read is not None:
             return ReadCondition(read(condition, n))
-        return ReadCondition(condition.clone() if isinstance(condition, Tensor) else condition)
+        return ReadCondition(condition.clone() if isinstance(condition, Tensor) else copy(condition))
 
     def predict(self, x_t: Tensor, t: Tensor | float, condition: Any = None, **options: Any) -> Estimate:
         """What the model believes about x_t, (n, *shape), at time t in [t_min, t_max], a scalar or (n,).
@@ -126,12 +127,17 @@ class Denoiser(nn.Module):
         `record` of a U-Net. Raises ValueError for a condition that it does not take.
         """
         read = self.read_condition(condition, len(x_t))
+        if x_t.is_complex():
+            raise ValueError(f"x_t must hold real numbers, not {x_t.dtype}")
+        x_t = x_t if x_t.is_floating_point() else x_t.float()
         factors: Sequence[Tensor | float]
         if isinstance(t, int | float):
-            at, *factors = _mixing_at(self.schedule, self.prediction, t)
-            time, log_snr = torch.tensor(t, dtype=torch.float64, device=x_t.device), x_t.new_tensor([at])
+            time = torch.tensor(t, dtype=torch.float64, device="cpu")
+            at, *factors = (float(part) for part in _mixing(self.schedule, self.prediction, time))  # as tensors: slow
+            time, log_snr = time.to(x_t.device), x_t.new_tensor([at])
         else:
-            time = torch.as_tensor(t).to(x_t.device, torch.float64, copy=True)  # what it is made of may change
+            t = t if isinstance(t, Tensor) else tensor_of(t, dtype=torch.float64, device="cpu")
+            time = t.to(x_t.device, torch.float64, copy=True)  # what it is made of may change
             log_snr, *of_each = _mixing(self.schedule, self.prediction, time)
             log_snr, factors = log_snr.reshape(-1).to(x_t), [_factor(factor, x_t) for factor in of_each]
         size, x_in_x0, output_in_x0, x_in_epsilon, output_in_epsilon = factors
@@ -143,7 +149,7 @@ class Denoiser(nn.Module):
             epsilon=x_in_epsilon * x_t + output_in_epsilon * output,
         )
 
-    def predict_each(self, x_t: Tensor, t: float, conditions: Sequence[Any]) -> list[Estimate]:
+    def predict_each(self, x_t: Tensor, t: Tensor | float, conditions: Sequence[Any]) -> list[Estimate]:
         """What `predict` returns under each of the conditions; of few samples in one call, if the network allows.
 
         It does when it has `side_by_side(conditions, n)`, which returns one condition of as many times n samples, or
@@ -154,9 +160,13 @@ class Denoiser(nn.Module):
         joint = side_by_side and side_by_side([one and one.value for one in read], len(x_t))
         if joint is None:
             return [self.predict(x_t, t, condition) for condition in read]
-        together = self.predict(torch.cat([x_t] * len(read)), t, ReadCondition(joint))
+        times = t if isinstance(t, int | float) else tensor_of(t)
+        if isinstance(times, Tensor) and times.ndim:
+            times = times.repeat(len(read))
+        together = self.predict(torch.cat([x_t] * len(read)), times, ReadCondition(joint))
         parts = zip(together.x0.chunk(len(read)), together.epsilon.chunk(len(read)), strict=True)
-        return [Estimate(self.schedule, together.t, x0, epsilon) for x0, epsilon in parts]
+        t = together.t if together.t.ndim == 0 else together.t[: len(x_t)]
+        return [Estimate(self.schedule, t, x0, epsilon) for x0, epsilon in parts]
 
     def loss_weight(self, alpha: Tensor, sigma: Tensor, p: Tensor, q: Tensor) -> Tensor:
         """Weight of each squared error, so that the five predictions train alike; shape of alpha.
@@ -190,12 +200,6 @@ def _mixing(schedule: Schedule, prediction: str, t: Tensor) -> tuple[Tensor, ...
     determinant = alpha * q - sigma * p
     shares = q / determinant, -sigma / determinant, -p / determinant, alpha / determinant
     return 2 * torch.log(alpha / sigma), torch.hypot(alpha, sigma), *shares
-
-
-@lru_cache(maxsize=4096)
-def _mixing_at(schedule: Schedule, prediction: str, t: float) -> list[float]:
-    """The same for one time: walks ask for the same ones again and again, and torch is slow with single numbers."""
-    return [float(part) for part in _mixing(schedule, prediction, torch.tensor(t, dtype=torch.float64, device="cpu"))]
 
 
 class PosteriorMean(nn.Module):

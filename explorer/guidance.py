@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from explorer.denoiser import Denoiser, Estimate
+from explorer.seeds import number
 
 Predict = Callable[[Tensor, float], Estimate]
 MIDDLE = (-1.0, 2.0)  # log-SNR: guided above this noise, digits lose variety; below it nothing changes
@@ -27,16 +28,21 @@ def guided(
     at low noise changes nothing (Kynkäänniemi et al. 2024). Raises ValueError for an interval that does not rise,
     or a scale that is not finite.
     """
+    guidance_scale = number(guidance_scale, "guidance_scale")
     if not math.isfinite(guidance_scale):
         raise ValueError(f"guidance_scale must be a finite number, not {guidance_scale}")
-    if guidance_interval is not None and not guidance_interval[0] < guidance_interval[1]:
-        raise ValueError(f"guidance_interval must be a lower and a higher log-SNR, not {guidance_interval}")
+    if guidance_interval is not None:
+        try:
+            low, high = (number(level, "a log-SNR") for level in guidance_interval)
+        except (TypeError, ValueError):
+            low = high = math.nan
+        if not low < high:
+            raise ValueError(f"guidance_interval must be a lower and a higher log-SNR, not {guidance_interval!r:.40}")
     needed = guidance_scale != 1 and (condition is not None or negative_condition is not None)
 
     def calls(t: float) -> int:
         if guidance_interval is None or not needed:
             return 1 + needed
-        low, high = guidance_interval
         return 1 + (low <= float(denoiser.schedule.log_snr(t)) <= high)
 
     def predict(x_t: Tensor, t: float) -> Estimate:

@@ -5,12 +5,14 @@ that blew up makes has no distance: every function here raises `NotFinite` for i
 for samples of two shapes.
 """
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from explorer.modes import default_modes
-from explorer.seeds import seeded
+from explorer.seeds import seeded, whole_number
 
 LARGEST = 1e15  # 32 bits still hold the squares of such values, summed over an image
 
@@ -55,6 +57,9 @@ def sliced_wasserstein(a: Tensor, b: Tensor, projections: int = 300, seed: int =
     Along random directions, the root mean squared gap between equal quantiles (Bonneel et al. 2015).
     Sets of different sizes are compared at the quantiles of the larger. Raises ValueError for an empty set.
     """
+    projections = whole_number(projections, "projections", least=1)
+    if a.ndim != 2 or b.ndim != 2:
+        raise ValueError(f"vectors have shape (n, d), not {tuple(a.shape)} and {tuple(b.shape)}: flatten(1) them")
     if len(a) == 0 or len(b) == 0:
         raise ValueError("a distance needs at least one sample on each side")
     a, b = _comparable(a, b)
@@ -103,7 +108,10 @@ def frechet_to(features: Tensor, mean: Tensor, covariance: Tensor) -> float:
     values, vectors = torch.linalg.eigh(a)
     root = vectors * values.clamp(min=0).sqrt() @ vectors.T
     overlap = torch.linalg.eigvalsh(root @ b @ root).clamp(min=0).sqrt().sum()
-    return max(0.0, float((mean_a - mean_b).square().sum() + a.trace() + b.trace() - 2 * overlap))
+    distance = float((mean_a - mean_b).square().sum() + a.trace() + b.trace() - 2 * overlap)
+    if not math.isfinite(distance):
+        raise NotFinite
+    return max(0.0, distance)
 
 
 def mean_pairwise_distance(features: Tensor) -> float:

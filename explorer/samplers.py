@@ -18,7 +18,7 @@ from torch import Tensor
 from explorer.denoiser import Denoiser
 from explorer.guidance import Predict, guided
 from explorer.schedules import Schedule
-from explorer.seeds import seeded, whole_number
+from explorer.seeds import number, seeded, tensor_of, whole_number
 
 Noise = Callable[[Tensor], Tensor]
 Walk = Iterator[tuple[Tensor, Tensor]]
@@ -262,6 +262,7 @@ def sample_steps(
         raise ValueError(f"no sampler is called {sampler!r}; choose one of {', '.join(SAMPLERS)}")
     if keep not in ("all", "last"):
         raise ValueError(f'keep must be "all" or "last", not {keep!r}')
+    eta = None if eta is None else number(eta, "eta")
     if eta is not None and not 0 <= eta <= 1:
         raise ValueError(f"eta must lie between 0 and 1, not {eta}")
     if eta is not None and sampler not in ("ddpm", "ddim"):
@@ -270,7 +271,7 @@ def sample_steps(
     chosen, schedule = SAMPLERS[sampler], denoiser.schedule
     if times is None:
         times = sample_times(schedule, steps, chosen.spacing)
-    times = torch.as_tensor(times, dtype=torch.float64, device="cpu")
+    times = tensor_of(times, dtype=torch.float64, device="cpu")
     falling = times.ndim == 1 and len(times) > 1 and 1 >= times[0] > times[-1] >= 0 and bool((times.diff() < 0).all())
     if not falling or not bool(schedule.log_snr(times[:-1]).isfinite().all()):
         raise ValueError("times must fall within [0, 1], two of them at least, and start below pure noise")
@@ -285,7 +286,10 @@ def sample_steps(
     points = points_of(schedule, times)
     x = noise(weights.new_empty(n, *denoiser.shape)) * points[0].sigma
     if x_init is not None:  # what was drawn is dropped: a start made from the same seed must not meet its noise again
-        x = torch.as_tensor(x_init, device=x.device).to(x, copy=True)
+        x_init = tensor_of(x_init, device=x.device)
+        if x_init.is_complex():
+            raise ValueError(f"x_init must hold real numbers, not {x_init.dtype}")
+        x = x_init.to(x, copy=True)
     if x.shape != (n, *denoiser.shape):
         raise ValueError(f"x_init has shape {tuple(x.shape)}, but n samples have shape {(n, *denoiser.shape)}")
     condition, negative_condition = (denoiser.read_condition(each, n) for each in (condition, negative_condition))
@@ -297,7 +301,7 @@ def sample_steps(
         evaluations += calls(t)
         return predict(x_t, t)
 
-    torch.clear_autocast_cache()  # it may hold weights that have been changed since
+    torch.clear_autocast_cache()  # it may hold weights that have been changed since; so after each turn of a caller's
     if keep == "all":
         yield Step(0, points[0].t, x.clone(), None, 0)
     options = {} if eta is None else {"eta": eta}
@@ -305,6 +309,7 @@ def sample_steps(
     for index, (after, (x, x0)) in enumerate(zip(points[1:], walk, strict=True), start=1):
         if keep == "all" or after is points[-1]:
             yield Step(index, after.t, x.clone(), x0.clone(), evaluations)
+            torch.clear_autocast_cache()
 
 
 def _with_the_parameters_of(other: Callable[P, Any]) -> Callable[[Callable[..., R]], Callable[P, R]]:

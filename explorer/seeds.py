@@ -1,9 +1,11 @@
-"""Seeds, and other whole numbers that a person, NumPy or a tensor may hold."""
+"""Numbers, seeds and tensors, from whatever a person, NumPy or torch may hold them in."""
 
 import operator
-from typing import SupportsIndex
+from typing import Any, SupportsFloat, SupportsIndex
 
+import numpy as np
 import torch
+from torch import Tensor
 
 
 def whole_number(value: SupportsIndex, name: str, least: int | None = None) -> int:
@@ -15,6 +17,21 @@ def whole_number(value: SupportsIndex, name: str, least: int | None = None) -> i
     if least is not None and number < least:
         raise ValueError(f"{name} must be at least {least}, not {number}")
     return number
+
+
+def number(value: SupportsFloat, name: str) -> float:
+    """`value` as a float. Raises ValueError, which calls it `name`, for what is no single number."""
+    try:
+        return float(value if not isinstance(value, str) else None)  # type: ignore[arg-type]
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        raise ValueError(f"{name} must be a number, not {value!r:.40}") from None
+
+
+def tensor_of(value: Any, **options: Any) -> Tensor:
+    """As `torch.as_tensor`, from NumPy arrays of any byte order and any strides too."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist() if value.dtype == object else value.astype(value.dtype.newbyteorder("="), order="C")
+    return torch.as_tensor(value, **options)
 
 
 def seeded(seed: SupportsIndex, device: torch.device | str = "cpu") -> torch.Generator:

@@ -1,21 +1,21 @@
 """The one training loop: a generator, so that the caller decides what to do with each step."""
 
 import math
+import operator
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sized
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, ParamSpec
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from explorer.dataset import ImageDataset
 from explorer.denoiser import Denoiser, expand
 from explorer.modes import learning
-from explorer.seeds import seeded, whole_number
+from explorer.seeds import number, seeded, whole_number
 
 VALUES_DRAWN_AT_ONCE = 2**17
 ADAM_BETAS = (0.9, 0.99)
@@ -58,23 +58,36 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        for name, least in (("steps", None), ("batch_size", 1), ("warmup", 0), ("seed", None)):
+            if (value := getattr(self, name)) is not None or name != "steps":
+                self._take(name, whole_number(value, name, least))
+        for name in ("max_seconds", "learning_rate", "ema_decay", "condition_dropout"):
+            if (value := getattr(self, name)) is not None or name != "max_seconds":
+                self._take(name, number(value, name))
         limits = [limit for limit in (self.steps, self.max_seconds) if limit is not None]
         if not limits:
             raise ValueError("give steps, max_seconds, or both: training must know when to end")
         if not all(0 <= limit < math.inf for limit in limits):
             raise ValueError(f"steps and max_seconds must be finite and not negative, not {limits}")
-        whole_number(self.batch_size, "batch_size", least=1)
-        whole_number(self.seed, "seed")
         if not 0 <= self.ema_decay < 1:
             raise ValueError(f"ema_decay must lie in [0, 1), not {self.ema_decay}")
         if not 0 <= self.condition_dropout <= 1:
             raise ValueError(f"condition_dropout must lie in [0, 1], not {self.condition_dropout}")
         if self.optimizer not in OPTIMIZERS:
             raise ValueError(f"no optimizer is called {self.optimizer!r}; choose one of {', '.join(OPTIMIZERS)}")
-        if self.log_snr and not (math.isfinite(self.log_snr[0]) and 0 < self.log_snr[1] < math.inf):
-            raise ValueError(f"log_snr must be a finite mean and a positive standard deviation, not {self.log_snr}")
+        if self.log_snr is not None:
+            try:
+                mean, deviation = (number(value, "log_snr") for value in self.log_snr)
+            except (TypeError, ValueError):
+                mean = deviation = math.nan
+            if not (math.isfinite(mean) and 0 < deviation < math.inf):
+                raise ValueError(f"log_snr must be a finite mean and a positive deviation, not {self.log_snr!r:.60}")
+            self._take("log_snr", (mean, deviation))
         if not 0 < self.learning_rate <= 1e30:
             raise ValueError(f"learning_rate must be a positive number, 1e30 at most, not {self.learning_rate}")
+
+    def _take(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)  # a plain one: what a caller's array or tensor becomes is not ours
 
     def progress(self, step: int, seconds: float) -> float:
         """Share of the run that is done, in [0, 1], by the nearer limit."""
@@ -122,6 +135,16 @@ def _parts(vector: Tensor, parameters: list[nn.Parameter]) -> list[Tensor]:
     return [part.as_strided(one.shape, one.stride()) for part, one in zip(parts, parameters, strict=True)]
 
 
+def _dense(tensor: Tensor) -> bool:
+    """Whether its values fill a stretch of memory, in some order."""
+    filled = 1
+    for stride, size in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
+        if size > 1 and stride != filled:
+            return False
+        filled *= size
+    return True
+
+
 def weights_of(denoiser: Denoiser) -> Tensor:
     """A copy of the denoiser's parameters as one vector, (parameters,), in the order of their memory."""
     return torch.cat([parameter.detach().as_strided((parameter.numel(),), (1,)) for parameter in denoiser.parameters()])
@@ -147,7 +170,7 @@ class _Flat:
     """
 
     def __init__(self, denoiser: Denoiser):
-        self.parameters = list(denoiser.parameters())
+        self.denoiser, self.parameters = denoiser, list(denoiser.parameters())
         if not self.parameters or not all(parameter.requires_grad for parameter in self.parameters):
             raise ValueError("this denoiser has no weights to train, or they are frozen: copy it and unfreeze the copy")
         if any(parameter.is_inference() for parameter in self.parameters):
@@ -158,6 +181,9 @@ class _Flat:
                 f"weights must be float32 or float64 to be trained, not {', '.join(sorted(map(str, kinds)))}, in which "
                 "small steps are lost: train denoiser.float(), for speed inside torch.autocast, and convert it then"
             )
+        for parameter in self.parameters:
+            if not _dense(parameter):
+                parameter.data = parameter.detach().clone(memory_format=torch.contiguous_format)
         self.weights = weights_of(denoiser)
         self.gradient = torch.zeros_like(self.weights)
         for parameter, part in zip(self.parameters, _parts(self.weights, self.parameters), strict=True):
@@ -169,6 +195,7 @@ class _Flat:
     def _take_gradients(self) -> None:
         for parameter, part in zip(self.parameters, _parts(self.gradient, self.parameters), strict=True):
             parameter.grad = part
+        self._gradients = [parameter.grad for parameter in self.parameters]
 
     def leave(self) -> None:
         """Let others have their turn."""
@@ -176,10 +203,11 @@ class _Flat:
 
     def resume(self) -> None:
         """Go on after their turn. Raises RuntimeError where the denoiser has been given other parameters."""
-        first = self.parameters[0]
-        if first.data_ptr() != self._places[0]:
-            raise RuntimeError("this run cannot go on: others have trained, moved or converted its denoiser since")
-        if first.grad is None or first.grad.data_ptr() != self.gradient.data_ptr():
+        now = list(self.denoiser.parameters())
+        ours = len(now) == len(self.parameters) and all(map(operator.is_, now, self.parameters))
+        if not ours or [parameter.data_ptr() for parameter in now] != self._places:
+            raise RuntimeError("this run cannot go on: others have trained, moved or changed its denoiser since")
+        if any(map(operator.is_not, [parameter.grad for parameter in now], self._gradients)):
             self._take_gradients()
 
     def changed(self) -> bool:
@@ -241,15 +269,19 @@ def _orthogonalise(update: Tensor, momentum: Tensor, kernels: dict[torch.Size, l
 
 
 def _check(denoiser: Denoiser, values: Tensor, condition: Any, state: TrainState | None) -> None:
+    if values.is_complex():
+        raise ValueError(f"data must hold real numbers, not {values.dtype}")
     if len(values) == 0 or values.shape[1:] != denoiser.shape:
         raise ValueError(f"data has shape {tuple(values.shape)}, but a sample has shape {denoiser.shape}")
     if not bool(values.isfinite().all()):
         raise ValueError("data holds values that are not finite")
-    if np.ndim(condition) and len(condition) != len(values):
+    if isinstance(condition, Sized) and getattr(condition, "ndim", True) and len(condition) != len(values):
         raise ValueError(f"{len(values)} samples, but {len(condition)} conditions")
     size = sum(parameter.numel() for parameter in denoiser.parameters())
-    if state is not None and len(state.weights) != size:
-        raise ValueError(f"the state holds {len(state.weights)} weights, the denoiser {size}")
+    if state is not None:
+        for vector in (state.weights, state.averaged, state.first_moment, state.second_moment):
+            if vector.shape != (size,):
+                raise ValueError(f"the state holds {tuple(vector.shape)} weights, the denoiser {size}")
 
 
 def _batches(
@@ -261,8 +293,8 @@ def _batches(
     """
     schedule, size, seed = denoiser.schedule, config.batch_size, whole_number(config.seed, "seed")
     group = max(1, min(64, VALUES_DRAWN_AT_ONCE // (size * values[0].numel())))
-    for number in range(first // group, 2**62):
-        generator = seeded(seed * 1_000_003 + number)
+    for turn in range(first // group, 2**62):
+        generator = seeded(seed * 1_000_003 + turn)
         t = torch.stack([schedule.training_times(size, generator, config.log_snr) for _ in range(group)]).to(values)
         picked = torch.randint(len(values), (group, size), generator=generator, device="cpu").to(values.device)
         x0 = values[picked]
@@ -278,9 +310,9 @@ def _batches(
 
         x_in, target = mix(alpha / size_of_x, sigma / size_of_x), mix(p, q)
         log_snr, weight = 2 * torch.log(alpha / sigma), denoiser.loss_weight(alpha, sigma, p, q)
-        numbers = zip(*(part.unbind() for part in (x_in, target, log_snr, weight)), strict=True)
-        for k, step in enumerate(numbers):
-            if number * group + k >= first:
+        turns = zip(*(part.unbind() for part in (x_in, target, log_snr, weight)), strict=True)
+        for k, step in enumerate(turns):
+            if turn * group + k >= first:
                 yield *step, None if condition is None or dropped[k] else condition[picked[k]]
 
 
@@ -340,6 +372,12 @@ def train(denoiser: Denoiser, data: Any, config: TrainConfig, state: TrainState 
     batches = _batches(denoiser, values, condition, config, step)
     kernels = _kernels(denoiser) if config.optimizer == "muon" else {}
     beta1, beta2 = ADAM_BETAS
+
+    def outcome() -> Tensor:
+        """The average, but where others have changed the weights since the last step, what they have made of them."""
+        as_left = torch.equal(averaged, torch.lerp(averaged_before, weights, share))
+        return averaged if as_left and not flat.changed() else weights
+
     try:
         while (progress := config.progress(step, seconds)) < 1:
             started = time.perf_counter()
@@ -371,9 +409,9 @@ def train(denoiser: Denoiser, data: Any, config: TrainConfig, state: TrainState 
             flat.leave()
             seconds += time.perf_counter() - started
             yield TrainEvent(step, value, seconds, (weights, averaged, first_moment, second_moment))
-    except GeneratorExit:  # perhaps long after the last step: what others have made of the weights since stays
-        as_left = torch.equal(averaged, torch.lerp(averaged_before, weights, share))
-        averaged = averaged if as_left and not flat.changed() else weights
+        averaged = outcome()
+    except GeneratorExit:  # perhaps long after the last step
+        averaged = outcome()
         raise
     finally:
         flat.release(averaged)

@@ -153,13 +153,13 @@ def _described(denoiser: Denoiser) -> dict[str, Any]:
         "network": type(network).__name__,
         "size": network.size,
         "shape": denoiser.shape,
-        "schedule": schedule.name,
+        "schedule": str(getattr(schedule, "name", "")),
         "prediction": denoiser.prediction,
     }
     described = json.loads(json.dumps(described, default=int))
     _check_description(described)
-    if not _same(schedule, make_schedule(schedule.name)):
-        raise Refused(f"its schedule is not the {schedule.name} one of this library")
+    if not _same(schedule, make_schedule(described["schedule"])):
+        raise Refused(f"its schedule is not the {described['schedule']} one of this library")
     return described
 
 
@@ -207,7 +207,7 @@ def _check_description(described: Mapping[str, Any]) -> None:
         if not limit.fits(value):
             raise Refused(f"its {part} must be {limit.words}")
     if name == "MLP":
-        if shape != [2]:
+        if shape != [2] or type(shape[0]) is not int:
             raise Refused("its samples must be points of 2 numbers")
         return
     if size.get("classes") and size.get("context"):
@@ -235,7 +235,7 @@ def _read(content: bytes) -> tuple[dict[str, torch.Tensor], Any]:
         tensors = deserialise(content)
         length = int.from_bytes(content[:8], "little")
         return tensors, json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["explorer"])
-    except (SafetensorError, AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+    except (SafetensorError, AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ValueError("This is not a file of weights from this app; choose one that it saved.") from error
 
 

@@ -153,6 +153,7 @@ def toy2d(name: str, n: int = 2000, seed: int = 0, **options: str) -> Tensor:
     """
     if name not in TOY2D:
         raise ValueError(f"no distribution is called {name!r}; choose one of {', '.join(TOY2D)}")
+    n = whole_number(n, "n", least=0)
     reference = TOY2D[name](20_000, np.random.default_rng(0), **options)
     points = TOY2D[name](n, _rng(whole_number(seed, "seed") + 1), **options)
     return torch.from_numpy((points - reference.mean(0)) / _scale(reference)).float()

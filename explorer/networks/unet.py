@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -23,15 +24,19 @@ from explorer.denoiser import Denoiser
 from explorer.modes import default_modes
 from explorer.networks.blocks import Drawn, FourierFeatures, GroupNorm, build
 from explorer.schedules import make_schedule
+from explorer.seeds import tensor_of
 
 GROUPS = 8
 
 
 def _tensor_of(condition: Any, wanted: str, device: torch.device) -> Tensor:
     try:
-        return torch.as_tensor(condition, device=device)
+        tensor = tensor_of(condition, device=device)
     except (OverflowError, RuntimeError, TypeError, ValueError):
         raise ValueError(f"{wanted}, not {condition!r:.40}") from None
+    if tensor.layout != torch.strided:
+        raise ValueError(f"{wanted}, not a tensor whose layout is {tensor.layout}")
+    return tensor
 
 
 class ClassEmbedding(Drawn):
@@ -52,6 +57,8 @@ class ClassEmbedding(Drawn):
     def read(self, condition: Any, n: int) -> Tensor:
         """Class numbers of n samples, or one for all of them, as (n,) int64. Raises ValueError for anything else."""
         wanted = f"the condition must be {n} class numbers from 0 to {self.classes - 1}"
+        if isinstance(condition, list | tuple) and any(isinstance(one, bool | np.bool_) for one in condition):
+            raise ValueError(f"{wanted}, whole ones, not {torch.bool}")
         numbers = _tensor_of(condition, wanted, self.vectors.device)
         if numbers.shape not in ((), (n,)):
             raise ValueError(f"{wanted}, not a tensor of shape {tuple(numbers.shape)}")
@@ -141,7 +148,12 @@ class NoTokens(Drawn):
         tokens = _tensor_of(condition, wanted, self.vector.device)
         if tokens.ndim != 3 or 0 in tokens.shape or tokens.shape[::2] != (n, self.vector.shape[-1]):
             raise ValueError(f"{wanted}, not {tuple(tokens.shape)}")
-        return tokens.to(self.vector.dtype, copy=True)
+        if tokens.dtype == torch.bool or tokens.is_complex():
+            raise ValueError(f"{wanted}, of real numbers, not {tokens.dtype}")
+        read = tokens.to(self.vector.dtype, copy=True)
+        if not bool(read.isfinite().all()):
+            raise ValueError(f"{wanted}, all of them finite")
+        return read
 
 
 class UNet(nn.Module):
@@ -173,7 +185,7 @@ class UNet(nn.Module):
             "depth": depth,
             "patch": patch,
             "classes": classes,
-            "attention": attention,
+            "attention": bool(attention),
             "context": context,
         }
         self.patch = patch

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from explorer.denoiser import PREDICTIONS, Denoiser, Estimate, PosteriorMean, expand, ideal_denoiser
+from explorer.networks.mlp import make_denoiser_2d
 from explorer.schedules import make_schedule, schedule_from_betas, schedule_names
 
 SCHEDULES = [*map(make_schedule, schedule_names()), schedule_from_betas(torch.linspace(0.05, 0.9, 7))]
@@ -221,6 +222,7 @@ import re
 import torch
 from pathlib import Path
 from explorer.denoiser import ideal_denoiser
+from explorer.networks.mlp import make_denoiser_2d
 from explorer.schedules import make_schedule
 
 def kilobytes(field):
@@ -310,7 +312,8 @@ def test_a_whole_number_is_a_time_too(prediction: str) -> None:
     denoiser = Denoiser(Answer(normal(3, 2)), schedule, prediction)
     x = normal(3, 2, seed=1)
     expected = denoiser.predict(x, 1.0)
-    for one in (1, np.int64(1), torch.tensor(1), torch.tensor([1, 1, 1]), np.ones(3, int), torch.ones(3).half()):
+    ones = np.ones((3, 2), ">i4")[::-1, 0]
+    for one in (1, np.int64(1), torch.tensor(1), torch.tensor([1, 1, 1]), ones, [1, 1, 1], torch.ones(3).half()):
         estimate = denoiser.predict(x, one)
         for name in PREDICTIONS:
             torch.testing.assert_close(getattr(estimate, name), getattr(expected, name), rtol=1e-12, atol=1e-12)
@@ -322,3 +325,47 @@ def test_a_network_that_does_not_say_what_it_takes_gets_what_is_given() -> None:
     given = {"any": "thing"}
     denoiser.predict(normal(3, 2), 0.5, given)
     assert network.asked[2] is given
+
+
+def test_whole_numbers_are_places_too() -> None:
+    places = torch.tensor([[1, -1], [2, 0]])
+    for denoiser in (ideal_denoiser(normal(9, 2).float(), make_schedule("flow")), make_denoiser_2d()):
+        for t in (0.7, torch.tensor([0.7, 0.2])):
+            assert torch.equal(denoiser.predict(places, t).x0, denoiser.predict(places.float(), t).x0)
+    with pytest.raises(ValueError, match="real numbers"):
+        denoiser.predict(places + 1j, 0.5)
+
+
+def test_a_schedule_may_change_and_need_not_be_hashable() -> None:
+    class Mine(type(make_schedule("edm"))):  # type: ignore[misc]
+        __hash__ = None  # type: ignore[assignment]
+
+    denoiser = Denoiser(Answer(normal(3, 2)), Mine())
+    x = normal(3, 2, seed=1)
+    before = denoiser.predict(x, 0.5)
+    denoiser.schedule.sigma_max = 10.0  # type: ignore[attr-defined]
+    now = denoiser.predict(x, 0.5)
+    assert not torch.allclose(now.x0, before.x0)
+    torch.testing.assert_close(now.x0, denoiser.predict(x, torch.tensor(0.5, dtype=torch.float64)).x0)
+
+
+@pytest.mark.parametrize("t", [[0.3], np.array([0.3]), np.float32(0.3), torch.tensor(0.3, device="cpu"), 0.3], ids=type)
+def test_times_of_any_kind_are_as_exact_in_every_mode(t: Any) -> None:
+    denoiser, x = make_denoiser_2d(), torch.zeros(1, 2)
+    wanted = denoiser.predict(x, t).t
+    assert float(wanted) == pytest.approx(0.3, abs=1e-7)
+    with torch.device("meta"):
+        assert torch.equal(denoiser.predict(x, t).t, wanted)
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        assert torch.equal(denoiser.predict(x, t).t, wanted)
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def test_what_a_condition_was_made_of_may_change() -> None:
+    given = np.array([1.0, 2.0])
+    read = Denoiser(Answer(normal(2, 2)), make_schedule("flow")).read_condition(given, 2)
+    given += 1
+    assert read is not None
+    np.testing.assert_array_equal(read.value, [1, 2])

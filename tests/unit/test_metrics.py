@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -102,6 +103,23 @@ def test_float64_is_welcome() -> None:
     a = normal(9, 2).double()
     assert sliced_wasserstein(a, a) == 0
     assert sliced_wasserstein(a, 2 * a) > 0
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 3, 3), (4, 1, 8, 8)])
+def test_what_is_no_set_of_vectors_has_no_distance(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"vectors have shape \(n, d\)"):
+        sliced_wasserstein(torch.zeros(shape), torch.zeros(shape))
+
+
+@pytest.mark.parametrize("projections", [0, -1, 2.5, None])
+def test_a_distance_needs_directions(projections: Any) -> None:
+    with pytest.raises(ValueError, match="projections must be"):
+        sliced_wasserstein(normal(9, 2), normal(9, 2), projections)
+
+
+def test_a_distance_that_overflows_is_none() -> None:
+    with pytest.raises(NotFinite):
+        frechet_to(normal(9, 3), torch.zeros(3), 1e308 * torch.eye(3).double())
 
 
 @pytest.mark.parametrize(("m", "n"), [(0, 3), (3, 0), (0, 0)])

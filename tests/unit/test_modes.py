@@ -17,7 +17,6 @@ from torch import Tensor
 import explorer as ex
 from explorer.hardware import timing
 from explorer.lessons.geometry_lab.runs import Source
-from explorer.schedules import make_schedule
 
 ROOT = Path(ex.__file__).parents[1]
 
@@ -54,7 +53,6 @@ KEPT: dict[str, tuple[Any, ...]] = {
     "explorer.data.digits.digits": (),
     "explorer.data.digits.distances_between_scans": (),
     "explorer.data.mnist.shipped_mnist": ("held-out",),
-    "explorer.denoiser._mixing_at": (make_schedule("cosine"), "velocity", 0.3),
     "explorer.hardware.timing.measure_rates": (True, False),
     "explorer.hardware.timing.seconds_per_operation": (True, False),
     "explorer.hardware.timing.seconds_per_weight": (),

@@ -368,6 +368,82 @@ def test_two_classes_of_few_images_are_asked_in_one_call(monkeypatch: pytest.Mon
     assert asked == [6, MOST_SIDE_BY_SIDE + 1, MOST_SIDE_BY_SIDE + 1]
 
 
+@pytest.mark.parametrize("interval", [(1,), (), (0, 1, 2), 5, (None, 1), "ab", (math.nan, 1)], ids=str)
+def test_what_is_no_interval_of_guidance_is_refused(interval: Any) -> None:
+    with pytest.raises(ValueError, match="a lower and a higher log-SNR"):
+        sample(make_denoiser_2d(), 2, guidance_interval=interval)
+
+
+@pytest.mark.parametrize("scale", ["2", None, math.nan, [1, 2]], ids=str)
+def test_what_is_no_guidance_scale_is_refused(scale: Any) -> None:
+    with pytest.raises(ValueError, match="guidance_scale must be a"):
+        sample(make_denoiser_2d(), 2, guidance_scale=scale)
+
+
+def test_times_and_a_start_may_be_arrays_of_any_layout() -> None:
+    denoiser, times, start = make_denoiser_2d(), np.linspace(0, 0.9, 5), normal(3, 2).numpy()
+    wanted = sample(denoiser, 3, times=times[::-1].copy(), x_init=start[::-1].copy())
+    for order in ("<f8", ">f8", ">f4"):
+        given = sample(denoiser, 3, times=times[::-1], x_init=start[::-1].astype(order))
+        torch.testing.assert_close(given.x, wanted.x)
+    with pytest.raises(ValueError, match="x_init must hold real numbers"):
+        sample(denoiser, 3, x_init=start + 1j)
+
+
+def test_weights_set_between_two_steps_are_seen_in_autocast_too() -> None:
+    def ends(mode: Any) -> Tensor:
+        denoiser = make_denoiser_2d()
+        with mode:
+            for step in sample_steps(denoiser, 3, steps=3):
+                if step.index == 1:
+                    denoiser.load_state_dict(make_denoiser_2d(seed=1).state_dict())
+        return step.x
+
+    torch.testing.assert_close(ends(torch.autocast("cpu", torch.bfloat16)), ends(torch.no_grad()), rtol=0.1, atol=0.1)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        [True, 0],
+        (np.True_, 1),
+        torch.tensor([1, 0]).to_sparse(),
+        np.array([0.5, 1]),
+        np.array(["a", "b"]),
+        [[0], [1, 2]],
+    ],
+    ids=str,
+)
+def test_what_is_no_class_is_refused(condition: Any) -> None:
+    with pytest.raises(ValueError, match="the condition must be 2 class numbers from 0 to 2"):
+        sample(make_image_denoiser((1, 8, 8), classes=3, widths=(8, 8)), 2, condition=condition)
+
+
+def test_class_numbers_may_be_arrays_of_any_layout() -> None:
+    denoiser = make_image_denoiser((1, 8, 8), classes=3, widths=(8, 8))
+    wanted = sample(denoiser, 3, steps=2, condition=[2, 1, 0]).x
+    for numbers in (np.arange(3)[::-1], *(np.array([2, 1, 0], dtype) for dtype in (">i4", object, np.uint8))):
+        assert torch.equal(sample(denoiser, 3, steps=2, condition=numbers).x, wanted)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, 1e300, 1j, True], ids=str)
+def test_token_vectors_that_are_no_finite_numbers_are_refused(value: Any) -> None:
+    denoiser = make_image_denoiser((1, 8, 8), context=4, widths=(8, 8))
+    tokens = torch.full((2, 3, 4), value, dtype=torch.float64 if isinstance(value, float) else None)
+    with pytest.raises(ValueError, match="token vectors of shape"):
+        sample(denoiser, 2, condition=tokens)
+
+
+def test_each_sample_may_be_guided_at_a_time_of_its_own() -> None:
+    denoiser = make_image_denoiser((1, 8, 8), classes=3, widths=(8, 8))
+    x, times = normal(3, 1, 8, 8).float(), torch.tensor([0.1, 0.4, 0.8])
+    together = guided(denoiser, 1, None, 2.0)[0](x, times)  # type: ignore[arg-type]
+    for place, t in enumerate(times.tolist()):
+        alone = guided(denoiser, 1, None, 2.0)[0](x[place : place + 1], t)
+        torch.testing.assert_close(together.x0[place : place + 1], alone.x0, rtol=1e-4, atol=1e-4)
+        assert float(together.t[place]) == pytest.approx(t)
+
+
 def test_guidance_pushes_away_from_the_null_condition() -> None:
     denoiser = Denoiser(Counting(), make_schedule("flow"), "x0", shape=(3,))
     condition = torch.tensor([1.0, 2.0])

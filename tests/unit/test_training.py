@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -437,6 +438,15 @@ def test_images_train_too(schedule: str) -> None:
         ({"optimizer": "sgd"}, "no optimizer is called 'sgd'; choose one of adam, muon"),
         ({"log_snr": (math.nan, 1.0)}, "log_snr must be a finite mean"),
         ({"log_snr": (0.0, 0.0)}, "log_snr must be a finite mean"),
+        ({"log_snr": (1.0,)}, "log_snr must be a finite mean"),
+        ({"log_snr": ()}, "log_snr must be a finite mean"),
+        ({"log_snr": 0}, "log_snr must be a finite mean"),
+        ({"steps": 2.5}, "steps must be a whole number, not 2.5"),
+        ({"steps": "2"}, "steps must be a whole number, not '2'"),
+        ({"warmup": -1}, "warmup must be at least 0"),
+        ({"warmup": math.nan}, "warmup must be a whole number"),
+        ({"ema_decay": "none"}, "ema_decay must be a number, not 'none'"),
+        ({"learning_rate": None}, "learning_rate must be a number, not None"),
     ],
     ids=str,
 )
@@ -456,6 +466,8 @@ def test_a_config_out_of_range_is_refused(values: dict[str, Any], message: str) 
         (torch.tensor([[0.0, math.inf]]), "not finite"),
         ((torch.zeros(5, 2), torch.zeros(4)), "5 samples, but 4 conditions"),
         ((torch.zeros(5, 2), [0, 1, 2, 3]), "5 samples, but 4 conditions"),
+        ((torch.zeros(3, 2), [[1], [1, 2], [3]]), "takes no condition"),
+        (torch.zeros(5, 2, dtype=torch.complex64), "real numbers"),
         ((torch.zeros(5, 2), torch.zeros(5, dtype=torch.long)), "takes no condition"),
     ],
     ids=str,
@@ -466,6 +478,34 @@ def test_bad_data_is_refused_and_the_weights_stay(data: Any, message: str) -> No
     with pytest.raises(ValueError, match=message):
         run(denoiser, data, steps=1)
     assert torch.equal(weights(denoiser), before)
+
+
+def test_a_config_keeps_plain_numbers_of_its_own() -> None:
+    steps, log_snr = torch.tensor(3), [0.0, 1.0]
+    config = TrainConfig(steps=steps, batch_size=np.uint8(200), log_snr=log_snr)  # type: ignore[arg-type]
+    steps += 10
+    log_snr[0] = 5.0
+    assert config == TrainConfig(steps=3, batch_size=200, log_snr=(0.0, 1.0))
+    assert hash(config) == hash(TrainConfig(steps=3, batch_size=200, log_snr=(0.0, 1.0)))
+    assert len(list(train(small(), POINTS, config))) == 3
+
+
+@pytest.mark.parametrize("vector", ["weights", "averaged", "first_moment", "second_moment"])
+def test_a_state_with_a_vector_of_another_length_is_refused(vector: str) -> None:
+    denoiser = small()
+    state = run(denoiser, steps=1)[0].state()
+    before = weights(denoiser)
+    with pytest.raises(ValueError, match="the state holds"):
+        run(denoiser, state=replace(state, **{vector: getattr(state, vector)[:-1]}), steps=2)
+    assert torch.equal(weights(denoiser), before)
+
+
+def test_weights_that_lie_scattered_in_memory_are_trained_as_they_are() -> None:
+    denoiser = small()
+    scattered = denoiser.network.layers[0]  # type: ignore[union-attr, index]
+    scattered.bias = nn.Parameter(torch.arange(32.0).reshape(16, 2)[:, 0])
+    next(train(denoiser, POINTS, TrainConfig(steps=9, learning_rate=1e-9)))
+    torch.testing.assert_close(scattered.bias.detach(), torch.arange(0.0, 32, 2))
 
 
 def test_a_state_of_another_network_is_refused() -> None:
@@ -638,15 +678,17 @@ CHANGES: dict[str, Callable[[Denoiser], Any]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
-@pytest.mark.parametrize("end", ["closed", "dropped", "collected"])
+@pytest.mark.parametrize("end", ["closed", "dropped", "collected", "at its end"])
 def test_a_run_that_was_broken_off_leaves_what_came_later(change: Callable[[Denoiser], Any], end: str) -> None:
     denoiser = small()
-    running = train(denoiser, POINTS, TrainConfig(steps=100, batch_size=32))
+    running = train(denoiser, POINTS, TrainConfig(steps=5 if end == "at its end" else 100, batch_size=32))
     for _ in range(5):
         next(running)
     change(denoiser)
     kept = weights(denoiser)
-    if end == "closed":
+    if end == "at its end":
+        assert next(running, None) is None
+    elif end == "closed":
         running.close()
     elif end == "dropped":
         del running
@@ -670,6 +712,25 @@ def test_a_run_whose_denoiser_others_have_trained_does_not_go_on() -> None:
     assert torch.equal(weights(denoiser), kept)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda network: network.layers.append(nn.Linear(2, 2)),
+        lambda network: network.layers.__setitem__(-1, copy.deepcopy(network.layers[-1])),
+        lambda network: network.gate.double().float(),
+        lambda network: network.layers[2].requires_grad_(False) and setattr(network.layers[2], "bias", None),
+    ],
+    ids=["a layer more", "another layer", "converted and back", "a bias less"],
+)
+def test_a_run_whose_network_others_have_rebuilt_does_not_go_on(change: Callable[[Any], Any]) -> None:
+    denoiser = small()
+    running = train(denoiser, POINTS, TrainConfig(steps=100, batch_size=32))
+    next(running)
+    change(denoiser.network)
+    with pytest.raises(RuntimeError, match="this run cannot go on"):
+        next(running)
+
+
 def test_weights_that_are_set_within_the_loop_are_trained_on() -> None:
     denoiser, other = small(), weights_of(small(3))
     for event in train(denoiser, POINTS, TrainConfig(steps=3, batch_size=32, learning_rate=1e-4)):
@@ -679,15 +740,16 @@ def test_weights_that_are_set_within_the_loop_are_trained_on() -> None:
 
 
 def test_gradients_that_others_drop_are_no_loss() -> None:
-    def losses(drop: bool) -> list[float]:
+    def losses(drop: Callable[[Any], Any]) -> list[float]:
         denoiser, found = small(), []
         for event in train(denoiser, POINTS, TrainConfig(steps=20, batch_size=32)):
             found.append(event.loss)
-            if drop:
-                denoiser.zero_grad()
+            drop(denoiser.network)
         return found
 
-    assert losses(drop=True) == losses(drop=False)
+    whole = losses(lambda network: None)
+    assert losses(lambda network: network.zero_grad()) == whole
+    assert losses(lambda network: network.layers[2].zero_grad()) == whole
 
 
 def stop_early(denoiser: Denoiser, data: Any) -> None:

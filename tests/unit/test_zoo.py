@@ -25,7 +25,7 @@ from explorer.lessons.sampling_showdown.quality import quality, read_table
 from explorer.lessons.sampling_showdown.walks import Method, Start
 from explorer.metrics import frechet_to
 from explorer.networks.mlp import MLP
-from explorer.schedules import schedule_names
+from explorer.schedules import Flow, schedule_names
 from explorer.zoo import from_bytes, load_pretrained, model_card, to_bytes
 
 NAMES = [name for name in ex.pretrained_names() if name.startswith("toy2d-")]
@@ -401,6 +401,14 @@ UNSAVED: dict[str, tuple[Callable[[], ex.Denoiser], str]] = {
         lambda: ex.Denoiser(MLP(width=4, depth=1), ex.make_schedule("flow"), shape=(2, 1)),
         "points of 2 numbers",
     ),
+    "a schedule without a name": (
+        lambda: ex.Denoiser(MLP(width=4, depth=1), type("Mine", (Flow,), {"name": None})()),
+        "its schedule must be linear or cosine or flow or edm",
+    ),
+    "a schedule with a strange name": (
+        lambda: ex.Denoiser(MLP(width=4, depth=1), type("Mine", (Flow,), {"name": ["flow"]})()),
+        "its schedule must be linear or cosine or flow or edm",
+    ),
     "another layer": (
         lambda: changed(lambda network: setattr(network.layers, "0", nn.Linear(5, 7))),
         "do not fit a network of its size",
@@ -570,8 +578,10 @@ def test_a_header_of_anything_is_refused(header: Any) -> None:
 @example("schedule", ["flow"])
 @example("schedule", "betas")
 @example("prediction", {"velocity": 1})
+@example("shape", [2.0])
+@example("shape", [True])
 def test_a_header_that_lies_about_the_model_is_refused(field: str, value: Any) -> None:
-    if described()[field] != value:
+    if described().get(field) != value or field == "shape":
         refused(file_of(described(**{field: value})))
 
 
@@ -591,6 +601,8 @@ def test_a_header_length_that_lies_is_refused(length: int) -> None:
 )
 @example("F32", [2**62, 4], (0, 16))
 @example("F32", [0], (0, 0))
+@example("F32", [0, 2**62, 4], (16, 16))
+@example("F32", [0, 2**40, 2**40], (0, 0))
 @example("F32", [], (0, 4))
 def test_a_header_that_lies_about_its_tensors_is_refused(
     dtype: str, shape: list[int], offsets: tuple[int, int]
