@@ -6,10 +6,10 @@ equations. `Denoiser` does that once; samplers and losses never ask what was pre
 """
 
 from collections.abc import Sequence
-from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -117,7 +117,9 @@ class Denoiser(nn.Module):
         read = getattr(self.network, "read_condition", None)
         if read is not None:
             return ReadCondition(read(condition, n))
-        return ReadCondition(condition.clone() if isinstance(condition, Tensor) else copy(condition))
+        if isinstance(condition, Tensor | np.ndarray):
+            condition = condition.clone() if isinstance(condition, Tensor) else condition.copy()
+        return ReadCondition(condition)
 
     def predict(self, x_t: Tensor, t: Tensor | float, condition: Any = None, **options: Any) -> Estimate:
         """What the model believes about x_t, (n, *shape), at time t in [t_min, t_max], a scalar or (n,).

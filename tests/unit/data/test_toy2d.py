@@ -133,7 +133,7 @@ def test_a_word_reads_from_left_to_right_and_upright() -> None:
     [
         (lambda: toy2d("donut"), "no distribution is called 'donut'; choose one of smiley, three_modes"),
         (lambda: toy2d(""), "no distribution is called ''"),
-        (lambda: toy2d("moons", n=-1), "negative"),
+        (lambda: toy2d("moons", n=-1), "n must be at least 0"),
         (lambda: points_from_drawing(np.zeros((MINIMUM_POINTS - 1, 2))), "49 points are too few"),
         (lambda: points_from_drawing(np.zeros((0, 2))), "0 points are too few"),
     ],
