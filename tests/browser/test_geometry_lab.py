@@ -141,7 +141,7 @@ def test_the_journey_train_replay_take_away_and_load_back(lab: Lab, browser_page
     with page.expect_download() as waiting:
         button(page, "Paths as CSV").click()
     with waiting.value.path().open() as file:
-        assert len(list(csv.DictReader(file))) == 21 * 400
+        assert len(list(csv.DictReader(file))) == 13 * 400
 
     button(page, "Reset").click()
     expect(root).to_contain_text("No network is trained", timeout=LONG)
@@ -271,7 +271,7 @@ def test_a_link_opens_exactly_its_state_and_keeps_its_address(lab: Lab, browser_
 
 def test_a_link_with_nonsense_opens_the_defaults(lab: Lab, browser_page: Page) -> None:
     root = lab("geo_steps=1e400&geo_sampler=%00&geo_points=-1&geo_rate=inf&geo_data=%F0%9F%98%80&geo_seed=&geo_seed=3")
-    assert title(root) == "Heun, 20 steps · velocity · flow"
+    assert title(root) == "Heun, 12 steps · velocity · flow"
     expect(browser_page.get_by_role("alert")).to_have_count(0)
 
 

@@ -110,13 +110,13 @@ def test_it_opens_on_a_shipped_model_that_moves(opened: Opened, sent: Sent) -> N
     app = opened()
     meta, arrays = sent(app, "player")
     assert [(scene["title"], scene["role"]) for scene in meta["scenes"]] == [
-        ("Heun, 20 steps · velocity · flow", "model")
+        ("Heun, 12 steps · velocity · flow", "model")
     ]
     assert meta["autoplay"]
-    assert arrays["0.x"].shape == (21, Settings.n, 2)
+    assert arrays["0.x"].shape == (13, Settings.n, 2)
     assert {f"0.{name}" for name in ("t", "x0", "target", "source", "mesh", "field", "score")} <= set(arrays)
     assert metrics(app)[0] < 1.5 * floors(app)[0]
-    assert metrics(app, "Network calls") == [39]
+    assert metrics(app, "Network calls") == [23]
     assert labels(app) == {"Train"}
     assert not said(app)
 
@@ -146,7 +146,7 @@ def test_every_objective_on_every_schedule_shows_a_model_or_says_that_it_is_exac
     assert scene["role"] == ("model" if shipped else "exact")
     assert ("No network is trained" in scene["caption"]) != shipped
     shown = OBJECTIVES[objective].lower() if shipped else "exact"
-    assert scene["title"] == f"Heun, 20 steps · {shown} · {schedule}"
+    assert scene["title"] == f"Heun, 12 steps · {shown} · {schedule}"
     assert metrics(app)[0] < 2 * floors(app)[0]
 
 
@@ -157,7 +157,7 @@ def test_every_sampler_runs_on_every_schedule(opened: Opened, sent: Sent, schedu
     app.selectbox(key="geo_sampler").select(sampler).run()
     assert not app.exception
     meta, arrays = sent(app, "player")
-    assert meta["scenes"][0]["title"] == f"{SAMPLERS[sampler].label}, 20 steps · exact · {schedule}"
+    assert meta["scenes"][0]["title"] == f"{SAMPLERS[sampler].label}, 12 steps · exact · {schedule}"
     assert ("0.mesh" in arrays) != SAMPLERS[sampler].stochastic
     assert metrics(app)[0] < 0.35
     assert f"sampler='{sampler}'" in app.code[0].value
@@ -191,13 +191,13 @@ def test_steps_are_frames(opened: Opened, sent: Sent, steps: int) -> None:
 def test_points_and_seed(opened: Opened, sent: Sent) -> None:
     app = opened(geo_points="100", geo_seed="3")
     first = sent(app, "player")[1]["0.x"]
-    assert first.shape == (21, 100, 2)
+    assert first.shape == (13, 100, 2)
     app.slider(key="geo_seed").set_value(4).run()
     assert (sent(app, "player")[1]["0.x"][0] != first[0]).any()
     app.slider(key="geo_seed").set_value(3).run()
     np.testing.assert_array_equal(sent(app, "player")[1]["0.x"], first)
     app.slider(key="geo_points").set_value(2000).run()
-    assert sent(app, "player")[1]["0.x"].shape == (21, 2000, 2)
+    assert sent(app, "player")[1]["0.x"].shape == (13, 2000, 2)
 
 
 def test_the_exact_model_recalls_its_examples(opened: Opened, sent: Sent) -> None:
@@ -221,12 +221,12 @@ def test_two_settings_side_by_side(opened: Opened, sent: Sent) -> None:
     app = opened(geo_compare="true")
     meta, arrays = sent(app, "player")
     assert [scene["title"] for scene in meta["scenes"]] == [
-        "Heun, 20 steps · velocity · flow",
-        "DDPM, 20 steps · velocity · flow",
+        "Heun, 12 steps · velocity · flow",
+        "DDPM, 12 steps · velocity · flow",
     ]
     np.testing.assert_array_equal(arrays["0.x"][0], arrays["1.x"][0])
     assert (arrays["0.x"][-1] != arrays["1.x"][-1]).any()
-    assert metrics(app, "Network calls") == [39, 20]
+    assert metrics(app, "Network calls") == [23, 12]
     assert labels(app) == {"Train"}
 
     app.selectbox(key="geo_b_schedule").select("cosine")
@@ -255,8 +255,8 @@ def test_a_click_starts_particles_on_both_sides(
     app.run()
     assert not app.exception
     meta, arrays = sent(app, "player")
-    assert arrays["0.started"].shape == (21, 1, 2)
-    assert arrays["1.started"].shape == (21, particles, 2)
+    assert arrays["0.started"].shape == (13, 1, 2)
+    assert arrays["1.started"].shape == (13, particles, 2)
     if max(start) < meta["extent"]:
         np.testing.assert_allclose(points_shown(arrays, "1.started", meta["extent"])[0], [start] * particles, atol=1e-3)
     press(app, "Clear the started particle")
@@ -513,8 +513,8 @@ def test_the_newest_moment_and_the_stage_say_the_same_distance(trained: AppTest,
     for moment, option in zip(steps_of(app)[::-3], history.options[::-3], strict=True):
         next(slider for slider in app.select_slider if slider.label == "Training history").set_value(moment).run()
         assert metrics(app) == [pytest.approx(float(option.rpartition(" ")[2]), abs=1e-3)]
-    assert "Heun, 20 steps, 1,000 points, seed 0" in history.help
-    assert any("Heun, 20 steps, 1,000 points, seed 0" in caption.value for caption in app.caption)
+    assert "Heun, 12 steps, 1,000 points, seed 0" in history.help
+    assert any("Heun, 12 steps, 1,000 points, seed 0" in caption.value for caption in app.caption)
 
 
 def test_stop_then_resume_goes_on_from_the_step(opened: Opened) -> None:
@@ -905,7 +905,7 @@ def test_the_weights_of_the_stage_can_be_taken_away(
     app = opened(visitor=trained.session_state["visitor"], geo_data="Moons", geo_objective="v", geo_points="200")
     denoiser, about = from_bytes(downloads(monkeypatch, app)["Weights as safetensors"])
     assert (about["distribution"], denoiser.prediction) == ("moons", "v")
-    samples = ex.sample(denoiser, 2000, "heun", steps=20, keep="last").samples
+    samples = ex.sample(denoiser, 2000, "heun", steps=12, keep="last").samples
     assert ex.sliced_wasserstein(samples, ex.toy2d("moons", 2000, 1)) < 2.5 * floors(app)[0]
     app.toggle(key="geo_exact").set_value(True).run()
     assert set(downloads(monkeypatch, app)) == {"Paths as CSV", "Download as a notebook"}

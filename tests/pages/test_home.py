@@ -54,7 +54,7 @@ def test_the_numbers_under_the_animation_are_of_the_shipped_model(home: AppTest)
     denoiser = ex.load_pretrained("toy2d-swiss_roll-flow-velocity")
     assert f"{sum(parameter.numel() for parameter in denoiser.parameters()):,} weights" in caption
     distance = ex.sliced_wasserstein(
-        ex.sample(denoiser, 1000, "heun", steps=20, keep="last").samples, ex.toy2d("swiss_roll", 2000, 1)
+        ex.sample(denoiser, 1000, "heun", steps=12, keep="last").samples, ex.toy2d("swiss_roll", 2000, 1)
     )
     assert f"Distance to fresh data {distance:.3f}" in caption
     low, high = map(float, re.findall(r"gets ([\d.]+) to ([\d.]+)\.", caption)[0])

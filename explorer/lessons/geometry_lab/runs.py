@@ -136,7 +136,7 @@ class Settings:
 
     recipe: Recipe
     sampler: str = "heun"
-    steps: int = 20
+    steps: int = 12
     eta: float | None = None
     exact: bool = False
     examples: int = 500

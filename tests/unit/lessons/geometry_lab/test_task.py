@@ -65,7 +65,7 @@ def resumed(job: Job, **config: Any) -> tuple[dict[str, Any], dict[str, np.ndarr
 def distance(vector: np.ndarray, fresh: np.ndarray) -> float:
     denoiser = ex.make_denoiser_2d(0, **SIZE)
     load_weights(denoiser, torch.tensor(vector))
-    samples = ex.sample(denoiser, Settings.n, "heun", steps=20, keep="last").samples
+    samples = ex.sample(denoiser, Settings.n, "heun", steps=Settings.steps, keep="last").samples
     return ex.sliced_wasserstein(samples, torch.tensor(fresh))
 
 
