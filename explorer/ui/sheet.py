@@ -5,6 +5,7 @@ import html
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import streamlit as st
@@ -49,10 +50,15 @@ def _captions(texts: Sequence[str]) -> str:
 
 def _data_url(images: np.ndarray) -> str:
     """Images, (columns, height, width), side by side with clear gaps, as the URL of a PNG."""
-    columns, height, width = images.shape
+    return _encoded(to_grey(images).tobytes(), images.shape)
+
+
+@lru_cache(maxsize=512)
+def _encoded(greys: bytes, shape: tuple[int, int, int]) -> str:
+    columns, height, width = shape
     gap = max(1, round(_GAP * width))
     picture = np.zeros((height, columns, width + gap, 2), np.uint8)  # grey and opacity
-    picture[:, :, gap // 2 : gap // 2 + width, 0] = to_grey(images).swapaxes(0, 1)
+    picture[:, :, gap // 2 : gap // 2 + width, 0] = np.frombuffer(greys, np.uint8).reshape(shape).swapaxes(0, 1)
     picture[:, :, gap // 2 : gap // 2 + width, 1] = 255
     file = io.BytesIO()
     Image.fromarray(picture.reshape(height, -1, 2)).save(file, "PNG")
