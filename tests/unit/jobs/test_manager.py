@@ -40,7 +40,7 @@ def make_manager(monkeypatch):
         assert not one._slots
 
 
-def wait_for(condition, seconds: float = 20.0):
+def wait_for(condition, seconds: float = 40.0):
     """The first true value of `condition()`."""
     end = time.monotonic() + seconds
     while not (value := condition()):
