@@ -17,6 +17,7 @@ from torch import Tensor
 import explorer as ex
 from explorer.hardware import timing
 from explorer.lessons.geometry_lab.runs import Source
+from explorer.lessons.sampling_showdown.quality import TABLES
 
 ROOT = Path(ex.__file__).parents[1]
 
@@ -59,6 +60,7 @@ KEPT: dict[str, tuple[Any, ...]] = {
     "explorer.lessons.geometry_lab.runs.perfect_range": (Source("moons"), 300),
     "explorer.lessons.geometry_lab.runs.perfect_sets": (Source("moons"),),
     "explorer.lessons.geometry_lab.runs.points_of": (Source("moons"),),
+    "explorer.lessons.sampling_showdown.quality._table": (TABLES / "digits-8.json", 0),
     "explorer.zoo.load_classifier": ("digits-8",),
     "explorer.zoo.load_pretrained": ("digits-8",),
 }

@@ -4,6 +4,8 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -116,7 +118,10 @@ def write_table(name: str, table: QualityTable) -> None:
 def read_table(name: str) -> QualityTable | None:
     """The table of a shipped model; None where it was never measured."""
     path = TABLES / f"{name}.json"
-    if not path.exists():
-        return None
+    return _table(path, path.stat().st_mtime_ns) if path.exists() else None
+
+
+@lru_cache(maxsize=4)
+def _table(path: Path, modified: int) -> QualityTable:
     table = json.loads(path.read_text())
     return QualityTable(**{**table, "points": [Quality(**point) for point in table["points"]]})
