@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from explorer.arguments import tensor_of
 from explorer.modes import default_modes
 from explorer.schedules import Schedule
-from explorer.seeds import tensor_of
 
 LOSS_WEIGHT_CAP = 50.0
 LOGITS_AT_ONCE = 2**22
@@ -31,6 +31,11 @@ def expand(values: Tensor, like: Tensor) -> Tensor:
 def _factor(values: Tensor, like: Tensor) -> Tensor:
     """`expand` in the dtype of `like`, which a scalar takes by itself."""
     return values if values.ndim == 0 else expand(values, like).to(like)
+
+
+def _time(t: Any) -> Tensor | float:
+    """Plain numbers and tensors as they are, all else in float64."""
+    return t if isinstance(t, int | float | Tensor) else tensor_of(t, dtype=torch.float64, device="cpu")
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,26 @@ class Denoiser(nn.Module):
 
     def target_mix(self, t: Tensor, alpha: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
         """(p, q) with p^2 + q^2 = 1: the network is trained to return p x_0 + q eps."""
-        return _target_mix(self.schedule, self.prediction, t, alpha, sigma)
+        if self.prediction == "x0":
+            return torch.ones_like(t), torch.zeros_like(t)
+        if self.prediction == "epsilon":
+            return torch.zeros_like(t), torch.ones_like(t)
+        if self.prediction == "score":
+            return torch.zeros_like(t), -torch.ones_like(t)
+        p, q = (-sigma, alpha) if self.prediction == "v" else self.schedule.derivatives(t)
+        norm = torch.hypot(p, q)
+        return p / norm, q / norm
+
+    def _mixing(self, t: Tensor) -> tuple[Tensor, ...]:
+        """The log-SNR, sqrt(alpha^2 + sigma^2), and the shares of x_t and of the network's output in x_0, then in eps.
+
+        The shares solve x_t = alpha x_0 + sigma eps and output = p x_0 + q eps. Each has the shape of t.
+        """
+        alpha, sigma = self.schedule.alpha(t), self.schedule.sigma(t)
+        p, q = self.target_mix(t, alpha, sigma)
+        determinant = alpha * q - sigma * p
+        shares = q / determinant, -sigma / determinant, -p / determinant, alpha / determinant
+        return 2 * torch.log(alpha / sigma), torch.hypot(alpha, sigma), *shares
 
     @property
     def takes_condition(self) -> bool:
@@ -133,14 +157,14 @@ class Denoiser(nn.Module):
             raise ValueError(f"x_t must hold real numbers, not {x_t.dtype}")
         x_t = x_t if x_t.is_floating_point() else x_t.float()
         factors: Sequence[Tensor | float]
-        if isinstance(t, int | float):
+        t = _time(t)
+        if not isinstance(t, Tensor):
             time = torch.tensor(t, dtype=torch.float64, device="cpu")
-            at, *factors = (float(part) for part in _mixing(self.schedule, self.prediction, time))  # as tensors: slow
+            at, *factors = (float(part) for part in self._mixing(time))  # as tensors: slow
             time, log_snr = time.to(x_t.device), x_t.new_tensor([at])
         else:
-            t = t if isinstance(t, Tensor) else tensor_of(t, dtype=torch.float64, device="cpu")
             time = t.to(x_t.device, torch.float64, copy=True)  # what it is made of may change
-            log_snr, *of_each = _mixing(self.schedule, self.prediction, time)
+            log_snr, *of_each = self._mixing(time)
             log_snr, factors = log_snr.reshape(-1).to(x_t), [_factor(factor, x_t) for factor in of_each]
         size, x_in_x0, output_in_x0, x_in_epsilon, output_in_epsilon = factors
         output = self.network(x_t / size, log_snr, None if read is None else read.value, **options)
@@ -162,13 +186,12 @@ class Denoiser(nn.Module):
         joint = side_by_side and side_by_side([one and one.value for one in read], len(x_t))
         if joint is None:
             return [self.predict(x_t, t, condition) for condition in read]
-        times = t if isinstance(t, int | float) else tensor_of(t)
-        if isinstance(times, Tensor) and times.ndim:
-            times = times.repeat(len(read))
-        together = self.predict(torch.cat([x_t] * len(read)), times, ReadCondition(joint))
+        t = _time(t)
+        t = t.repeat(len(read)) if isinstance(t, Tensor) and t.ndim else t
+        together = self.predict(torch.cat([x_t] * len(read)), t, ReadCondition(joint))
         parts = zip(together.x0.chunk(len(read)), together.epsilon.chunk(len(read)), strict=True)
-        t = together.t if together.t.ndim == 0 else together.t[: len(x_t)]
-        return [Estimate(self.schedule, t, x0, epsilon) for x0, epsilon in parts]
+        time = together.t[: len(x_t)] if together.t.ndim else together.t
+        return [Estimate(self.schedule, time, x0, epsilon) for x0, epsilon in parts]
 
     def loss_weight(self, alpha: Tensor, sigma: Tensor, p: Tensor, q: Tensor) -> Tensor:
         """Weight of each squared error, so that the five predictions train alike; shape of alpha.
@@ -178,30 +201,6 @@ class Denoiser(nn.Module):
         """
         determinant = alpha * q - sigma * p
         return ((alpha**2 + sigma**2) / determinant**2).clamp(max=LOSS_WEIGHT_CAP)
-
-
-def _target_mix(schedule: Schedule, prediction: str, t: Tensor, alpha: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
-    if prediction == "x0":
-        return torch.ones_like(t), torch.zeros_like(t)
-    if prediction == "epsilon":
-        return torch.zeros_like(t), torch.ones_like(t)
-    if prediction == "score":
-        return torch.zeros_like(t), -torch.ones_like(t)
-    p, q = (-sigma, alpha) if prediction == "v" else schedule.derivatives(t)
-    norm = torch.hypot(p, q)
-    return p / norm, q / norm
-
-
-def _mixing(schedule: Schedule, prediction: str, t: Tensor) -> tuple[Tensor, ...]:
-    """The log-SNR, sqrt(alpha^2 + sigma^2), and the shares of x_t and of the network's output in x_0, then in eps.
-
-    The shares solve x_t = alpha x_0 + sigma eps and output = p x_0 + q eps. Each has the shape of t.
-    """
-    alpha, sigma = schedule.alpha(t), schedule.sigma(t)
-    p, q = _target_mix(schedule, prediction, t, alpha, sigma)
-    determinant = alpha * q - sigma * p
-    shares = q / determinant, -sigma / determinant, -p / determinant, alpha / determinant
-    return 2 * torch.log(alpha / sigma), torch.hypot(alpha, sigma), *shares
 
 
 class PosteriorMean(nn.Module):

@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
+from explorer.arguments import number, pair
 from explorer.denoiser import Denoiser, Estimate
-from explorer.seeds import number
 
 Predict = Callable[[Tensor, float], Estimate]
 MIDDLE = (-1.0, 2.0)  # log-SNR: guided above this noise, digits lose variety; below it nothing changes
@@ -32,10 +32,7 @@ def guided(
     if not math.isfinite(guidance_scale):
         raise ValueError(f"guidance_scale must be a finite number, not {guidance_scale}")
     if guidance_interval is not None:
-        try:
-            low, high = (number(level, "a log-SNR") for level in guidance_interval)
-        except (TypeError, ValueError):
-            low = high = math.nan
+        low, high = pair(guidance_interval)
         if not low < high:
             raise ValueError(f"guidance_interval must be a lower and a higher log-SNR, not {guidance_interval!r:.40}")
     needed = guidance_scale != 1 and (condition is not None or negative_condition is not None)

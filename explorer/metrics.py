@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from explorer.arguments import seeded, whole_number
 from explorer.modes import default_modes
-from explorer.seeds import seeded, whole_number
 
 LARGEST = 1e15  # 32 bits still hold the squares of such values, summed over an image
 
@@ -55,7 +55,8 @@ def sliced_wasserstein(a: Tensor, b: Tensor, projections: int = 300, seed: int =
     """Sliced 2-Wasserstein distance between two sets of vectors, (n, d) and (m, d).
 
     Along random directions, the root mean squared gap between equal quantiles (Bonneel et al. 2015).
-    Sets of different sizes are compared at the quantiles of the larger. Raises ValueError for an empty set.
+    Sets of different sizes are compared at the quantiles of the larger. Raises ValueError for an empty set, for
+    what is no set of vectors, and without a direction.
     """
     projections = whole_number(projections, "projections", least=1)
     if a.ndim != 2 or b.ndim != 2:

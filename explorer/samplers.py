@@ -15,10 +15,10 @@ from typing import Any, Literal, ParamSpec, TypeVar
 import torch
 from torch import Tensor
 
+from explorer.arguments import number, seeded, tensor_of, whole_number
 from explorer.denoiser import Denoiser
 from explorer.guidance import Predict, guided
 from explorer.schedules import Schedule
-from explorer.seeds import number, seeded, tensor_of, whole_number
 
 Noise = Callable[[Tensor], Tensor]
 Walk = Iterator[tuple[Tensor, Tensor]]

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from explorer.arguments import whole_number
 from explorer.modes import default_modes
-from explorer.seeds import whole_number
 
 LOG_SNR_LIMIT = 9.0
 EXACT = (torch.float32, torch.float64)

@@ -12,10 +12,10 @@ from typing import Any, ParamSpec
 import torch
 from torch import Tensor, nn
 
+from explorer.arguments import number, pair, seeded, whole_number
 from explorer.dataset import ImageDataset
 from explorer.denoiser import Denoiser, expand
 from explorer.modes import learning
-from explorer.seeds import number, seeded, whole_number
 
 VALUES_DRAWN_AT_ONCE = 2**17
 ADAM_BETAS = (0.9, 0.99)
@@ -76,10 +76,7 @@ class TrainConfig:
         if self.optimizer not in OPTIMIZERS:
             raise ValueError(f"no optimizer is called {self.optimizer!r}; choose one of {', '.join(OPTIMIZERS)}")
         if self.log_snr is not None:
-            try:
-                mean, deviation = (number(value, "log_snr") for value in self.log_snr)
-            except (TypeError, ValueError):
-                mean = deviation = math.nan
+            mean, deviation = pair(self.log_snr)
             if not (math.isfinite(mean) and 0 < deviation < math.inf):
                 raise ValueError(f"log_snr must be a finite mean and a positive deviation, not {self.log_snr!r:.60}")
             self._take("log_snr", (mean, deviation))

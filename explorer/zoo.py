@@ -5,6 +5,7 @@ Shipped models lie in `assets/weights`, each a NAME.safetensors beside its model
 """
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from functools import cache
 from os import PathLike
@@ -24,7 +25,7 @@ from explorer.networks.unet import GROUPS, UNet
 from explorer.schedules import SCHEDULES, Schedule, make_schedule
 
 FOLDER = ASSETS / "weights"
-CLASSIFIER = "classifier-"
+CLASSIFIER, SUFFIX = "classifier-", ".safetensors"
 LARGEST_FILE = 20 * 2**20
 
 
@@ -271,7 +272,8 @@ def _fill(make: Callable[[], nn.Module], tensors: Mapping[str, torch.Tensor]) ->
 
 def pretrained_names() -> list[str]:
     """Names that `load_pretrained` takes."""
-    return sorted(path.stem for path in FOLDER.glob("*.safetensors") if not path.stem.startswith(CLASSIFIER))
+    files = (name for name in os.listdir(FOLDER) if name.endswith(SUFFIX) and not name.startswith(CLASSIFIER))
+    return sorted(name.removesuffix(SUFFIX) for name in files)  # a page asks at each rerun, and pathlib is slow
 
 
 @cache

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explorer.seeds import whole_number
+from explorer.arguments import whole_number
 
 Rng = np.random.Generator
 MINIMUM_POINTS = 50

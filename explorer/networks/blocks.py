@@ -7,8 +7,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from explorer.arguments import seeded
 from explorer.modes import default_modes
-from explorer.seeds import seeded
 
 Network = TypeVar("Network", bound=nn.Module)
 

@@ -20,11 +20,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from explorer.arguments import tensor_of
 from explorer.denoiser import Denoiser
 from explorer.modes import default_modes
 from explorer.networks.blocks import Drawn, FourierFeatures, GroupNorm, build
 from explorer.schedules import make_schedule
-from explorer.seeds import tensor_of
 
 GROUPS = 8
 

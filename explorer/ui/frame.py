@@ -165,18 +165,15 @@ def check_yourself(prefix: str, *questions: Question) -> None:
 
 def _ask(prefix: str, questions: Sequence[Question]) -> None:
     asked = st.expander("Check yourself", icon=":material/quiz:", key=f"{prefix}_questions", on_change="rerun")
-    if asked.open:
-        with asked:
-            _answer(prefix, questions)
-
-
-def _answer(prefix: str, questions: Sequence[Question]) -> None:
+    if not asked.open:
+        return
     for number, question in enumerate(questions):
-        choice = st.radio(question.text, list(question.replies), index=None, key=f"{prefix}_question_{number}")
-        if choice == question.answer:
-            st.success(f"Yes. {question.replies[choice]}", icon=":material/check:")
-        elif choice is not None:
-            st.warning(f"Not quite. {question.replies[choice]}", icon=":material/close:")
+        with asked:
+            choice = st.radio(question.text, list(question.replies), index=None, key=f"{prefix}_question_{number}")
+            if choice == question.answer:
+                st.success(f"Yes. {question.replies[choice]}", icon=":material/check:")
+            elif choice is not None:
+                st.warning(f"Not quite. {question.replies[choice]}", icon=":material/close:")
 
 
 def terms(*names: str) -> None:

@@ -108,7 +108,7 @@ def test_a_link_to_the_lab_as_a_servers_first_request_opens_it_inside_the_course
 
 def test_the_journey_train_replay_take_away_and_load_back(lab: Lab, browser_page: Page, tmp_path: Path) -> None:
     page = browser_page
-    root = lab("geo_data=Moons&geo_objective=v&geo_seconds=1&geo_points=400")
+    root = lab("geo_data=Moons&geo_objective=v&geo_seconds=3&geo_points=400")
     expect(root).to_contain_text("No network is trained for these settings yet")
     train(page)
     expect(page.get_by_role("progressbar")).to_be_visible(timeout=LONG)
@@ -127,7 +127,7 @@ def test_the_journey_train_replay_take_away_and_load_back(lab: Lab, browser_page
     history.focus()
     history.press("Home")
     expect(page.get_by_test_id("stMetricValue").first).not_to_have_text(f"{newest:.3f}", timeout=LONG)
-    assert metric(page) > newest
+    assert metric(page) > 1.5 * newest
     history.press("End")
     expect(page.get_by_test_id("stMetricValue").first).to_have_text(f"{newest:.3f}", timeout=LONG)
 

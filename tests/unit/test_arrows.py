@@ -10,7 +10,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-CORE = {"files", "modes", "seeds", "schedules", "denoiser", "samplers", "guidance", "training", "metrics", "dataset"}
+CORE = {
+    "arguments",
+    "files",
+    "modes",
+    "schedules",
+    "denoiser",
+    "samplers",
+    "guidance",
+    "training",
+    "metrics",
+    "dataset",
+}
 LAYERS: list[set[str]] = [
     CORE,
     {"networks", "data", "audio"},

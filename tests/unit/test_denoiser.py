@@ -369,3 +369,16 @@ def test_what_a_condition_was_made_of_may_change() -> None:
     given += 1
     assert read is not None
     np.testing.assert_array_equal(read.value, [1, 2])
+
+
+def test_a_prediction_of_ones_own_is_asked_at_a_number_and_at_a_tensor() -> None:
+    class Mine(Denoiser):
+        def target_mix(self, t: Tensor, alpha: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+            return torch.ones_like(t) / 2**0.5, torch.ones_like(t) / 2**0.5
+
+    said, x, schedule = normal(3, 2), normal(3, 2, seed=1), make_schedule("cosine")
+    denoiser = Mine(Answer(said), schedule)
+    for t in (0.4, torch.tensor(0.4, dtype=torch.float64), torch.full((3,), 0.4, dtype=torch.float64)):
+        estimate = denoiser.predict(x, t)
+        torch.testing.assert_close(estimate.x0 + estimate.epsilon, 2**0.5 * said)
+        torch.testing.assert_close(schedule.alpha(0.4) * estimate.x0 + schedule.sigma(0.4) * estimate.epsilon, x)

@@ -16,7 +16,7 @@ from explorer.lessons.views import View2D, view_2d
 from explorer.metrics import NotFinite, sliced_wasserstein
 from explorer.modes import default_modes
 from explorer.schedules import make_schedule
-from explorer.zoo import FOLDER
+from explorer.zoo import pretrained_names
 
 TRAINING_POINTS, FRESH_POINTS = 20_000, 2000
 PERFECT_SETS = 100
@@ -116,7 +116,7 @@ class Recipe:
     def shipped(self) -> str | None:
         """The name of the shipped model that fits, if one does."""
         name = f"toy2d-{self.source.name}-{self.schedule}-{self.prediction}"
-        return name if self.source.built_in and (FOLDER / f"{name}.safetensors").is_file() else None
+        return name if self.source.built_in and name in pretrained_names() else None
 
     def as_json(self) -> dict[str, Any]:
         """Plain values that are equal for equal recipes."""

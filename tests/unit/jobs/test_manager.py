@@ -40,7 +40,7 @@ def make_manager(monkeypatch):
         assert not one._slots
 
 
-def wait_for(condition, seconds: float = 40.0):
+def wait_for(condition, seconds: float = 20.0):
     """The first true value of `condition()`."""
     end = time.monotonic() + seconds
     while not (value := condition()):
@@ -424,13 +424,13 @@ def test_stop_and_cancel_in_the_queue(make_manager):
 @pytest.mark.parametrize("task", ["sleep", "hold_the_interpreter"])
 def test_cancel_ends_a_long_c_call(make_manager, task):
     jobs = make_manager(workers=1)
-    job = jobs.submit("a", task, {"seconds": 50})
+    job = jobs.submit("a", task, {"seconds": 500})
     pid = event(job, "start").data["pid"]
     time.sleep(0.15)
     job.cancel()
     assert job.state == "cancelled"
     assert "start" in job.latest
-    wait_for(lambda: gone(pid))
+    wait_for(lambda: gone(pid), seconds=60)  # long before it would end by itself
     following = finish(jobs.submit("a", "describe_worker", {}))
     assert following.latest["worker"].data["pid"] != pid
 

@@ -1,4 +1,4 @@
-"""Any whole number is a seed, whatever holds it; nothing else is."""
+"""Any whole number is a seed, whatever holds it; nothing else is. Numbers and pairs of them likewise."""
 
 from typing import Any
 
@@ -8,13 +8,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from explorer.arguments import number, pair, seeded, whole_number
 from explorer.data.toy2d import points_from_drawing, points_from_image, toy2d
 from explorer.metrics import sliced_wasserstein
 from explorer.networks.blocks import build
 from explorer.networks.mlp import make_denoiser_2d
 from explorer.networks.unet import make_image_denoiser
 from explorer.samplers import sample
-from explorer.seeds import seeded, whole_number
 
 POINTS = toy2d("moons", 100)
 DRAWN: dict[str, Any] = {
@@ -59,3 +59,28 @@ def test_a_whole_number_below_the_least_is_refused(value: int, least: int) -> No
             whole_number(value, "count", least)
     else:
         assert whole_number(value, "count", least) == value
+
+
+@pytest.mark.parametrize(
+    "value", [2, 2.0, np.float32(2), np.int8(2), np.array(2.0), torch.tensor(2), torch.tensor([2.0])]
+)
+def test_one_number_is_a_number_whatever_holds_it(value: Any) -> None:
+    assert number(value, "x") == 2
+    assert type(number(value, "x")) is float
+
+
+@pytest.mark.parametrize("value", [None, "2", b"2", [2], 1j, 10**400, torch.ones(2), object], ids=str)
+def test_what_is_no_number_is_refused(value: Any) -> None:
+    with pytest.raises(ValueError, match="x must be a number, not "):
+        number(value, "x")
+    assert np.isnan(pair((1, value))).all()
+
+
+@pytest.mark.parametrize("value", [None, 5, (), (1,), (1, 2, 3), "12", torch.ones(3)], ids=str)
+def test_what_is_no_pair_is_none(value: Any) -> None:
+    assert np.isnan(pair(value)).all()
+
+
+@pytest.mark.parametrize("value", [(1, 2), [1.0, 2.0], np.array([1, 2]), torch.tensor([1.0, 2.0])], ids=str)
+def test_two_numbers_are_a_pair(value: Any) -> None:
+    assert pair(value) == (1.0, 2.0)

@@ -1,5 +1,6 @@
-"""Numbers, seeds and tensors, from whatever a person, NumPy or torch may hold them in."""
+"""What callers give, in whatever a person, NumPy or torch may hold it: whole numbers, numbers, tensors, seeds."""
 
+import math
 import operator
 from typing import Any, SupportsFloat, SupportsIndex
 
@@ -22,9 +23,20 @@ def whole_number(value: SupportsIndex, name: str, least: int | None = None) -> i
 def number(value: SupportsFloat, name: str) -> float:
     """`value` as a float. Raises ValueError, which calls it `name`, for what is no single number."""
     try:
-        return float(value if not isinstance(value, str) else None)  # type: ignore[arg-type]
+        if not isinstance(value, str | bytes):
+            return float(value)
     except (TypeError, ValueError, RuntimeError, OverflowError):
-        raise ValueError(f"{name} must be a number, not {value!r:.40}") from None
+        pass
+    raise ValueError(f"{name} must be a number, not {value!r:.40}")
+
+
+def pair(value: Any) -> tuple[float, float]:
+    """`value` as two floats, both NaN where it is no pair of numbers."""
+    try:
+        first, second = (number(one, "each") for one in value)
+    except (TypeError, ValueError):
+        return math.nan, math.nan
+    return first, second
 
 
 def tensor_of(value: Any, **options: Any) -> Tensor:
