@@ -14,6 +14,7 @@ import explorer as ex
 from explorer.data.mnist import shipped_mnist
 from explorer.ui.film import to_grey
 from tests.browser.test_film import PHONE, STILL, number, pixels, seek, sent_messages
+from tests.browser.waiting import wait_until
 
 PAGE = "pages/core_concepts.py"
 Serve = Callable[..., str]
@@ -45,8 +46,7 @@ def test_it_moves_by_itself_and_scrubs_without_the_server(browser_page: Page, se
     expect(noising).to_have_attribute("data-playing", "true")
     canvas = noising.locator("canvas")
     first = pixels(canvas)
-    browser_page.wait_for_timeout(500)
-    assert (pixels(canvas) != first).any()
+    wait_until(browser_page, lambda: (pixels(canvas) != first).any())
     before = len(sent)
     seek(noising, 0)
     np.testing.assert_allclose(pixels(canvas), start(3, 1).astype(float), atol=1)
@@ -54,9 +54,7 @@ def test_it_moves_by_itself_and_scrubs_without_the_server(browser_page: Page, se
     assert number(noising, "log-snr") == pytest.approx(-9, abs=0.01)
     film.scroll_into_view_if_needed()
     expect(film).to_have_attribute("data-playing", "true")
-    frame = film.get_attribute("data-frame")
-    browser_page.wait_for_timeout(500)
-    assert film.get_attribute("data-frame") != frame
+    expect(film).not_to_have_attribute("data-frame", film.get_attribute("data-frame") or "")
     assert len(sent) == before
     assert not [said.text for said in complaints if "Failed to load resource" not in said.text]
 

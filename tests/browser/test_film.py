@@ -12,6 +12,7 @@ from explorer.ui.components import FOLDER
 from explorer.ui.film import GREY_LIMIT, to_grey
 from tests.browser.film_data import SCHEDULES, digit, noise
 from tests.browser.saving import saved
+from tests.browser.waiting import wait_until
 
 MINUS = "\N{MINUS SIGN}"
 APP = "tests/browser/film_app.py"
@@ -120,12 +121,10 @@ def test_scrubbing_the_slider_and_the_curves_asks_the_server_nothing(browser_pag
     across = box["width"] - 36  # the axis runs from 28 to 8 before the end
     browser_page.mouse.move(box["x"] + 28 + 0.25 * across, box["y"] + 60)
     browser_page.mouse.down()
-    browser_page.wait_for_timeout(100)
-    assert number(root, "t") == pytest.approx(0.25, abs=0.01)
+    wait_until(browser_page, lambda: number(root, "t") == pytest.approx(0.25, abs=0.01))
     browser_page.mouse.move(box["x"] + 28 + 0.75 * across, box["y"] + 60, steps=5)
+    wait_until(browser_page, lambda: number(root, "t") == pytest.approx(0.75, abs=0.01))
     browser_page.mouse.up()
-    browser_page.wait_for_timeout(100)
-    assert number(root, "t") == pytest.approx(0.75, abs=0.01)
     browser_page.mouse.move(box["x"] + 28, box["y"] + 60)
     browser_page.wait_for_timeout(100)
     assert number(root, "t") == pytest.approx(0.75, abs=0.01)
@@ -141,8 +140,7 @@ def test_both_play_by_themselves_and_keys_work(browser_page: Page, serve: Serve)
             root.locator("canvas").first if kind == "noising" else root.locator("button:not([hidden]) canvas").first
         )
         first = pixels(canvas)
-        browser_page.wait_for_timeout(500)
-        assert (pixels(canvas) != first).any()
+        wait_until(browser_page, lambda canvas=canvas, first=first: (pixels(canvas) != first).any())
         root.focus()
         browser_page.keyboard.press("Space")
         expect(root).to_have_attribute("data-playing", "false")
