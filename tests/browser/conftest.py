@@ -65,15 +65,14 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def browser_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A page of its own context, 1280 x 800; other options of the context by indirect parameters.
-
-    Example: `@pytest.mark.parametrize("browser_page", [{"color_scheme": "dark"}], indirect=True)`.
+    """A page of its own context, 1280 x 800, whose films stand still, since a film that plays takes a core; other
+    options of the context by indirect parameters: `@pytest.mark.parametrize("browser_page", [MOVING], indirect=True)`.
     The test fails when the page threw an error that nothing caught, or the server printed a
     traceback. A failed test leaves test-artifacts/NAME.png.
     """
     servers = request.config.stash[SERVERS]
     printed = {key: len(server.log.read_text(errors="replace")) for key, server in servers.items()}
-    options = {"viewport": {"width": 1280, "height": 800}} | getattr(request, "param", {})
+    options = {"viewport": {"width": 1280, "height": 800}, "reduced_motion": "reduce"} | getattr(request, "param", {})
     context = browser.new_context(**options)
     errors: list[str] = []
     context.on("weberror", lambda error: errors.append(str(error.error)))

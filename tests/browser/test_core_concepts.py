@@ -8,13 +8,13 @@ from itertools import combinations
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import FloatRect, Locator, Page, expect
 
 import explorer as ex
 from explorer.data.mnist import shipped_mnist
 from explorer.ui.film import to_grey
-from tests.browser.test_film import PHONE, STILL, number, pixels, seek, sent_messages
-from tests.browser.waiting import wait_until
+from tests.browser.test_film import PHONE, number, pixels, seek, sent_messages
+from tests.browser.waiting import MOVING, wait_until
 
 PAGE = "pages/core_concepts.py"
 Serve = Callable[..., str]
@@ -39,6 +39,7 @@ def start(digit: int, number: int) -> np.ndarray:
     return to_grey(alpha * image + sigma * noise)
 
 
+@pytest.mark.parametrize("browser_page", [MOVING], indirect=True)
 def test_it_moves_by_itself_and_scrubs_without_the_server(browser_page: Page, serve: Serve) -> None:
     sent, complaints = sent_messages(browser_page), []
     browser_page.on("console", lambda message: complaints.append(message) if message.type == "error" else None)
@@ -59,7 +60,6 @@ def test_it_moves_by_itself_and_scrubs_without_the_server(browser_page: Page, se
     assert not [said.text for said in complaints if "Failed to load resource" not in said.text]
 
 
-@pytest.mark.parametrize("browser_page", [STILL], indirect=True)
 def test_the_first_screen_has_the_digit_its_words_and_the_play_bar(browser_page: Page, serve: Serve) -> None:
     noising, _ = opened(browser_page, serve(PAGE))
     np.testing.assert_allclose(pixels(noising.locator("canvas")).astype(float), start(3, 1).astype(float), atol=1)
@@ -75,21 +75,24 @@ def test_the_first_screen_has_the_digit_its_words_and_the_play_bar(browser_page:
         assert box["y"] + box["height"] <= 800
 
 
-@pytest.mark.parametrize("browser_page", [STILL], indirect=True)
 @pytest.mark.parametrize("schedule", ["Linear", "Cosine", "Flow", "EDM"])
 def test_every_curve_has_its_name_on_it(browser_page: Page, serve: Serve, schedule: str) -> None:
     noising, _ = opened(browser_page, f"{serve(PAGE)}?core_schedule={schedule}")
     for chart in noising.locator(".noising-curves svg").all():
         names = chart.locator("text.name")
         assert sorted(names.all_text_contents()) == ["cosine", "edm", "flow", "linear"]
-        boxes = [box for name in names.all() if (box := name.bounding_box())]
-        assert len(boxes) == 4
+        boxes: list[FloatRect] = []
+
+        def placed(names: Locator = names, boxes: list[FloatRect] = boxes) -> bool:
+            boxes[:] = filter(None, (name.bounding_box() for name in names.all()))
+            return len(boxes) == 4
+
+        wait_until(browser_page, placed)
         for a, b in combinations(boxes, 2):
             apart = abs(a["x"] - b["x"]) >= min(a["width"], b["width"]) or abs(a["y"] - b["y"]) >= a["height"] / 2
             assert apart, (a, b)
 
 
-@pytest.mark.parametrize("browser_page", [STILL], indirect=True)
 def test_the_walk_ends_on_the_scan_beside_it(browser_page: Page, serve: Serve) -> None:
     _, film = opened(browser_page, serve(PAGE))
     strips = film.locator(".film-strip")
@@ -103,7 +106,6 @@ def test_the_walk_ends_on_the_scan_beside_it(browser_page: Page, serve: Serve) -
     np.testing.assert_array_equal(ends, scans)
 
 
-@pytest.mark.parametrize("browser_page", [STILL], indirect=True)
 def test_a_new_schedule_keeps_the_moment_and_stays_in_the_url(browser_page: Page, serve: Serve) -> None:
     noising, _ = opened(browser_page, serve(PAGE))
     seek(noising, 60)
@@ -133,7 +135,6 @@ def test_the_histograms_follow_the_time(browser_page: Page, serve: Serve) -> Non
     expect(chart.locator("svg path[aria-roledescription], canvas").first).to_be_visible()
 
 
-@pytest.mark.parametrize("browser_page", [STILL], indirect=True)
 def test_a_drawing_is_noised_and_is_there_after_another_page(browser_page: Page, serve: Serve) -> None:
     home = serve("Home.py")
     noising, _ = opened(browser_page, f"{home}/core_concepts")
@@ -163,7 +164,6 @@ def test_a_drawing_is_noised_and_is_there_after_another_page(browser_page: Page,
     np.testing.assert_array_equal(pixels(noising.locator("canvas")), drawn)
 
 
-@pytest.mark.parametrize("browser_page", [STILL], indirect=True)
 def test_an_upload_is_noised_and_a_bad_one_gets_a_sentence(browser_page: Page, serve: Serve) -> None:
     noising, _ = opened(browser_page, f"{serve(PAGE)}?core_source=Upload")
     chooser = browser_page.locator("input[type=file]")
@@ -192,7 +192,7 @@ def test_a_phone_needs_no_sideways_scroll(browser_page: Page, serve: Serve, quer
         assert 0 <= box["x"] < box["x"] + box["width"] <= 390
 
 
-@pytest.mark.parametrize("browser_page", [{"color_scheme": "dark"} | STILL], indirect=True)
+@pytest.mark.parametrize("browser_page", [{"color_scheme": "dark"}], indirect=True)
 def test_dark(browser_page: Page, serve: Serve) -> None:
     for view in opened(browser_page, serve(PAGE)):
         expect(view).to_have_attribute("data-theme", "dark")

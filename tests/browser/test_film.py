@@ -12,12 +12,11 @@ from explorer.ui.components import FOLDER
 from explorer.ui.film import GREY_LIMIT, to_grey
 from tests.browser.film_data import SCHEDULES, digit, noise
 from tests.browser.saving import saved
-from tests.browser.waiting import wait_until
+from tests.browser.waiting import MOVING, wait_until
 
 MINUS = "\N{MINUS SIGN}"
 APP = "tests/browser/film_app.py"
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
-STILL = {"reduced_motion": "reduce"}
 
 Serve = Callable[..., str]
 
@@ -131,6 +130,7 @@ def test_scrubbing_the_slider_and_the_curves_asks_the_server_nothing(browser_pag
     assert len(sent) == before
 
 
+@pytest.mark.parametrize("browser_page", [MOVING], indirect=True)
 def test_both_play_by_themselves_and_keys_work(browser_page: Page, serve: Serve) -> None:
     for kind in ("noising", "film"):
         root = opened(browser_page, serve(APP), kind)
@@ -150,7 +150,6 @@ def test_both_play_by_themselves_and_keys_work(browser_page: Page, serve: Serve)
         expect(root).to_have_attribute("data-position", "1.000")
 
 
-@pytest.mark.parametrize("browser_page", [STILL], indirect=True)
 def test_less_motion_for_those_who_ask(browser_page: Page, serve: Serve) -> None:
     root = opened(browser_page, serve(APP), "noising")
     expect(root).to_have_attribute("data-playing", "false")

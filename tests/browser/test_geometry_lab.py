@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from explorer.zoo import from_bytes
 from tests.browser.conftest import SERVERS
 from tests.browser.serving import serving
+from tests.browser.waiting import MOVING
 
 LAB = "geometry_lab"
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
@@ -283,9 +284,10 @@ def focus_by_tab(page: Page, wanted: Locator, presses: int = 60) -> None:
     raise AssertionError(f"Tab does not reach {wanted}")
 
 
+@pytest.mark.parametrize("browser_page", [MOVING], indirect=True)
 def test_it_works_by_keyboard_alone(lab: Lab, browser_page: Page) -> None:
     page = browser_page
-    root = lab("geo_data=Moons&geo_schedule=Linear&geo_seconds=1&geo_points=200")
+    root = lab("geo_data=Moons&geo_schedule=Linear&geo_seconds=3&geo_points=200")
     focus_by_tab(page, button(page, "Train"))
     page.keyboard.press("Enter")
     expect(page.get_by_role("progressbar")).to_be_visible(timeout=LONG)

@@ -7,6 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.waiting import wait_until
+
 Serve = Callable[..., str]
 HEADINGS = {"core_concepts": "Core concepts", "geometry_lab": "Geometry lab", "unet": "U-Net"}
 PREFIXES = {"core_concepts": "core_", "geometry_lab": "geo_", "unet": "unet_"}
@@ -65,10 +67,10 @@ def test_back_and_forward_go_page_by_page_to_the_last_settings(browser_page: Pag
         for name, to in {"Which one": 5, "Noise seed": 2, "Start seed": 1}.items():
             move(page, name, to)
         expect_page(page, "core_concepts")
-        assert settings(page) == core
+        wait_until(page, lambda: settings(page) == core)
     with entries(page, 1):
         follow(page, "geometry_lab")
-        assert settings(page) == {}
+        wait_until(page, lambda: settings(page) == {})
     with entries(page, 0):
         for name, to in {"Points": 1600, "Seed": 2}.items():
             move(page, name, to)
@@ -76,28 +78,28 @@ def test_back_and_forward_go_page_by_page_to_the_last_settings(browser_page: Pag
     lab = {"geo_points": "1600", "geo_seed": "2"}
     with entries(page, 1):
         follow(page, "unet")
-        assert settings(page) == {}
+        wait_until(page, lambda: settings(page) == {})
 
     page.go_back()
     expect_page(page, "geometry_lab")
-    assert settings(page) == lab
+    wait_until(page, lambda: settings(page) == lab)
     assert [slider_value(page, name) for name in ("Points", "Seed")] == [1600, 2]
     page.go_back()
     expect_page(page, "core_concepts")
-    assert settings(page) == core
+    wait_until(page, lambda: settings(page) == core)
     assert [slider_value(page, name) for name in ("Which one", "Noise seed", "Start seed")] == [5, 2, 1]
     page.go_forward()
     expect_page(page, "geometry_lab")
-    assert settings(page) == lab
+    wait_until(page, lambda: settings(page) == lab)
     assert slider_value(page, "Seed") == 2
 
     page.reload()
     expect_page(page, "geometry_lab")
-    assert settings(page) == lab
+    wait_until(page, lambda: settings(page) == lab)
     assert slider_value(page, "Seed") == 2
     page.go_back()
     expect_page(page, "core_concepts")
-    assert settings(page) == core
+    wait_until(page, lambda: settings(page) == core)
     assert slider_value(page, "Which one") == 5
 
 
@@ -111,7 +113,7 @@ def test_a_control_that_goes_adds_no_entry(browser_page: Page, serve: Serve) -> 
         page.get_by_role("option", name="Euler", exact=True).click()
         expect(slider(page, "eta")).to_have_count(0)
         expect_page(page, "geometry_lab")
-        assert "geo_eta" not in settings(page)
+        wait_until(page, lambda: "geo_eta" not in settings(page))
 
 
 def test_a_page_that_is_left_while_it_loads_leaves_its_settings_behind(browser_page: Page, serve: Serve) -> None:
@@ -122,7 +124,7 @@ def test_a_page_that_is_left_while_it_loads_leaves_its_settings_behind(browser_p
     expect_page(page, "geometry_lab")
     move(page, "Points", 1600)
     expect_page(page, "geometry_lab")
-    assert settings(page) == {"geo_points": "1600"}
+    wait_until(page, lambda: settings(page) == {"geo_points": "1600"})
     page.go_back()
     expect_page(page, "core_concepts")
     assert page.url.endswith(address)

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.serving import serving
+from tests.browser.waiting import MOVING
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
@@ -20,6 +21,7 @@ def home(browser_page: Page, serve: Callable[..., str]) -> Page:
     return browser_page
 
 
+@pytest.mark.parametrize("browser_page", [MOVING], indirect=True)
 def test_something_moves_above_the_fold(home: Page) -> None:
     root = home.locator(".player")
     canvas = root.locator("canvas").bounding_box()

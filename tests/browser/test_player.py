@@ -15,6 +15,7 @@ from explorer.charts.palette import DARK, LIGHT
 from explorer.ui.components import FOLDER
 from explorer.ui.player import Scene, _to_int16, player
 from tests.browser.saving import saved
+from tests.browser.waiting import MOVING
 
 Open = Callable[..., Locator]
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
@@ -50,6 +51,7 @@ def scrub(root: Locator, target: float) -> None:
     expect(root).to_have_attribute("data-position", f"{target:.3f}")
 
 
+@pytest.mark.parametrize("browser_page", [MOVING], indirect=True)
 def test_it_plays_by_itself_and_the_picture_moves(open_player: Open) -> None:
     root = open_player()
     first = pixels(root)
@@ -60,6 +62,7 @@ def test_it_plays_by_itself_and_the_picture_moves(open_player: Open) -> None:
     expect(root).to_have_attribute("data-frame-ms", re.compile(r"\d"), timeout=30_000)
 
 
+@pytest.mark.parametrize("browser_page", [MOVING], indirect=True)
 def test_keys(open_player: Open) -> None:
     root = open_player("steps=40")
     root.focus()
@@ -78,6 +81,7 @@ def test_keys(open_player: Open) -> None:
     expect(root).to_have_attribute("data-playing", "false")
 
 
+@pytest.mark.parametrize("browser_page", [MOVING], indirect=True)
 def test_keys_elsewhere_are_left_alone(open_player: Open) -> None:
     root = open_player()
     root.page.locator("body").press(" ")
@@ -147,7 +151,6 @@ def test_speed_and_loop(open_player: Open, browser_page: Page) -> None:
     assert position(root) == 40
 
 
-@pytest.mark.parametrize("browser_page", [{"reduced_motion": "reduce"}], indirect=True)
 def test_reduced_motion_shows_the_result_at_rest(open_player: Open) -> None:
     root = open_player("steps=40")
     expect(root).to_have_attribute("data-position", "40.000")
@@ -156,6 +159,7 @@ def test_reduced_motion_shows_the_result_at_rest(open_player: Open) -> None:
     expect(root).to_have_attribute("data-playing", "true")
 
 
+@pytest.mark.parametrize("browser_page", [MOVING], indirect=True)
 def test_time_stands_still_out_of_sight(open_player: Open) -> None:
     root = open_player("steps=40")
     root.evaluate("e => { e.parentNode.host.style.display = 'none'; }")
@@ -201,6 +205,7 @@ def test_new_data_keeps_position_layers_and_canvas(open_player: Open) -> None:
     assert root.locator("canvas").evaluate("canvas => canvas.mark") == "the same"
 
 
+@pytest.mark.parametrize("browser_page", [MOVING], indirect=True)
 def test_new_data_does_not_stop_it(open_player: Open) -> None:
     root = open_player("steps=40")
     root.page.get_by_role("button", name="New data").click()
@@ -232,6 +237,7 @@ def test_hovering_shows_the_same_particle_in_both_scenes(open_player: Open) -> N
     assert all((pixels(root, stage) == before[stage]).all() for stage in (0, 1))
 
 
+@pytest.mark.parametrize("browser_page", [MOVING], indirect=True)
 def test_a_click_starts_a_particle_there(open_player: Open) -> None:
     root = open_player("scenes=2")
     canvas = root.locator("canvas").nth(1)
@@ -427,6 +433,7 @@ def test_full_screen_by_button_and_key(open_player: Open) -> None:
     expect(leave).to_be_visible()
 
 
+@pytest.mark.parametrize("browser_page", [MOVING], indirect=True)
 def test_no_full_screen_where_there_is_none(open_player: Open, browser_page: Page) -> None:
     browser_page.add_init_script("Object.defineProperty(document, 'fullscreenEnabled', { value: undefined })")
     root = open_player()

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.test_film import PHONE, STILL, pixels, seek, sent_messages
+from tests.browser.test_film import PHONE, pixels, seek, sent_messages
+from tests.browser.waiting import MOVING
 
 PAGE = "pages/sampling_showdown.py"
 DIGITS = "?show_model=Digits+8+x+8"
@@ -31,6 +32,7 @@ def strips(film: Locator) -> list[list[np.ndarray]]:
     ]
 
 
+@pytest.mark.parametrize("browser_page", [MOVING], indirect=True)
 def test_it_moves_by_itself_and_scrubs_without_the_server(browser_page: Page, serve: Serve) -> None:
     sent = sent_messages(browser_page)
     film = opened(browser_page, serve(PAGE) + DIGITS)
@@ -48,7 +50,6 @@ def test_it_moves_by_itself_and_scrubs_without_the_server(browser_page: Page, se
     assert len(sent) == before
 
 
-@pytest.mark.parametrize("browser_page", [STILL], indirect=True)
 def test_a_keyboard_changes_one_side_and_the_link_remembers(browser_page: Page, serve: Serve) -> None:
     film = opened(browser_page, serve(PAGE) + DIGITS)
     _, _, right, _ = strips(film)
@@ -65,7 +66,6 @@ def test_a_keyboard_changes_one_side_and_the_link_remembers(browser_page: Page, 
     expect(film.locator(".film-caption").first).to_have_text("step 2 of 2, t = 0.000")
 
 
-@pytest.mark.parametrize("browser_page", [STILL], indirect=True)
 def test_a_long_walk_does_not_block_the_page(browser_page: Page, serve: Serve) -> None:
     film = opened(browser_page, f"{serve(PAGE)}{DIGITS}&show_a_sampler=Annealed+Langevin&show_a_steps=1000")
     expect(film.locator(".film-strip")).to_have_count(2)

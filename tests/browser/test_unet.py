@@ -12,7 +12,8 @@ import explorer as ex
 from explorer.networks.structure import structure
 from explorer.ui.film import to_grey
 from explorer.ui.unet import MOST_MAPS
-from tests.browser.test_film import PHONE, STILL, pixels, seek, sent_messages
+from tests.browser.test_film import PHONE, pixels, seek, sent_messages
+from tests.browser.waiting import MOVING
 from tests.pages.test_unet import scan
 
 PAGE = "pages/unet.py"
@@ -39,6 +40,7 @@ def picture(canvas: Locator) -> str:
     return str(canvas.evaluate("canvas => canvas.toDataURL()"))
 
 
+@pytest.mark.parametrize("browser_page", [MOVING], indirect=True)
 def test_it_moves_by_itself_and_answers_without_the_server(browser_page: Page, serve: Serve) -> None:
     sent, complaints = sent_messages(browser_page), []
     browser_page.on("console", lambda message: complaints.append(message) if message.type == "error" else None)
@@ -73,7 +75,6 @@ def test_it_moves_by_itself_and_answers_without_the_server(browser_page: Page, s
     assert not [said.text for said in complaints if "Failed to load resource" not in said.text]
 
 
-@pytest.mark.parametrize("browser_page", [STILL], indirect=True)
 def test_by_keyboard(browser_page: Page, serve: Serve) -> None:
     diagram = opened(browser_page, serve(PAGE) + DIGITS + "&unet_class=7")
     expect(diagram).to_have_attribute("data-frame", "8")
@@ -94,7 +95,6 @@ def test_by_keyboard(browser_page: Page, serve: Serve) -> None:
     expect(diagram.locator(".diagram-maps h4")).to_contain_text(names[3].capitalize())
 
 
-@pytest.mark.parametrize("browser_page", [STILL], indirect=True)
 def test_a_cut_shows_in_the_diagram_and_keeps_what_is_selected(browser_page: Page, serve: Serve) -> None:
     diagram = opened(browser_page, serve(PAGE) + DIGITS)
     part(diagram, "decoder 1").click()
@@ -117,7 +117,6 @@ def test_a_cut_shows_in_the_diagram_and_keeps_what_is_selected(browser_page: Pag
     expect(diagram.locator('[data-image="whole"]')).to_be_hidden()
 
 
-@pytest.mark.parametrize("browser_page", [STILL], indirect=True)
 def test_a_part_that_the_next_model_lacks_may_be_under_the_pointer(browser_page: Page, serve: Serve) -> None:
     diagram = opened(browser_page, serve(PAGE))
     part(diagram, "encoder 3").hover()
@@ -129,7 +128,6 @@ def test_a_part_that_the_next_model_lacks_may_be_under_the_pointer(browser_page:
     expect(diagram).to_have_attribute("data-about", "encoder 1")
 
 
-@pytest.mark.parametrize("browser_page", [STILL], indirect=True)
 def test_a_part_is_cut_and_joined_from_the_diagram(browser_page: Page, serve: Serve) -> None:
     diagram = opened(browser_page, serve(PAGE) + DIGITS + "&unet_skip_1=0.5")
     button = diagram.locator(".diagram-cut")
@@ -155,7 +153,7 @@ def test_a_part_is_cut_and_joined_from_the_diagram(browser_page: Page, serve: Se
     expect(diagram.locator('[data-image="whole"]')).to_be_hidden()
 
 
-@pytest.mark.parametrize("browser_page", [PHONE | STILL | {"color_scheme": "dark"}], indirect=True)
+@pytest.mark.parametrize("browser_page", [PHONE | {"color_scheme": "dark"}], indirect=True)
 def test_on_a_phone_by_touch_in_the_dark(browser_page: Page, serve: Serve) -> None:
     diagram = opened(browser_page, serve(PAGE) + "?unet_skip_1=0.5")
     expect(diagram).to_have_attribute("data-theme", "dark")

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page
 
+MOVING = {"reduced_motion": "no-preference"}  # options of a context: films play by themselves
+
 
 def wait_until(page: Page, condition: Callable[[], object], seconds: float = 15) -> None:
     """Ask `condition` every 50 ms; fails when it is not true within `seconds`."""
