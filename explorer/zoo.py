@@ -27,6 +27,7 @@ from explorer.schedules import SCHEDULES, Schedule, make_schedule
 FOLDER = ASSETS / "weights"
 CLASSIFIER, SUFFIX = "classifier-", ".safetensors"
 LARGEST_FILE = 20 * 2**20
+MOST_WORDS = 10_000
 
 
 class Limit(NamedTuple):
@@ -64,6 +65,21 @@ def _multiple(of: int, last: int) -> Limit:
     )
 
 
+def _text() -> Limit:
+    """The arguments of a `TextEncoder`; each is optional but the words."""
+    sizes = {"width": _multiple(4, 512), "layers": _within(1, 8), "length": _within(2, 64), "heads": _one_of(1, 2, 4)}
+
+    def fits(value: Any) -> bool:
+        if type(value) is not dict or "words" not in value or not {*value} <= {*sizes, "words"}:
+            return False
+        words = value["words"]
+        known = type(words) is list and 1 <= len(words) <= MOST_WORDS and len({*map(str, words)}) == len(words)
+        short = known and all(type(word) is str and 1 <= len(word) <= 32 for word in words)
+        return short and all(limit.fits(value[name]) for name, limit in sizes.items() if name in value)
+
+    return Limit(fits, f"the size of a text encoder, of 1 to {MOST_WORDS:,} different words")
+
+
 NETWORKS: dict[str, type[MLP] | type[UNet]] = {"MLP": MLP, "UNet": UNet}
 SIZES: dict[str, Mapping[str, Limit]] = {
     "MLP": {
@@ -80,6 +96,8 @@ SIZES: dict[str, Mapping[str, Limit]] = {
         "classes": _or_none(_within(1, 100)),
         "attention": _one_of(False, True),
         "context": _or_none(_within(1, 512)),
+        "text": _text(),
+        "looks": _several(4, _within(1, 4)),
     },
 }
 SIDE = _within(1, 64)
@@ -211,8 +229,8 @@ def _check_description(described: Mapping[str, Any]) -> None:
         if shape != [2] or type(shape[0]) is not int:
             raise Refused("its samples must be points of 2 numbers")
         return
-    if size.get("classes") and size.get("context"):
-        raise Refused("it must be conditioned on classes or on a context, not on both")
+    if sum(bool(size.get(kind)) for kind in ("classes", "context", "text")) > 1:
+        raise Refused("it must be conditioned on classes, on a context or on texts, not on several of them")
     if len(shape) != 3 or not all(map(SIDE.fits, shape)):
         raise Refused(f"its images must be of channels, a height and a width, each {SIDE.words}")
     channels, height, width = shape

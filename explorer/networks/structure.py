@@ -86,7 +86,7 @@ def structure(network: nn.Module, shape: tuple[int, ...]) -> list[Part]:
 def _plan(network: UNet) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
     """Each part: its name, what it reads, and how the paths of its modules start."""
     depth = len(network.encoders)
-    yield "embedding", (), ("noise_level.", "time.", "label.")
+    yield "embedding", (), ("noise_level.", "time.", "label.", "pooled.")
     yield "stem", (IMAGE,), ("stem.",)
     for level in range(1, depth + 1):
         yield f"encoder {level}", (f"down {level - 1}" if level > 1 else "stem",), (f"encoders.{level - 1}.",)
@@ -96,7 +96,7 @@ def _plan(network: UNet) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]
     if network.attention is not None:
         yield "attention", (f"encoder {depth}",), ("attention.",)
     if network.cross_attention is not None:
-        yield "cross-attention", (f"encoder {depth}",), ("cross_attention.", "no_tokens.")
+        yield "cross-attention", (f"encoder {depth}",), ("cross_attention.", "no_tokens.", "text.")
     for level in range(depth, 0, -1):
         if level < depth:
             yield f"up {level}", (f"decoder {level + 1}",), (f"ups.{level - 1}.",)

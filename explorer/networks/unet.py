@@ -11,7 +11,9 @@ shifting its normalised features (Dhariwal and Nichol 2021). The stem folds pixe
 resolution costs little (Shi et al. 2016 use the inverse, pixel shuffle).
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -24,9 +26,11 @@ from explorer.arguments import tensor_of
 from explorer.denoiser import Denoiser
 from explorer.modes import default_modes
 from explorer.networks.blocks import Drawn, FourierFeatures, GroupNorm, build
+from explorer.networks.text import Text, TextEncoder
 from explorer.schedules import make_schedule
 
 GROUPS = 8
+Look = Callable[[Tensor], Tensor]  # weights of attention, (n, heads, places, k), to those to use instead
 
 
 def _tensor_of(condition: Any, wanted: str, device: torch.device) -> Tensor:
@@ -91,16 +95,27 @@ class ResidualBlock(nn.Module):
 
 
 class Stage(nn.Module):
-    """`depth` residual blocks in a row; maps (n, inputs, h, w) to (n, outputs, h, w)."""
+    """`depth` residual blocks in a row; maps (n, inputs, h, w) to (n, outputs, h, w).
 
-    def __init__(self, inputs: int, outputs: int, embedding: int, depth: int):
+    With `context` every place then looks at every other, and at a text's vectors of that width.
+    """
+
+    def __init__(self, inputs: int, outputs: int, embedding: int, depth: int, context: int | None = None):
         super().__init__()
         widths = [inputs] + [outputs] * (depth - 1)
         self.blocks = nn.ModuleList(ResidualBlock(width, outputs, embedding) for width in widths)
+        self.attention = Attention(outputs) if context else None
+        self.cross_attention = Attention(outputs, context) if context else None
 
-    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+    def forward(
+        self, x: Tensor, embedding: Tensor, text: Text | None = None, look: Look | None = None, scale: float = 1.0
+    ) -> Tensor:
+        """`scale` multiplies what looking at the text adds."""
         for block in self.blocks:
             x = block(x, embedding)
+        if self.attention is not None and self.cross_attention is not None and text is not None:
+            x = x + self.attention(x)
+            x = x + scale * self.cross_attention(x, text.vectors, text.mask, look)
         return x
 
 
@@ -119,15 +134,25 @@ class Attention(nn.Module):
         self.key_value = nn.Linear(context or width, 2 * width)
         self.out = nn.Linear(width, width)
 
-    def forward(self, x: Tensor, tokens: Tensor | None = None) -> Tensor:
-        """`tokens` (n, k, context) are what to look at; None for x itself."""
+    def forward(
+        self, x: Tensor, tokens: Tensor | None = None, mask: Tensor | None = None, look: Look | None = None
+    ) -> Tensor:
+        """`tokens` (n, k, context) are what to look at, where `mask` (n, k) is true; None for x itself. `look` is shown
+        how much each place, row by row, looks at each of them, and returns what to take instead."""
         places = self.norm(x).flatten(2).transpose(1, 2)
         key, value = self.key_value(places if tokens is None else tokens).chunk(2, dim=-1)
 
         def by_head(values: Tensor) -> Tensor:
             return values.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
-        seen = functional.scaled_dot_product_attention(by_head(self.query(places)), by_head(key), by_head(value))
+        query, key, value, shown = by_head(self.query(places)), by_head(key), by_head(value), None
+        if mask is not None:
+            shown = mask[:, None, None]
+        if look is None:
+            seen = functional.scaled_dot_product_attention(query, key, value, attn_mask=shown)
+        else:
+            fit = query @ key.mT / math.sqrt(query.shape[-1])
+            seen = look((fit if shown is None else fit.masked_fill(~shown, -math.inf)).softmax(-1)) @ value
         mixed = self.out(seen.transpose(1, 2).flatten(2))
         return mixed.transpose(1, 2).unflatten(-1, x.shape[-2:])
 
@@ -162,8 +187,10 @@ class UNet(nn.Module):
     `widths` are the channels of each level, multiples of 8; `depth` the residual blocks at each level on each
     side; `patch` the side of the squares of pixels that the stem folds into channels, which must divide height
     and width; `attention` adds self-attention at the lowest resolution. With `classes` the condition is class
-    numbers (n,) or None; with `context` it is token vectors (n, k, context) or None, seen by cross-attention.
-    Raises ValueError for both.
+    numbers (n,) or None; with `context` it is token vectors (n, k, context) or None, seen by cross-attention. With
+    `text`, the arguments of a `TextEncoder`, it is n texts or None: their mean enters each block as a class does, and
+    the stages of the levels in `looks`, counted from 1, and the middle see their vectors by cross-attention.
+    Raises ValueError for more than one of the three.
     """
 
     def __init__(
@@ -175,10 +202,12 @@ class UNet(nn.Module):
         classes: int | None = None,
         attention: bool = False,
         context: int | None = None,
+        text: Mapping[str, Any] | None = None,
+        looks: Sequence[int] = (),
     ):
         super().__init__()
-        if classes and context:
-            raise ValueError("a U-Net is conditioned on classes or on a context, not on both")
+        if bool(classes) + bool(context) + bool(text) > 1:
+            raise ValueError("a U-Net is conditioned on classes, on a context or on texts, not on several of them")
         self.size = {
             "channels": channels,
             "widths": list(widths),
@@ -188,28 +217,38 @@ class UNet(nn.Module):
             "attention": bool(attention),
             "context": context,
         }
+        if text:
+            self.size |= {"text": {**text, "words": list(text["words"])}, "looks": list(looks)}
         self.patch = patch
         embedding = 4 * widths[0]
         self.noise_level = FourierFeatures(1, 16, scale=0.3)
         self.time = nn.Sequential(nn.Linear(33, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
         self.label = ClassEmbedding(classes, embedding) if classes else None
         self.no_tokens = NoTokens(context) if context else None
+        self.text = TextEncoder(**text) if text else None
+        seen = context if self.text is None else self.text.norm.normalized_shape[0]
+        self.pooled = nn.Linear(seen, embedding) if self.text is not None and seen else None
 
         self.stem = nn.Conv2d(channels * patch**2, widths[0], 3, padding=1)
-        self.encoders = nn.ModuleList(Stage(width, width, embedding, depth) for width in widths)
+        at_level = [seen if self.text is not None and level in looks else None for level in range(1, len(widths) + 1)]
+        self.encoders = nn.ModuleList(
+            Stage(width, width, embedding, depth, at) for width, at in zip(widths, at_level, strict=True)
+        )
         self.downs = nn.ModuleList(nn.Conv2d(*pair, 3, stride=2, padding=1) for pair in pairwise(widths))
         self.middle = nn.ModuleList(ResidualBlock(widths[-1], widths[-1], embedding) for _ in range(2))
         self.attention = Attention(widths[-1]) if attention else None
-        self.cross_attention = Attention(widths[-1], context) if context else None
-        self.decoders = nn.ModuleList(Stage(2 * width, width, embedding, depth) for width in widths)
+        self.cross_attention = Attention(widths[-1], seen) if seen else None
+        self.decoders = nn.ModuleList(
+            Stage(2 * width, width, embedding, depth, at) for width, at in zip(widths, at_level, strict=True)
+        )
         self.ups = nn.ModuleList(nn.Conv2d(deeper, width, 3, padding=1) for width, deeper in pairwise(widths))
         self.head_norm = GroupNorm(GROUPS, widths[0])
         self.head = nn.Conv2d(widths[0], channels * patch**2, 3, padding=1)
 
     @property
     def takes_condition(self) -> bool:
-        """Whether it was made with classes or with a context."""
-        return self.label is not None or self.no_tokens is not None
+        """Whether it was made with classes, with a context or with a text encoder."""
+        return self.label is not None or self.no_tokens is not None or self.text is not None
 
     def read_condition(self, condition: Any, n: int) -> Tensor:
         """What `forward` takes for n samples. Raises ValueError for what is no condition of this network."""
@@ -217,6 +256,8 @@ class UNet(nn.Module):
             return self.label.read(condition, n)
         if self.no_tokens is not None:
             return self.no_tokens.read(condition, n)
+        if self.text is not None:
+            return self.text.read(condition, n)
         raise ValueError("this network takes no condition")
 
     def side_by_side(self, conditions: Sequence[Tensor | None], n: int) -> Tensor | None:
@@ -225,6 +266,8 @@ class UNet(nn.Module):
             none = torch.full((n,), self.label.classes, device=self.label.vectors.device)
         elif self.no_tokens is not None:
             none = self.no_tokens.vector.expand(n, -1, -1)
+        elif self.text is not None:
+            none = self.text.nothing(n)
         else:
             return None
         each = [none if condition is None else condition for condition in conditions]
@@ -241,10 +284,17 @@ class UNet(nn.Module):
         condition: Tensor | None = None,
         scales: Mapping[str, float] | None = None,
         record: dict[str, Tensor] | None = None,
+        look: Callable[[str, Tensor], Tensor] | None = None,
     ) -> Tensor:
-        """`scales` multiplies what passes "skip 1", "skip 2", ..., "attention" and "cross-attention": 0 cuts
-        it. `record`, a dictionary, receives the activations of each part by name, and "embedding"."""
+        """`scales` multiplies what passes "skip 1", "skip 2", ..., "attention" and "cross-attention" (at all levels):
+        0 cuts it. `record`, a dictionary, receives the activations of each part by name, and "embedding". `look` is
+        shown, for each part with cross-attention ("encoder 2", ..., "middle"), how much its places look at each token
+        or word, (n, heads, places, k), and returns what to take instead (Hertz et al. 2022)."""
         scales = scales or {}
+        crossing = scales.get("cross-attention", 1.0)
+
+        def looking(name: str) -> Look | None:
+            return None if look is None else partial(look, name)
 
         def note(name: str, h: Tensor) -> Tensor:
             if record is not None:
@@ -254,12 +304,17 @@ class UNet(nn.Module):
         e = self.time(self.waves(log_snr))
         if self.label is not None:
             e = e + self.label(condition)
+        text = None
+        if self.text is not None and self.pooled is not None:
+            text = self.text(self.text.nothing(len(x)) if condition is None else condition)
+            e = e + self.pooled(text.pooled)
         e = functional.silu(note("embedding", e))
 
         h = note("stem", self.stem(functional.pixel_unshuffle(x, self.patch)))
         skips = []
         for level, encoder in enumerate(self.encoders, start=1):
-            h = note(f"encoder {level}", encoder(h, e))
+            name = f"encoder {level}"
+            h = note(name, encoder(h, e, text, looking(name), crossing))
             skips.append(h)
             if level < len(self.encoders):
                 h = note(f"down {level}", self.downs[level - 1](h))
@@ -267,9 +322,13 @@ class UNet(nn.Module):
         h = self.middle[0](h, e)
         if self.attention is not None:
             h = h + note("attention", scales.get("attention", 1.0) * self.attention(h))
-        if self.cross_attention is not None and self.no_tokens is not None:
-            tokens = self.no_tokens.vector.expand(len(x), -1, -1) if condition is None else condition
-            h = h + note("cross-attention", scales.get("cross-attention", 1.0) * self.cross_attention(h, tokens))
+        if self.cross_attention is not None:
+            if text is not None:
+                tokens, mask = text.vectors, text.mask
+            elif self.no_tokens is not None:
+                tokens, mask = self.no_tokens.vector.expand(len(x), -1, -1) if condition is None else condition, None
+            looked = self.cross_attention(h, tokens, mask, looking("middle"))
+            h = h + note("cross-attention", crossing * looked)
         h = note("middle", self.middle[1](h, e))
 
         for level in range(len(skips), 0, -1):
@@ -278,7 +337,8 @@ class UNet(nn.Module):
                 h = functional.interpolate(self.ups[level - 1](h), size=skip.shape[-2:], mode="nearest")
                 note(f"up {level}", h)
             h = torch.cat([h, scales.get(f"skip {level}", 1.0) * skip], 1)
-            h = note(f"decoder {level}", self.decoders[level - 1](h, e))
+            name = f"decoder {level}"
+            h = note(name, self.decoders[level - 1](h, e, text, looking(name), crossing))
         out = self.head(functional.silu(self.head_norm(h)))
         return note("head", functional.pixel_shuffle(out, self.patch))
 

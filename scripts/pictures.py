@@ -1,0 +1,104 @@
+"""Batches of captioned emoji for training: what a picture may be called, and how it may be turned, tinted and moved."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from explorer.networks.text import PLURAL
+
+BACKGROUNDS = {"white": "ffffff", "black": "1b1b1f"}
+ARTICLES, FRAME = ("a", "an", "the"), ("in", "style", "on", "background")
+PEOPLE = ("baby", "santa claus", "princess", "doctor", "police officer", "cook", "astronaut", "firefighter", "farmer")
+PEOPLE = (*PEOPLE, "teacher")
+WRITTEN = ("alarm clock", "book", "envelope", "musical keyboard")  # a mirror would show
+
+
+class Emoji:
+    """The pictures that `draw_emoji.py` has drawn, and captions for them; `held` are left out of all batches."""
+
+    def __init__(self, folder: Path):
+        drawn = np.load(folder / "emoji.npz")
+        self.about: dict[str, Any] = json.loads((folder / "emoji.json").read_text())
+        self.pictures, self.recoloured, self.which = (drawn[name] for name in ("pictures", "recoloured", "which"))
+        self.rows: list[dict[str, Any]] = self.about["rows"]
+        self.colours, self.styles = list(self.about["colours"]), list(self.about["styles"])
+        self.held_colours = {tuple(pair) for pair in self.about["held_colours"]}
+        self.trained = np.array([k for k, row in enumerate(self.rows) if not row["held"]])
+        self.held = np.array([k for k, row in enumerate(self.rows) if row["held"]])
+        codes = {**self.about["colours"], **BACKGROUNDS}
+        self.rgb = {name: np.array(list(bytes.fromhex(code))) for name, code in codes.items()}
+
+    def names(self, row: dict[str, Any]) -> list[list[str]]:
+        """What a picture may be called: its concept, its own label, and that without "face"."""
+        label = "".join(c if c.isalnum() else " " for c in row["label"]).split()
+        short = [word for word in label if word != "face"] or label
+        return [row["concept"].replace("-", " ").split(), label, short]
+
+    def words(self) -> list[str]:
+        """All words of the captions, sorted."""
+        told = {word for row in self.rows for name in self.names(row) for word in name}
+        told |= {word for tags in self.about["keywords"].values() for tag in tags for word in tag}
+        return sorted({*told, *self.rgb, *self.styles, *ARTICLES, *FRAME, PLURAL})
+
+    def plain(self, row: dict[str, Any], style: bool = True) -> str:
+        """The caption by which a picture is judged: "cat in noto style"."""
+        return row["concept"] + (f" in {row['style']} style" if style else "")
+
+    def caption(self, row: dict[str, Any], colour: str | None, background: str | None, rng: np.random.Generator) -> str:
+        """One of many ways to say what a picture shows."""
+        named, kind = self.names(row), rng.random()
+        words = list(named[0] if kind < 0.5 else named[1] if kind < 0.7 else named[2])
+        tags = self.about["keywords"][row["label"]]
+        if tags and kind > 0.84:
+            tag = tags[rng.integers(len(tags))]
+            words = list(tag) if kind > 0.94 else [*tag, *(word for word in words if word not in tag)]
+        told = colour or (row["colour"] if rng.random() < 0.1 else None)
+        if told:
+            words = [told, *(word for word in words if word not in self.rgb)]
+        if rng.random() < 0.35:
+            words = ["an" if words[0][0] in "aeiou" else "a", *words]
+        kind = rng.random()
+        if kind < 0.6:
+            words += [row["style"], "style"] if kind < 0.12 else ["in", row["style"], "style"]
+            words = words if kind < 0.5 else [row["style"], *words[:-3]]
+        if background:
+            words += ["on", "a", background, "background"] if rng.random() < 0.6 else ["on", background]
+        return " ".join(words)
+
+    def draw(self, n: int, seed: int, empty: float = 0.1) -> tuple[np.ndarray, list[str]]:
+        """n pictures, (n, 3, 32, 32) float32 in [-1, 1], and their captions, a share of them `empty`."""
+        rng = np.random.default_rng(seed)
+        images, captions = np.empty((n, 3, 32, 32), np.float32), []
+        for k, index in enumerate(rng.choice(self.trained, n)):
+            row, image, colour, background = self.rows[index], self.pictures[index], None, None
+            if self.which[index] >= 0 and row["concept"] not in PEOPLE and rng.random() < 0.25:
+                colour = self.colours[rng.integers(len(self.colours))]
+                if (row["concept"], colour) in self.held_colours:
+                    colour = None
+                else:
+                    image = self.recoloured[self.which[index], self.colours.index(colour)]
+            if rng.random() < 0.1:
+                background = list(self.rgb)[rng.integers(len(self.rgb))]
+                background = None if background in (colour, row["colour"]) else background
+            images[k] = self.on_ground(self.moved(image, row, rng), background, rng)
+            captions.append("" if rng.random() < empty else self.caption(row, colour, background, rng))
+        return images, captions
+
+    @staticmethod
+    def moved(image: np.ndarray, row: dict[str, Any], rng: np.random.Generator) -> np.ndarray:
+        """Shifted by a pixel at most, and mirrored half of the time where nobody could tell."""
+        sided = {"left", "right"} & set(row["label"].split()) or row["concept"] in WRITTEN
+        image = image if sided or rng.random() < 0.5 else image[:, ::-1]
+        return np.roll(image, tuple(rng.integers(-1, 2, 2)), (0, 1))
+
+    def on_ground(
+        self, image: np.ndarray, background: str | None, rng: np.random.Generator | None = None
+    ) -> np.ndarray:
+        """(3, 32, 32) float32 in [-1, 1]: a premultiplied RGBA picture on white, or on a colour."""
+        ground = np.full(3, 255.0) if background is None else self.rgb[background].astype(float)
+        if background is not None and rng is not None:
+            ground = (ground + rng.normal(0, 6, 3)).clip(0, 255)
+        rgb = image[..., :3] + (1 - image[..., 3:] / 255) * ground
+        return (rgb.transpose(2, 0, 1) / 127.5 - 1).astype(np.float32)
