@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from explorer.networks.text import PLURAL
 
+EMPTY = 0.1  # the share of captions that say nothing
 BACKGROUNDS = {"white": "ffffff", "black": "1b1b1f"}
 ARTICLES, FRAME = ("a", "an", "the"), ("in", "style", "on", "background")
 PEOPLE = ("baby", "santa claus", "princess", "doctor", "police officer", "cook", "astronaut", "firefighter", "farmer")
@@ -67,8 +70,8 @@ class Emoji:
             words += ["on", "a", background, "background"] if rng.random() < 0.6 else ["on", background]
         return " ".join(words)
 
-    def draw(self, n: int, seed: int, empty: float = 0.1) -> tuple[np.ndarray, list[str]]:
-        """n pictures, (n, 3, 32, 32) float32 in [-1, 1], and their captions, a share of them `empty`."""
+    def draw(self, n: int, seed: int) -> tuple[Tensor, list[str]]:
+        """n pictures, (n, 3, 32, 32) in [-1, 1], and their captions, one in ten of them empty."""
         rng = np.random.default_rng(seed)
         images, captions = np.empty((n, 3, 32, 32), np.float32), []
         for k, index in enumerate(rng.choice(self.trained, n)):
@@ -83,8 +86,8 @@ class Emoji:
                 background = list(self.rgb)[rng.integers(len(self.rgb))]
                 background = None if background in (colour, row["colour"]) else background
             images[k] = self.on_ground(self.moved(image, row, rng), background, rng)
-            captions.append("" if rng.random() < empty else self.caption(row, colour, background, rng))
-        return images, captions
+            captions.append("" if rng.random() < EMPTY else self.caption(row, colour, background, rng))
+        return torch.from_numpy(images), captions
 
     @staticmethod
     def moved(image: np.ndarray, row: dict[str, Any], rng: np.random.Generator) -> np.ndarray:

@@ -1,30 +1,39 @@
-"""Train the text-to-image models and what judges them; resumable, for hours beside other work.
+"""Train the text-to-image models; resumable, for hours beside other work.
 
     python scripts/train_pictures.py emoji FOLDER --hours 2        # goes on where FOLDER/emoji.pt stands
     python scripts/train_pictures.py emoji FOLDER --cool 15000     # the last steps, at a rate that falls to 0
     python scripts/train_pictures.py emoji FOLDER --sheet out.png  # what it draws now
 
-FOLDER is that of `draw_emoji.py`. The rate is constant until the run is cooled, so that it may end at any time.
+The same for "scenes". FOLDER is that of `draw_emoji.py`. The rate is constant until a run is cooled, so that it may
+end at any time.
 """
 
 import argparse
 import dataclasses
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from pictures import Emoji
+from pictures import EMPTY, Emoji
 from PIL import Image
+from torch import Tensor
 
 import explorer as ex
+from explorer.data import scenes
 from explorer.networks.unet import make_image_denoiser
 from explorer.training import TrainState, load_weights
 
+Draw = Callable[[int, int], tuple[Tensor, list[str]]]
 POOL = 16_384  # pictures drawn at once
 SAVE_SECONDS = 300
-SIZES: dict[str, dict[str, Any]] = {"emoji": {"widths": (40, 80, 160), "attention": True, "looks": (2, 3)}}
+SIZES: dict[str, dict[str, Any]] = {
+    "emoji": {"widths": (40, 80, 160), "attention": True, "looks": (2, 3)},
+    "scenes": {"widths": (32, 64, 96), "attention": True, "looks": (2, 3)},
+}
+TEXT: dict[str, dict[str, Any]] = {"emoji": {}, "scenes": {"layers": 3, "length": 20}}
 CONFIG = ex.TrainConfig(
     steps=10**9,
     batch_size=64,
@@ -35,19 +44,38 @@ CONFIG = ex.TrainConfig(
     optimizer="muon",
     log_snr=(-0.5, 2.0),
 )
-PROMPTS = """cat in noto style|red car|a happy face|birthday cake in fluent style|green owl|rocket|purple robot|pizza
+PROMPTS = {
+    "emoji": """cat in noto style|red car|a happy face|birthday cake in fluent style|green owl|rocket|purple robot|pizza
 a blue house|penguin in twemoji style|rainbow|tree in flat style|dog in blob style|strawberry|guitar|pink elephant
 sun|police officer|a fish on a blue background|crown in emojione style|bicycle|apple in firefox style|orange cat|heart
-"""
+""",
+    "scenes": """a red circle|a big blue star on a yellow background|three green hearts|a pink diamond at the top left
+a red circle above a blue square|a blue square above a red circle|a green star to the left of a purple heart|two circles
+a big red circle above two small blue squares|an orange triangle under a black star|a white heart on red|a gray square
+a small yellow star to the right of a big brown diamond|three red squares on top of a blue heart|a purple circle|a heart
+""",
+}
 
 
-def made(name: str, folder: Path) -> tuple[ex.Denoiser, Emoji]:
-    data = Emoji(folder)
-    return make_image_denoiser((3, 32, 32), text={"words": data.words()}, **SIZES[name]), data
+def made(name: str, folder: Path) -> tuple[ex.Denoiser, Draw]:
+    """An untrained model, and what draws n pictures and their captions for it from a seed."""
+    emoji = Emoji(folder) if name == "emoji" else None
+    words = emoji.words() if emoji else scenes.words()
+    denoiser = make_image_denoiser((3, 32, 32), text={"words": words, **TEXT[name]}, **SIZES[name])
+
+    def draw(n: int, seed: int) -> tuple[Tensor, list[str]]:
+        if emoji:
+            return emoji.draw(n, seed)
+        images, captions, _ = scenes.scenes(n, seed)
+        empty = np.random.default_rng([seed, 1]).random(n) < EMPTY
+        return images, ["" if none else caption for none, caption in zip(empty, captions, strict=True)]
+
+    return denoiser, draw
 
 
 def train(name: str, folder: Path, hours: float, cool: int | None) -> None:
-    denoiser, data = made(name, folder)
+    """Go on for so many hours, or to the end of the cooling."""
+    denoiser, draw = made(name, folder)
     path, state, config = folder / f"{name}.pt", None, CONFIG
     if path.exists():
         state = TrainState(**torch.load(path))
@@ -56,11 +84,9 @@ def train(name: str, folder: Path, hours: float, cool: int | None) -> None:
         state = TrainState(**torch.load(path)) if path.exists() else dataclasses.replace(state, step=0)
         config = dataclasses.replace(CONFIG, steps=cool, warmup=0, ema_decay=0.998)
     ends, saved, losses = time.monotonic() + 3600 * hours, time.monotonic(), []
-    event = None
     while time.monotonic() < ends and (state is None or state.step < config.steps):
-        step = 0 if state is None else state.step
-        images, captions = data.draw(POOL, seed=step + 7 * (cool is not None))
-        for event in ex.train(denoiser, (torch.from_numpy(images), captions), config, state):
+        pool = draw(POOL, (0 if state is None else state.step) + 7 * (cool is not None))
+        for event in ex.train(denoiser, pool, config, state):
             losses.append(event.loss)
             if event.step % (POOL // CONFIG.batch_size) == 0 or time.monotonic() > ends:
                 break
@@ -70,30 +96,26 @@ def train(name: str, folder: Path, hours: float, cool: int | None) -> None:
             torch.save(dataclasses.asdict(state), partial)
             partial.replace(path)
             saved = time.monotonic()
-            rate = CONFIG.batch_size * len(losses)
-            print(
-                f"step {state.step}  {state.seconds / 3600:.2f} h  loss {np.mean(losses):.4f} over {rate} pictures",
-                flush=True,
-            )
+            hours_done, seen = state.seconds / 3600, CONFIG.batch_size * len(losses)
+            print(f"step {state.step}  {hours_done:.2f} h  loss {np.mean(losses):.4f} over {seen} pictures", flush=True)
             losses.clear()
 
 
-def loaded(name: str, folder: Path) -> tuple[ex.Denoiser, Emoji]:
+def loaded(name: str, folder: Path) -> ex.Denoiser:
     """The averaged weights as they stand, cooled if they are."""
-    denoiser, data = made(name, folder)
+    denoiser, _ = made(name, folder)
     path = next(path for path in (folder / f"{name}-cooled.pt", folder / f"{name}.pt") if path.exists())
     load_weights(denoiser, torch.load(path)["averaged"])
-    return denoiser, data
+    return denoiser
 
 
 def sheet(name: str, folder: Path, target: Path, guidance_scale: float = 4.0) -> None:
-    denoiser, _ = loaded(name, folder)
-    prompts = [prompt for line in PROMPTS.strip().splitlines() for prompt in line.split("|")]
-    images = ex.sample(
-        denoiser, len(prompts), "ddim", 20, 0, prompts, guidance_scale=guidance_scale, keep="last"
-    ).samples
-    grey = ((images.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
-    rows = [np.concatenate(list(grey[k : k + 8]), 1) for k in range(0, len(grey), 8)]
+    """Pictures of the `PROMPTS`, eight in a row."""
+    denoiser = loaded(name, folder)
+    prompts = [prompt for line in PROMPTS[name].strip().splitlines() for prompt in line.split("|")]
+    run = ex.sample(denoiser, len(prompts), "ddim", 20, 0, prompts, guidance_scale=guidance_scale, keep="last")
+    images = ((run.samples.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
+    rows = [np.concatenate(list(images[k : k + 8]), 1) for k in range(0, len(images), 8)]
     whole = Image.fromarray(np.concatenate(rows))
     whole.resize((4 * whole.width, 4 * whole.height), Image.Resampling.BICUBIC).save(target)
 
