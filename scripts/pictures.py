@@ -72,11 +72,20 @@ class Emoji:
 
     def draw(self, n: int, seed: int) -> tuple[Tensor, list[str]]:
         """n pictures, (n, 3, 32, 32) in [-1, 1], and their captions, one in ten of them empty."""
+        images, shown, rng = self.examples(n, seed)
+        captions = ["" if rng.random() < EMPTY else self.caption(*one, rng) for one in shown]
+        return images, captions
+
+    def examples(
+        self, n: int, seed: int, recolour: float = 0.25
+    ) -> tuple[Tensor, list[tuple[dict[str, Any], str | None, str | None]], np.random.Generator]:
+        """n pictures to learn from, (n, 3, 32, 32) in [-1, 1], what each shows (its row, the colour that it was given
+        and that of its ground, None for its own and for white), and the generator that drew them."""
         rng = np.random.default_rng(seed)
-        images, captions = np.empty((n, 3, 32, 32), np.float32), []
+        images, shown = np.empty((n, 3, 32, 32), np.float32), []
         for k, index in enumerate(rng.choice(self.trained, n)):
             row, image, colour, background = self.rows[index], self.pictures[index], None, None
-            if self.which[index] >= 0 and row["concept"] not in PEOPLE and rng.random() < 0.25:
+            if self.which[index] >= 0 and row["concept"] not in PEOPLE and rng.random() < recolour:
                 colour = self.colours[rng.integers(len(self.colours))]
                 if (row["concept"], colour) in self.held_colours:
                     colour = None
@@ -86,8 +95,12 @@ class Emoji:
                 background = list(self.rgb)[rng.integers(len(self.rgb))]
                 background = None if background in (colour, row["colour"]) else background
             images[k] = self.on_ground(self.moved(image, row, rng), background, rng)
-            captions.append("" if rng.random() < EMPTY else self.caption(row, colour, background, rng))
-        return torch.from_numpy(images), captions
+            shown.append((row, colour, background))
+        return torch.from_numpy(images), shown, rng
+
+    def real(self, indices: np.ndarray) -> Tensor:
+        """Pictures as their makers drew them, on white, (n, 3, 32, 32)."""
+        return torch.from_numpy(np.stack([self.on_ground(self.pictures[index]) for index in indices]))
 
     @staticmethod
     def moved(image: np.ndarray, row: dict[str, Any], rng: np.random.Generator) -> np.ndarray:
