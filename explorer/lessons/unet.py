@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from explorer.denoiser import Denoiser, expand
 from explorer.lessons.views import view_scale
+from explorer.networks.text import Text
 from explorer.networks.unet import UNet
 
 
@@ -107,10 +108,10 @@ class Cut(nn.Module):
     def takes_condition(self) -> bool:
         return self.network.takes_condition
 
-    def read_condition(self, condition: Any, n: int) -> Tensor:
+    def read_condition(self, condition: Any, n: int) -> Tensor | Text:
         return self.network.read_condition(condition, n)
 
-    def side_by_side(self, conditions: Sequence[Tensor | None], n: int) -> Tensor | None:
+    def side_by_side(self, conditions: Sequence[Tensor | Text | None], n: int) -> Tensor | Text | None:
         return self.network.side_by_side(conditions, n)
 
     def forward(self, x: Tensor, log_snr: Tensor, condition: Any = None) -> Tensor:

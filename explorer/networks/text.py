@@ -58,6 +58,26 @@ class Text(NamedTuple):
     mask: Tensor
     pooled: Tensor
 
+    def to(self, other: "Text", share: float) -> "Text":
+        """What lies between this text and another of the same encoder: 0 is this one, 1 the other.
+
+        Their words are mixed place by place; a word that the other lacks fades.
+        """
+        first, second = filled(self, other)
+        parts = [torch.lerp(a, b, share) for a, b in zip(first[::2], second[::2], strict=True)]
+        return Text(parts[0], first.mask | second.mask, parts[1])
+
+
+def filled(*texts: Text) -> list[Text]:
+    """The same texts, each with as many places as the longest of them has."""
+    longest = max(text.mask.shape[1] for text in texts)
+
+    def fill(text: Text) -> Text:
+        more = longest - text.mask.shape[1]
+        return Text(functional.pad(text.vectors, (0, 0, 0, more)), functional.pad(text.mask, (0, more)), text.pooled)
+
+    return [fill(text) for text in texts]
+
 
 class Table(Drawn):
     """Learned vectors, (count, width)."""
@@ -103,8 +123,11 @@ class TextEncoder(nn.Module):
         self.blocks = nn.ModuleList(Block(width, heads) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
 
-    def forward(self, numbers: Tensor) -> Text:
-        """Numbers of pieces, (n, length), as vectors of as many pieces as the longest text has."""
+    def forward(self, numbers: Tensor | Text) -> Text:
+        """Numbers of pieces, (n, length), as vectors of as many pieces as the longest text has. What has been through
+        it comes back as it is."""
+        if isinstance(numbers, Text):
+            return numbers
         if not numbers.is_meta:
             numbers = numbers[:, : int((numbers != PADDING).sum(1).max())]
         mask = numbers != PADDING
@@ -117,12 +140,18 @@ class TextEncoder(nn.Module):
 
     def nothing(self, n: int) -> Tensor:
         """The numbers of n empty texts, (n, length)."""
-        return self.read([""] * n, n)
+        numbers = torch.zeros(n, self.length, dtype=torch.int64, device=self.words.vectors.device)
+        numbers[:, 0] = START
+        return numbers
 
-    def read(self, condition: Any, n: int) -> Tensor:
-        """The numbers of n texts, (n, length): of a list of them, or of one for all. Raises ValueError for anything
-        that is no text, nor numbers that this has returned."""
+    def read(self, condition: Any, n: int) -> Tensor | Text:
+        """The numbers of n texts, (n, length): of a list of them, or of one for all; or as they are, what this or
+        `forward` has returned. Raises ValueError for anything else."""
         wanted = f"the condition must be {n} texts, or one for all"
+        if isinstance(condition, Text):
+            if len(condition.mask) != n or condition.pooled.shape[-1] != self.words.vectors.shape[-1]:
+                raise ValueError(f"{wanted}, not {len(condition.mask)} that another encoder has read")
+            return condition
         if isinstance(condition, Tensor):
             if condition.shape != (n, self.length) or condition.dtype != torch.int64:
                 raise ValueError(f"{wanted}, not a tensor of shape {tuple(condition.shape)}")

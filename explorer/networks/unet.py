@@ -26,7 +26,7 @@ from explorer.arguments import tensor_of
 from explorer.denoiser import Denoiser
 from explorer.modes import default_modes
 from explorer.networks.blocks import Drawn, FourierFeatures, GroupNorm, build
-from explorer.networks.text import Text, TextEncoder
+from explorer.networks.text import Text, TextEncoder, filled
 from explorer.schedules import make_schedule
 
 GROUPS = 8
@@ -250,7 +250,7 @@ class UNet(nn.Module):
         """Whether it was made with classes, with a context or with a text encoder."""
         return self.label is not None or self.no_tokens is not None or self.text is not None
 
-    def read_condition(self, condition: Any, n: int) -> Tensor:
+    def read_condition(self, condition: Any, n: int) -> Tensor | Text:
         """What `forward` takes for n samples. Raises ValueError for what is no condition of this network."""
         if self.label is not None:
             return self.label.read(condition, n)
@@ -260,7 +260,7 @@ class UNet(nn.Module):
             return self.text.read(condition, n)
         raise ValueError("this network takes no condition")
 
-    def side_by_side(self, conditions: Sequence[Tensor | None], n: int) -> Tensor | None:
+    def side_by_side(self, conditions: Sequence[Tensor | Text | None], n: int) -> Tensor | Text | None:
         """One condition of len(conditions) * n samples, of several of n; None where token vectors differ in number."""
         if self.label is not None:
             none = torch.full((n,), self.label.classes, device=self.label.vectors.device)
@@ -271,7 +271,10 @@ class UNet(nn.Module):
         else:
             return None
         each = [none if condition is None else condition for condition in conditions]
-        return torch.cat(each) if len({one.shape for one in each}) == 1 else None
+        tensors = [one for one in each if isinstance(one, Tensor)]
+        if self.text is not None and len(tensors) < len(each):
+            return Text(*map(torch.cat, zip(*filled(*map(self.text, each)), strict=True)))
+        return torch.cat(tensors) if len({one.shape for one in tensors}) == 1 else None
 
     def waves(self, log_snr: Tensor) -> Tensor:
         """Noise levels (n,) as waves of several lengths, (n, 33)."""

@@ -135,6 +135,22 @@ def test_what_the_places_look_at_can_be_replaced() -> None:
     assert not torch.allclose(swapped, network(X, LOG_SNR, cat))
 
 
+def test_a_text_that_has_been_read_is_taken_and_so_is_what_lies_between_two() -> None:
+    model = denoiser()
+    encoder = model.network.text
+    cat, dog = (encoder(encoder.read(text, 2)) for text in ("a cat", "a red dog above a cat"))
+    for text, told in (("a cat", cat), ("a red dog above a cat", dog)):
+        torch.testing.assert_close(model.predict(X, 0.5, told).x0, model.predict(X, 0.5, text).x0)
+    torch.testing.assert_close(model.predict(X, 0.5, cat.to(dog, 1.0)).x0, model.predict(X, 0.5, dog).x0)
+    between = model.predict(X, 0.5, cat.to(dog, 0.5)).x0
+    assert not torch.allclose(between, model.predict(X, 0.5, cat).x0)
+    guided, plain = model.predict_each(X, 0.5, [dog, None])
+    torch.testing.assert_close(guided.x0, model.predict(X, 0.5, dog).x0)
+    torch.testing.assert_close(plain.x0, model.predict(X, 0.5).x0)
+    with pytest.raises(ValueError, match="not 2 that another encoder has read"):
+        model.predict(X[:1], 0.5, cat)
+
+
 def test_it_is_guided_with_a_negative_text_in_one_call() -> None:
     model = denoiser()
     run = sample(model, 3, "ddim", 4, condition="red cat", negative_condition="green", guidance_scale=3.0)
