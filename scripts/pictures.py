@@ -10,12 +10,20 @@ from torch import Tensor
 
 from explorer.networks.text import PLURAL
 
-EMPTY = 0.1  # the share of captions that say nothing
+EMPTY, GAP = 0.1, 0.02  # the shares of captions that say nothing, and of words that are not known
 BACKGROUNDS = {"white": "ffffff", "black": "1b1b1f"}
 ARTICLES, FRAME = ("a", "an", "the"), ("in", "style", "on", "background")
 PEOPLE = ("baby", "santa claus", "princess", "doctor", "police officer", "cook", "astronaut", "firefighter", "farmer")
 PEOPLE = (*PEOPLE, "teacher")
 WRITTEN = ("alarm clock", "book", "envelope", "musical keyboard")  # a mirror would show
+
+
+def with_gaps(captions: list[str], rng: np.random.Generator) -> list[str]:
+    """Captions as a person might write them: one in ten is empty, and now and then a word is strange."""
+    return [
+        "" if rng.random() < EMPTY else " ".join("xyzzy" if rng.random() < GAP else word for word in caption.split())
+        for caption in captions
+    ]
 
 
 class Emoji:
@@ -71,10 +79,9 @@ class Emoji:
         return " ".join(words)
 
     def draw(self, n: int, seed: int) -> tuple[Tensor, list[str]]:
-        """n pictures, (n, 3, 32, 32) in [-1, 1], and their captions, one in ten of them empty."""
+        """n pictures, (n, 3, 32, 32) in [-1, 1], and their captions."""
         images, shown, rng = self.examples(n, seed)
-        captions = ["" if rng.random() < EMPTY else self.caption(*one, rng) for one in shown]
-        return images, captions
+        return images, with_gaps([self.caption(*one, rng) for one in shown], rng)
 
     def examples(
         self, n: int, seed: int, recolour: float = 0.25

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from pictures import EMPTY, Emoji
+from pictures import Emoji, with_gaps
 from PIL import Image
 from torch import Tensor
 
@@ -67,8 +67,7 @@ def made(name: str, folder: Path) -> tuple[ex.Denoiser, Draw]:
         if emoji:
             return emoji.draw(n, seed)
         images, captions, _ = scenes.scenes(n, seed)
-        empty = np.random.default_rng([seed, 1]).random(n) < EMPTY
-        return images, ["" if none else caption for none, caption in zip(empty, captions, strict=True)]
+        return images, with_gaps(captions, np.random.default_rng([seed, 1]))
 
     return denoiser, draw
 

@@ -1,0 +1,1 @@
+"""Guided generation without its page."""
