@@ -58,14 +58,17 @@ class Text(NamedTuple):
     mask: Tensor
     pooled: Tensor
 
-    def to(self, other: "Text", share: float) -> "Text":
-        """What lies between this text and another of the same encoder: 0 is this one, 1 the other.
+    def to(self, other: "Text", share: Tensor) -> "Text":
+        """What lies between these texts and others of the same encoder, `share` (n,): 0 is this one, 1 the other.
 
-        Their words are mixed place by place; a word that the other lacks fades.
+        Their words are mixed place by place; a word that the other lacks fades, which the mask says by a number
+        between 0 and 1.
         """
         first, second = filled(self, other)
-        parts = [torch.lerp(a, b, share) for a, b in zip(first[::2], second[::2], strict=True)]
-        return Text(parts[0], first.mask | second.mask, parts[1])
+        share = share[:, None]
+        one, two = (1 - share) * first.mask, share * second.mask
+        vectors = (one[..., None] * first.vectors + two[..., None] * second.vectors) / (one + two + 1e-9)[..., None]
+        return Text(vectors, one + two, torch.lerp(first.pooled, second.pooled, share))
 
 
 def filled(*texts: Text) -> list[Text]:

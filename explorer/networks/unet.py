@@ -137,22 +137,22 @@ class Attention(nn.Module):
     def forward(
         self, x: Tensor, tokens: Tensor | None = None, mask: Tensor | None = None, look: Look | None = None
     ) -> Tensor:
-        """`tokens` (n, k, context) are what to look at, where `mask` (n, k) is true; None for x itself. `look` is shown
-        how much each place, row by row, looks at each of them, and returns what to take instead."""
+        """`tokens` (n, k, context) are what to look at, where `mask` (n, k) is true, or as much as it says from 0 to 1;
+        None for x itself. `look` is shown how much each place, row by row, looks at each of them, and returns what to
+        take instead."""
         places = self.norm(x).flatten(2).transpose(1, 2)
         key, value = self.key_value(places if tokens is None else tokens).chunk(2, dim=-1)
 
         def by_head(values: Tensor) -> Tensor:
             return values.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
-        query, key, value, shown = by_head(self.query(places)), by_head(key), by_head(value), None
-        if mask is not None:
-            shown = mask[:, None, None]
+        query, key, value = by_head(self.query(places)), by_head(key), by_head(value)
+        bias = None if mask is None else mask.to(query).log()[:, None, None]
         if look is None:
-            seen = functional.scaled_dot_product_attention(query, key, value, attn_mask=shown)
+            seen = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
         else:
             fit = query @ key.mT / math.sqrt(query.shape[-1])
-            seen = look((fit if shown is None else fit.masked_fill(~shown, -math.inf)).softmax(-1)) @ value
+            seen = look((fit if bias is None else fit + bias).softmax(-1)) @ value
         mixed = self.out(seen.transpose(1, 2).flatten(2))
         return mixed.transpose(1, 2).unflatten(-1, x.shape[-2:])
 

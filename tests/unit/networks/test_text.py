@@ -141,8 +141,8 @@ def test_a_text_that_has_been_read_is_taken_and_so_is_what_lies_between_two() ->
     cat, dog = (encoder(encoder.read(text, 2)) for text in ("a cat", "a red dog above a cat"))
     for text, told in (("a cat", cat), ("a red dog above a cat", dog)):
         torch.testing.assert_close(model.predict(X, 0.5, told).x0, model.predict(X, 0.5, text).x0)
-    torch.testing.assert_close(model.predict(X, 0.5, cat.to(dog, 1.0)).x0, model.predict(X, 0.5, dog).x0)
-    between = model.predict(X, 0.5, cat.to(dog, 0.5)).x0
+    torch.testing.assert_close(model.predict(X, 0.5, cat.to(dog, torch.ones(2))).x0, model.predict(X, 0.5, dog).x0)
+    between = model.predict(X, 0.5, cat.to(dog, torch.full((2,), 0.5))).x0
     assert not torch.allclose(between, model.predict(X, 0.5, cat).x0)
     guided, plain = model.predict_each(X, 0.5, [dog, None])
     torch.testing.assert_close(guided.x0, model.predict(X, 0.5, dog).x0)

@@ -1,0 +1,246 @@
+"""Pictures from prompts, and what goes on while they are drawn: guidance taken apart, and what each word looked at.
+
+Images are (n, channels, height, width) in [-1, 1]. Nothing here is cached: that is for the caller to do.
+"""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from explorer.denoiser import Denoiser, Estimate
+from explorer.metrics import finite, mean_pairwise_distance
+from explorer.networks.judge import Judge
+from explorer.networks.text import TextEncoder
+from explorer.samplers import sample, sample_steps
+from explorer.schedules import Schedule
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked for: `n` pictures of a prompt, and how. `negative` None is no condition."""
+
+    prompt: str
+    negative: str | None = None
+    n: int = 4
+    seed: int = 0
+    guidance_scale: float = 4.0
+    sampler: str = "ddim"
+    steps: int = 20
+
+    def options(self) -> dict[str, Any]:
+        """What `sample` takes for it."""
+        return {
+            "n": self.n,
+            "sampler": self.sampler,
+            "steps": self.steps,
+            "seed": self.seed,
+            "condition": self.prompt,
+            "negative_condition": self.negative,
+            "guidance_scale": self.guidance_scale,
+        }
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Pictures and how they came: `t` (frames,) from noise to 0, `x` and `guess` float16 (frames, n, channels, height,
+    width), x_t over sqrt(alpha^2 + sigma^2) and the model's x_0 for it; the last frame holds the pictures twice."""
+
+    t: np.ndarray
+    x: np.ndarray
+    guess: np.ndarray
+    seconds: float
+    evaluations: int
+
+    @property
+    def pictures(self) -> np.ndarray:
+        """(n, channels, height, width) float32 in [-1, 1]."""
+        return self.x[-1].astype(np.float32).clip(-1, 1)
+
+
+def scaled(schedule: Schedule, x: Tensor, t: float) -> Tensor:
+    """x_t over sqrt(alpha^2 + sigma^2), so that noise and picture fit one scale of colours."""
+    alpha, sigma = (float(part(torch.tensor(t, dtype=torch.float64))) for part in (schedule.alpha, schedule.sigma))
+    return x / math.hypot(alpha, sigma)
+
+
+def draw(denoiser: Denoiser, asked: Asked) -> Drawing:
+    """Draw what is asked for, text included. Raises `NotFinite` for a model that blew up."""
+    began = time.perf_counter()
+    walk = sample(denoiser, **asked.options())
+    seconds = time.perf_counter() - began
+    finite(walk.samples)
+    times = walk.t.tolist()
+    x = torch.stack([scaled(denoiser.schedule, one, t) for one, t in zip(walk.x, times, strict=True)])
+    guess = torch.cat([walk.x0, walk.samples[None]])
+    return Drawing(walk.t.numpy(), x.half().numpy(), guess.half().numpy(), seconds, walk.evaluations)
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """Guidance at one step of a drawing, each part the x_0 that it stands for, (n, channels, height, width) float32:
+    without the prompt (or with the negative one), with it, and what the scale makes of both. Their difference is
+    `conditional - unconditional`."""
+
+    t: float
+    x: np.ndarray
+    unconditional: np.ndarray
+    conditional: np.ndarray
+    guided: np.ndarray
+
+
+@torch.no_grad()
+def anatomy(denoiser: Denoiser, asked: Asked, step: int) -> Anatomy:
+    """Take guidance apart at a step of a drawing, counted from 0. Raises ValueError for a step that it has not."""
+    if not 0 <= step < asked.steps:
+        raise ValueError(f"this drawing has the steps 0 to {asked.steps - 1}, not {step}")
+    here = next(one for one in sample_steps(denoiser, **asked.options()) if one.index == step)
+    conditional, unconditional = denoiser.predict_each(here.x, here.t, [asked.prompt, asked.negative])
+    guided = unconditional.x0 + asked.guidance_scale * (conditional.x0 - unconditional.x0)
+    x = scaled(denoiser.schedule, here.x, here.t)
+    parts = (x, unconditional.x0, conditional.x0, guided)
+    return Anatomy(here.t, *(part.numpy() for part in parts))
+
+
+@dataclass(frozen=True)
+class Looks:
+    """How much each place of a picture looked at each word while it was drawn.
+
+    `words` are the pieces of the prompt, the first of them the start of every text; `t` (steps,); `maps` the weights by
+    part of the network ("encoder 2", "middle", ...), (steps, n, words, height, width), means over the heads: at each
+    place they add up to 1.
+    """
+
+    words: tuple[str, ...]
+    t: np.ndarray
+    maps: dict[str, np.ndarray]
+
+    def of_size(self, side: int) -> np.ndarray:
+        """The mean over the parts whose maps have this side, (steps, n, words, side, side). Raises ValueError where
+        there is none."""
+        fitting = [maps for maps in self.maps.values() if maps.shape[-1] == side]
+        if not fitting:
+            raise ValueError(f"no part looks at words on {side} x {side} places")
+        return np.mean(fitting, axis=0)
+
+
+@torch.no_grad()
+def looks(denoiser: Denoiser, asked: Asked) -> Looks:
+    """Draw what is asked for once more, and note at each step which words each place looks at."""
+    encoder = text_encoder(denoiser)
+    pieces = ("start", *encoder.vocabulary.pieces(asked.prompt))[: encoder.length]
+    times: list[float] = []
+    steps: list[dict[str, Tensor]] = []
+    told = denoiser.read_condition(asked.prompt, asked.n)
+    for one in sample_steps(denoiser, **asked.options()):
+        if one.t == 0:
+            break
+        seen: dict[str, Tensor] = {}
+
+        def look(name: str, weights: Tensor, seen: dict[str, Tensor] = seen) -> Tensor:
+            side = math.isqrt(weights.shape[2])
+            seen[name] = weights.mean(1).mT.unflatten(-1, (side, side))
+            return weights
+
+        denoiser.predict(one.x, one.t, told, look=look)
+        times.append(one.t)
+        steps.append(seen)
+    maps = {name: torch.stack([seen[name] for seen in steps]).numpy() for name in steps[0]}
+    return Looks(pieces, np.array(times), maps)
+
+
+def text_encoder(denoiser: Denoiser) -> TextEncoder:
+    """The encoder of a model that is told in words. Raises ValueError for any other model."""
+    encoder = getattr(denoiser.network, "text", None)
+    if not isinstance(encoder, TextEncoder):
+        raise ValueError("this model is not told in words")
+    return encoder
+
+
+@dataclass(frozen=True)
+class Swept:
+    """One prompt over guidance scales: pictures (scales, n, channels, height, width), how different those of a scale
+    are (mean distance of pairs), and the share that the judge names right, None without a judge."""
+
+    scales: tuple[float, ...]
+    pictures: np.ndarray
+    diversity: tuple[float, ...]
+    accuracy: tuple[float, ...] | None
+
+
+def sweep(
+    denoiser: Denoiser, asked: Asked, scales: Sequence[float], judge: Judge | None = None, concept: str | None = None
+) -> Swept:
+    """Draw one prompt, from the same noise, at each scale; `concept` is what the judge should see."""
+    options = asked.options()
+    drawn = []
+    for scale in scales:
+        options["guidance_scale"] = scale
+        drawn.append(finite(sample(denoiser, **options, keep="last").samples).clamp(-1, 1))
+    diversity = tuple(float(mean_pairwise_distance(images.flatten(1))) for images in drawn)
+    accuracy = None
+    if judge is not None and concept is not None:
+        named = [[best for (best,) in judge.name(images, "concept")] for images in drawn]
+        accuracy = tuple(names.count(concept) / len(names) for names in named)
+    return Swept(tuple(scales), torch.stack(drawn).numpy(), diversity, accuracy)
+
+
+@torch.no_grad()
+def between(denoiser: Denoiser, first: str, second: str, count: int, asked: Asked) -> np.ndarray:
+    """From one prompt to another on one noise, (count, channels, height, width): the texts' vectors are mixed."""
+    encoder = text_encoder(denoiser)
+    one, other = (encoder(encoder.read(text, count)) for text in (first, second))
+    told = one.to(other, torch.linspace(0, 1, count))
+    generator = torch.Generator().manual_seed(asked.seed)
+    noise = torch.randn(1, *denoiser.shape, generator=generator).expand(count, -1, -1, -1)
+    start = noise * float(denoiser.schedule.sigma(denoiser.schedule.t_max))
+    options = asked.options() | {"n": count, "condition": told, "x_init": start}
+    return finite(sample(denoiser, **options, keep="last").samples).clamp(-1, 1).numpy()
+
+
+class Kept(Denoiser):
+    """A denoiser that keeps what a mask covers as it is in a picture: inpainting.
+
+    Where `mask` (height, width) is 0 the guess of x_0 is replaced by the picture (channels, height, width), and the
+    noise follows from it, as in Song et al. 2021 (score SDE), appendix I.2, said of x_0.
+    """
+
+    def __init__(self, denoiser: Denoiser, picture: Tensor, mask: Tensor):
+        super().__init__(denoiser.network, denoiser.schedule, denoiser.prediction, denoiser.shape)
+        if picture.shape != denoiser.shape or mask.shape != denoiser.shape[1:]:
+            raise ValueError(f"a picture of shape {denoiser.shape} and its mask are wanted, not {tuple(picture.shape)}")
+        self.picture, self.mask = picture, mask
+
+    def predict(self, x_t: Tensor, t: Tensor | float, condition: Any = None, **options: Any) -> Estimate:
+        free = super().predict(x_t, t, condition, **options)
+        x0 = torch.lerp(self.picture.to(x_t), free.x0, self.mask.to(x_t))
+        alpha, sigma = (part(free.t).to(x_t) for part in (free.schedule.alpha, free.schedule.sigma))
+        if alpha.ndim:
+            alpha, sigma = alpha.reshape(-1, 1, 1, 1), sigma.reshape(-1, 1, 1, 1)
+        return Estimate(free.schedule, free.t, x0, (x_t - alpha * x0) / sigma)
+
+
+def repaint(denoiser: Denoiser, asked: Asked, picture: Tensor, mask: Tensor) -> np.ndarray:
+    """n pictures of the prompt, (n, channels, height, width), that are `picture` where `mask` (height, width) is 0."""
+    drawn = finite(sample(Kept(denoiser, picture, mask), **asked.options(), keep="last").samples)
+    return torch.lerp(picture, drawn.clamp(-1, 1), mask).numpy()
+
+
+def from_picture(denoiser: Denoiser, asked: Asked, picture: Tensor, share: float) -> np.ndarray:
+    """n pictures of the prompt that start from `picture` with noise (Meng et al. 2022, SDEdit), (n, channels, height,
+    width). `share` in (0, 1] of the walk is walked: 1 keeps nothing of it."""
+    if not 0 < share <= 1:
+        raise ValueError(f"share must lie above 0 and be at most 1, not {share}")
+    schedule = denoiser.schedule
+    times = schedule.times(asked.steps)
+    times = times[asked.steps - max(1, round(share * asked.steps)) :]
+    alpha, sigma = (float(part(times[0])) for part in (schedule.alpha, schedule.sigma))
+    generator = torch.Generator().manual_seed(asked.seed)
+    start = alpha * picture + sigma * torch.randn(asked.n, *denoiser.shape, generator=generator)
+    walk = sample(denoiser, **asked.options(), x_init=start, times=times, keep="last")
+    return finite(walk.samples).clamp(-1, 1).numpy()
