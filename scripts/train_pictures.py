@@ -5,7 +5,7 @@
     python scripts/train_pictures.py emoji FOLDER --sheet out.png  # what it draws now
 
 The same for "scenes". FOLDER is that of `draw_emoji.py`. The rate is constant until a run is cooled, so that it may
-end at any time.
+end at any time. On a GPU: `--device cuda --batch 256`.
 """
 
 import argparse
@@ -72,30 +72,33 @@ def made(name: str, folder: Path) -> tuple[ex.Denoiser, Draw]:
     return denoiser, draw
 
 
-def train(name: str, folder: Path, hours: float, cool: int | None) -> None:
+def train(name: str, folder: Path, hours: float, cool: int | None, device: str, batch_size: int) -> None:
     """Go on for so many hours, or to the end of the cooling."""
     denoiser, draw = made(name, folder)
-    path, state, config = folder / f"{name}.pt", None, CONFIG
+    denoiser.to(device)
+    path, state = folder / f"{name}.pt", None
+    config = dataclasses.replace(CONFIG, batch_size=batch_size)
     if path.exists():
         state = TrainState(**torch.load(path))
     if cool is not None and state is not None:
         path = folder / f"{name}-cooled.pt"
         state = TrainState(**torch.load(path)) if path.exists() else dataclasses.replace(state, step=0)
-        config = dataclasses.replace(CONFIG, steps=cool, warmup=0, ema_decay=0.998)
+        config = dataclasses.replace(config, steps=cool, warmup=0, ema_decay=0.998)
     ends, saved, losses = time.monotonic() + 3600 * hours, time.monotonic(), []
     while time.monotonic() < ends and (state is None or state.step < config.steps):
         pool = draw(POOL, (0 if state is None else state.step) + 7 * (cool is not None))
         for event in ex.train(denoiser, pool, config, state):
             losses.append(event.loss)
-            if event.step % (POOL // CONFIG.batch_size) == 0 or time.monotonic() > ends:
+            if event.step % (POOL // batch_size) == 0 or time.monotonic() > ends:
                 break
         state = event.state()
         if time.monotonic() - saved > SAVE_SECONDS or time.monotonic() > ends or state.step >= config.steps:
             partial = path.with_suffix(".part")
-            torch.save(dataclasses.asdict(state), partial)
+            parts = dataclasses.asdict(state).items()
+            torch.save({name: part.cpu() if isinstance(part, Tensor) else part for name, part in parts}, partial)
             partial.replace(path)
             saved = time.monotonic()
-            hours_done, seen = state.seconds / 3600, CONFIG.batch_size * len(losses)
+            hours_done, seen = state.seconds / 3600, batch_size * len(losses)
             print(f"step {state.step}  {hours_done:.2f} h  loss {np.mean(losses):.4f} over {seen} pictures", flush=True)
             losses.clear()
 
@@ -126,12 +129,14 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=1.0)
     parser.add_argument("--cool", type=int)
     parser.add_argument("--sheet", type=Path)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--batch", type=int, default=CONFIG.batch_size)
     given = parser.parse_args()
     torch.set_num_threads(1)
     if given.sheet:
         sheet(given.name, given.folder, given.sheet)
     else:
-        train(given.name, given.folder, given.hours, given.cool)
+        train(given.name, given.folder, given.hours, given.cool, given.device, given.batch)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 // across. Every part shows its first feature maps at the moment of the clock; the selected one shows all of them.
 import { unpack } from "./buffer.js";
 import { mountView } from "./mount.js";
-import { paintGreys } from "./pixels.js";
+import { paintPixels } from "./pixels.js";
 import { followScreen, isAlone, roomsFor } from "./screen.js";
 import { followTheme } from "./theme.js";
 import { createTransport } from "./transport.js";
@@ -507,7 +507,7 @@ function createDiagram(component) {
       figure.hidden = !images;
       if (!images) continue;
       const greys = images.shape.length === 2 ? images.data : frameOf(images, frame);
-      paintGreys(figure.querySelector("canvas"), greys, imageShape()[1]);
+      paintPixels(figure.querySelector("canvas"), greys, imageShape()[1]);
     }
     showThumbnails(frame);
     showMaps(frame);

@@ -1,7 +1,7 @@
 // Image trajectories: every strip shows one frame of its n images, all strips on one clock.
 import { unpack } from "./buffer.js";
 import { mountView } from "./mount.js";
-import { GREY_LABEL, paintGreys } from "./pixels.js";
+import { COLOUR_LABEL, GREY_LABEL, paintPixels } from "./pixels.js";
 import { createSaving } from "./save.js";
 import { followScreen, isAlone, roomsFor, topOf } from "./screen.js";
 import { followTheme } from "./theme.js";
@@ -10,8 +10,9 @@ import { createTransport } from "./transport.js";
 const LEAST_WIDTH = 160; // of a strip, CSS pixels, where the film is as wide
 const MARGIN = 8; // below the bar
 
-// One strip: a square grid of images, any of which can be enlarged over the grid. frames: bytes (frames, n, h, w).
-function createStrip({ title, role, captions }, { data, shape: [frames, count, height, width] }, enlarge) {
+// One strip: a square grid of images, any of which can be enlarged over the grid. Its bytes are (frames, n, h, w), or
+// (frames, n, h, w, 3) with colours.
+function createStrip({ title, role, captions }, { data, shape: [frames, count, height, width, channels = 1] }, enlarge) {
   const section = document.createElement("section");
   section.className = "film-strip";
   section.style.setProperty("--columns", Math.ceil(Math.sqrt(count)));
@@ -38,10 +39,12 @@ function createStrip({ title, role, captions }, { data, shape: [frames, count, h
     find(".film-images").append(button);
     return button;
   });
-  const greys = (frame, index) => {
-    const start = (frame * count + index) * height * width;
-    return data.subarray(start, start + height * width);
+  const bytes = (frame, index) => {
+    const size = height * width * channels;
+    const start = (Math.min(frame, frames - 1) * count + index) * size;
+    return data.subarray(start, start + size);
   };
+  const paint = (canvas, frame, index) => paintPixels(canvas, bytes(frame, index), width, channels);
   let chosen = null;
   return {
     section,
@@ -54,13 +57,14 @@ function createStrip({ title, role, captions }, { data, shape: [frames, count, h
     scene: { title },
     caption: (frame) => captions?.[Math.min(frame, captions.length - 1)] ?? "",
     shape: { width, height },
-    image: (frame, index) => greys(Math.min(frame, frames - 1), index),
+    coloured: channels === 3,
+    paint,
     images: () => (chosen === null ? [...small.keys()] : [chosen]),
 
     show(frame) {
       const shown = Math.min(frame, frames - 1);
-      small.forEach((button, index) => paintGreys(button.firstChild, greys(shown, index), width));
-      if (chosen !== null) paintGreys(large.firstChild, greys(shown, chosen), width);
+      small.forEach((button, index) => paint(button.firstChild, shown, index));
+      if (chosen !== null) paint(large.firstChild, shown, chosen);
       if (captions) find(".film-caption").textContent = this.caption(shown);
     },
 
@@ -76,7 +80,7 @@ function createStrip({ title, role, captions }, { data, shape: [frames, count, h
 }
 
 // What a strip shows at a frame, as a square of `side` pixels.
-function paintStrip({ shape, image, images }, context, frame, side) {
+function paintStrip({ shape, paint, images }, context, frame, side) {
   const shown = images();
   const columns = Math.ceil(Math.sqrt(shown.length));
   const rows = Math.ceil(shown.length / columns);
@@ -85,7 +89,7 @@ function paintStrip({ shape, image, images }, context, frame, side) {
   const canvas = document.createElement("canvas");
   context.imageSmoothingEnabled = false;
   shown.forEach((index, place) => {
-    paintGreys(canvas, image(frame, index), shape.width);
+    paint(canvas, frame, index);
     const [x, y] = [left + (place % columns) * step * shape.width, Math.floor(place / columns) * step * shape.height];
     const gap = shown.length > 1 ? side / 200 : 0;
     context.drawImage(canvas, x + gap / 2, y + gap / 2, step * shape.width - gap, step * shape.height - gap);
@@ -99,7 +103,7 @@ function createFilm({ parentElement, data: bytes }) {
     <div class="film-strips"></div>
     <div class="film-transport"></div>
     <div class="film-foot">
-      <p class="film-scale">${GREY_LABEL}. Select an image to enlarge it.</p>
+      <p class="film-scale"></p>
       <div></div>
     </div>`;
   parentElement.append(root);
@@ -114,6 +118,8 @@ function createFilm({ parentElement, data: bytes }) {
     meta = content.meta;
     strips = meta.strips.map((strip, index) => createStrip(strip, content.arrays[`strip ${index}`], enlarge));
     find(".film-strips").replaceChildren(...strips.map(({ section }) => section));
+    const label = strips.some(({ coloured }) => coloured) ? COLOUR_LABEL : GREY_LABEL;
+    find(".film-scale").textContent = `${label}. Select an image to enlarge it.`;
     strips[0].small[0].tabIndex = strips[0].large.tabIndex = 0;
     shown = null;
     if (chosen >= Math.min(...strips.map(({ count }) => count))) chosen = null;

@@ -1,7 +1,7 @@
 // The forward process on one clock: the noisy image, the histogram of its pixels, and where on the schedule it is.
 import { unpack } from "./buffer.js";
 import { mountView } from "./mount.js";
-import { GREY_LABEL, paintGreys, toGrey } from "./pixels.js";
+import { GREY_LABEL, paintPixels, toGrey } from "./pixels.js";
 import { createSaving } from "./save.js";
 import { followScreen, isAlone, roomsFor } from "./screen.js";
 import { followTheme } from "./theme.js";
@@ -238,7 +238,7 @@ function createNoising({ parentElement, data: bytes }) {
     const { image } = arrays;
     const size = Math.hypot(alpha, sigma);
     const values = noisy(moment);
-    paintGreys(find("canvas"), values.map(toGrey), image.shape[1]);
+    paintPixels(find("canvas"), values.map(toGrey), image.shape[1]);
     const signal = (alpha / size) ** 2;
     showHistogram(values, signal);
     for (const { scale, value, line, dot } of curves) {
@@ -306,7 +306,7 @@ function createNoising({ parentElement, data: bytes }) {
       milliseconds: 1000 * SECONDS,
       painters: (side) => [{ scene: { title: meta.schedule }, side, canvas: document.createElement("canvas") }],
       paint({ side, canvas }, context, position) {
-        paintGreys(canvas, noisy(momentOf(position)).map(toGrey), width);
+        paintPixels(canvas, noisy(momentOf(position)).map(toGrey), width);
         const step = side / Math.max(height, width);
         context.imageSmoothingEnabled = false;
         context.drawImage(canvas, 0, 0, width * step, height * step);

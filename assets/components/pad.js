@@ -3,7 +3,7 @@
 // A drawing is a typed array that is never changed in place, so the history of undo and redo is a list of them.
 // Positions are { u, v }, fractions of the pad from its top left corner; the brush radius is such a fraction too.
 import { mountView } from "./mount.js";
-import { paintGreys } from "./pixels.js";
+import { paintPixels } from "./pixels.js";
 import { followTheme } from "./theme.js";
 
 const MOST_POINTS = 20000;
@@ -137,8 +137,8 @@ export function inkPaper(size) {
         return means[Math.floor(y / INK_SCALE) * size + Math.floor(x / INK_SCALE)];
       });
     },
-    paint: (canvas, ink) => paintGreys(canvas, ink, side),
-    preview: (canvas, ink) => paintGreys(canvas, shrink(ink), size),
+    paint: (canvas, ink) => paintPixels(canvas, ink, side),
+    preview: (canvas, ink) => paintPixels(canvas, shrink(ink), size),
   };
 }
 

@@ -1,7 +1,7 @@
 """Images on a clock that runs in the browser: the forward process of one image, and image trajectories.
 
 Grey values are x mapped from [-GREY_LIMIT, GREY_LIMIT], clipped, to black ... white, as in
-`assets/components/pixels.js`.
+`assets/components/pixels.js`; colours from [-1, 1], so that white paper is white.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,7 +45,7 @@ def noising(
 
 @dataclass(frozen=True)
 class Strip:
-    """The same n images at every frame: `frames` is float32 (frames, n, height, width)."""
+    """The same n images at every frame: `frames` is float32 (frames, n, height, width), or (..., 3) with colours."""
 
     title: str
     frames: np.ndarray
@@ -76,11 +76,19 @@ def film(
         "columns": columns or len(strips),
         "palette": palette.THEMES,
     }
-    frames = {f"strip {index}": to_grey(strip.frames) for index, strip in enumerate(strips)}
+    frames = {
+        f"strip {index}": to_bytes(strip.frames, GREY_LIMIT if strip.frames.ndim == 4 else 1.0)
+        for index, strip in enumerate(strips)
+    }
     _film(key=key, data=pack(meta, **frames))
 
 
 def to_grey(values: np.ndarray) -> np.ndarray:
     """uint8 of any shape: 0 is -GREY_LIMIT and below, or not a number, 255 is GREY_LIMIT and above."""
-    shares = (np.clip(np.nan_to_num(values, nan=-GREY_LIMIT), -GREY_LIMIT, GREY_LIMIT) + GREY_LIMIT) / (2 * GREY_LIMIT)
+    return to_bytes(values, GREY_LIMIT)
+
+
+def to_bytes(values: np.ndarray, limit: float) -> np.ndarray:
+    """uint8 of any shape: 0 is -limit and below, or not a number, 255 is limit and above."""
+    shares = (np.clip(np.nan_to_num(values, nan=-limit), -limit, limit) + limit) / (2 * limit)
     return np.rint(255 * shares).astype(np.uint8)

@@ -11,7 +11,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from explorer.ui.film import to_grey
+from explorer.ui.film import to_bytes, to_grey
 
 _GAP = 1 / 16  # of an image's width
 _LETTERS = 14  # height of a caption's letters, in hundredths of its column
@@ -19,7 +19,8 @@ _LETTERS = 14  # height of a caption's letters, in hundredths of its column
 
 @dataclass(frozen=True)
 class Row:
-    """Images under one title: float (columns, height, width), greys as in `film`, and a caption for each."""
+    """Images under one title: float (columns, height, width), greys as in `film`, or (columns, height, width, 3),
+    colours, and a caption for each."""
 
     title: str
     images: np.ndarray
@@ -49,17 +50,20 @@ def _captions(texts: Sequence[str]) -> str:
 
 
 def _data_url(images: np.ndarray) -> str:
-    """Images, (columns, height, width), side by side with clear gaps, as the URL of a PNG."""
-    return _encoded(to_grey(images).tobytes(), images.shape)
+    """Images, (columns, height, width) or (columns, height, width, 3), side by side with clear gaps, as the URL of a
+    PNG."""
+    values = to_bytes(images, 1.0) if images.ndim == 4 else to_grey(images)[..., None]
+    return _encoded(values.tobytes(), values.shape)
 
 
 @lru_cache(maxsize=512)
-def _encoded(greys: bytes, shape: tuple[int, int, int]) -> str:
-    columns, height, width = shape
+def _encoded(values: bytes, shape: tuple[int, int, int, int]) -> str:
+    columns, height, width, channels = shape
     gap = max(1, round(_GAP * width))
-    picture = np.zeros((height, columns, width + gap, 2), np.uint8)  # grey and opacity
-    picture[:, :, gap // 2 : gap // 2 + width, 0] = np.frombuffer(greys, np.uint8).reshape(shape).swapaxes(0, 1)
-    picture[:, :, gap // 2 : gap // 2 + width, 1] = 255
+    picture = np.zeros((height, columns, width + gap, channels + 1), np.uint8)  # grey or colours, and opacity
+    inside = picture[:, :, gap // 2 : gap // 2 + width]
+    inside[..., :channels] = np.frombuffer(values, np.uint8).reshape(shape).swapaxes(0, 1)
+    inside[..., channels] = 255
     file = io.BytesIO()
-    Image.fromarray(picture.reshape(height, -1, 2)).save(file, "PNG")
+    Image.fromarray(picture.reshape(height, -1, channels + 1)).save(file, "PNG")
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"

@@ -1,4 +1,5 @@
-"""The forward process of a digit and a film of two strips; `--still` does not start them."""
+"""The forward process of a digit and a film of two strips; `--still` does not start them, `--coloured` shows the film
+alone, in colours."""
 
 import sys
 
@@ -6,9 +7,12 @@ import numpy as np
 import streamlit as st
 
 from explorer.ui.film import Strip, film, noising
-from tests.browser.film_data import SCHEDULES, digit, noise
+from tests.browser.film_data import SCHEDULES, colours, digit, noise
 
 autoplay = "--still" not in sys.argv
+if "--coloured" in sys.argv:
+    film([Strip("Colours", colours())], key="film", autoplay=False)
+    st.stop()
 noising(
     digit(),
     SCHEDULES,

@@ -21,3 +21,9 @@ def digit() -> np.ndarray:
 def noise(n: int) -> np.ndarray:
     """The start of the film, (n, 8, 8)."""
     return np.random.default_rng(1).standard_normal((n, 8, 8))
+
+
+def colours() -> np.ndarray:
+    """Two frames of four images of 6 x 6 pixels in colours, the second all white: (2, 4, 6, 6, 3)."""
+    first = np.random.default_rng(1).uniform(-1.2, 1.2, (4, 6, 6, 3))
+    return np.stack([first, np.ones_like(first)]).astype(np.float32)

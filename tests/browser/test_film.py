@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from explorer.ui.components import FOLDER
 from explorer.ui.film import GREY_LIMIT, to_grey
-from tests.browser.film_data import SCHEDULES, digit, noise
+from tests.browser.film_data import SCHEDULES, colours, digit, noise
 from tests.browser.saving import saved
 from tests.browser.waiting import MOVING, wait_until
 
@@ -173,6 +173,23 @@ def test_film_shows_the_frames_and_captions_of_the_clock(browser_page: Page, ser
         guess = digit() * np.sqrt(min(frame, 29) / 30)  # one frame shorter: it rests on its last
         canvas = strips.nth(1).locator("button:not(.film-large) canvas").nth(3)
         np.testing.assert_allclose(pixels(canvas), to_grey(guess).astype(float), atol=1)
+
+
+def test_a_film_may_have_colours(browser_page: Page, serve: Serve) -> None:
+    root = opened(browser_page, serve(APP, "--coloured"), "film")
+    read = "c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"
+    canvases = root.locator("button:not(.film-large) canvas")
+    for frame, values in enumerate(colours()):
+        seek(root, frame)
+        for index in (0, 3):
+            found = np.array(canvases.nth(index).evaluate(read)).reshape(6, 6, 4)
+            np.testing.assert_allclose(found[..., :3], 127.5 * (values[index].clip(-1, 1) + 1), atol=0.51)
+            assert (found[..., 3] == 255).all()
+    expect(root.locator(".film-scale")).to_contain_text(f"Colours from {MINUS}1 (dark) to +1 (bright)")
+    seek(root, 0)
+    canvases.nth(2).click()
+    large = np.array(root.locator(".film-large canvas").evaluate(read)).reshape(6, 6, 4)
+    np.testing.assert_allclose(large[..., :3], 127.5 * (colours()[0, 2].clip(-1, 1) + 1), atol=0.51)
 
 
 def test_an_image_is_enlarged_in_every_strip(browser_page: Page, serve: Serve) -> None:
