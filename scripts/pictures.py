@@ -117,7 +117,7 @@ class Emoji:
         return np.roll(image, tuple(rng.integers(-1, 2, 2)), (0, 1))
 
     def on_ground(
-        self, image: np.ndarray, background: str | None, rng: np.random.Generator | None = None
+        self, image: np.ndarray, background: str | None = None, rng: np.random.Generator | None = None
     ) -> np.ndarray:
         """(3, 32, 32) float32 in [-1, 1]: a premultiplied RGBA picture on white, or on a colour."""
         ground = np.full(3, 255.0) if background is None else self.rgb[background].astype(float)
