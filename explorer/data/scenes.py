@@ -178,19 +178,19 @@ def article(words: str) -> str:
     return "an" if words[0] in "aeiou" else "a"
 
 
-def _named(group: tuple[Thing, ...], rng: np.random.Generator) -> str:
+def _named(group: tuple[Thing, ...], rng: np.random.Generator, exact: bool) -> str:
     """A group in words: "a big red circle", "two small blue squares"."""
     thing, count = group[0], len(group)
     if count > 1:
-        size = "small " if rng.random() < 0.5 else ""
+        size = "small " if rng.random() < 0.5 or exact else ""
         return f"{NUMBERS[count]} {size}{thing.colour} {thing.shape}s"
     words = f"{thing.size} {thing.colour} {thing.shape}".strip()
     return f"{_pick(rng, (article(words), article(words), 'one', 'the'))} {words}" if rng.random() < 0.8 else words
 
 
-def describe(scene: Scene, rng: np.random.Generator) -> str:
-    """One of many ways to say what a scene shows."""
-    first, *rest = (_named(group, rng) for group in scene.groups)
+def describe(scene: Scene, rng: np.random.Generator, exact: bool = False) -> str:
+    """One of many ways to say what a scene shows; an `exact` one says how two groups lie, and what size each has."""
+    first, *rest = (_named(group, rng, exact) for group in scene.groups)
     place = scene.groups[0][0].place
     if rest:
         (second,), opposite = rest, RELATIONS[scene.relation][2]
@@ -199,9 +199,9 @@ def describe(scene: Scene, rng: np.random.Generator) -> str:
         else:
             said = scene.relation
         loose = "and" if said in ("above", "below") else _pick(rng, ("and", "next to", "beside"))
-        words = f"{first} {loose if rng.random() < 0.12 else _pick(rng, SAID[said])} {second}"
+        words = f"{first} {loose if rng.random() < 0.12 and not exact else _pick(rng, SAID[said])} {second}"
     elif place == "centre":
-        words = f"{first} in the {_pick(rng, ('centre', 'middle'))}" if rng.random() < 0.6 else first
+        words = f"{first} in the {_pick(rng, ('centre', 'middle'))}" if rng.random() < 0.6 or exact else first
     else:
         words = f"{first} {_pick(rng, ('at', 'in'))} the {place}"
     if scene.background != "white" or rng.random() < 0.2:

@@ -1,0 +1,133 @@
+"""Judge what the text-to-image models draw: figures for their cards.
+
+    python scripts/measure_pictures.py emoji FOLDER --prompts 500    # of trained pairs, and as many of held-out ones
+    python scripts/measure_pictures.py scenes FOLDER
+
+FOLDER is that of `train_pictures.py` and `train_judge.py`. Every rate of the emoji stands beside the judge's own on
+real renderings of the same pairs; scenes are measured, not judged (`explorer.data.scenes.right`).
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from draw_emoji import PALETTE, to_oklab
+from pictures import PEOPLE, Emoji
+from torch import Tensor
+from train_judge import made as made_judge
+from train_pictures import loaded
+
+import explorer as ex
+from explorer.data import scenes
+from explorer.metrics import nearest
+from explorer.networks.judge import Judge
+
+BATCH = 64
+GUIDANCE = 4.0
+
+
+def drawn(denoiser: ex.Denoiser, prompts: list[str], guidance_scale: float) -> Tensor:
+    """A picture of each prompt in 20 steps of DDIM."""
+    parts = []
+    for first in range(0, len(prompts), BATCH):
+        told = prompts[first : first + BATCH]
+        options = {"sampler": "ddim", "steps": 20, "seed": first, "guidance_scale": guidance_scale, "keep": "last"}
+        parts.append(ex.sample(denoiser, len(told), condition=told, **options).samples)
+    return torch.cat(parts).clamp(-1, 1)
+
+
+def share(hits: list[bool]) -> float:
+    return round(sum(hits) / len(hits), 4)
+
+
+def rates(judge: Judge, images: Tensor, rows: list[dict[str, Any]]) -> dict[str, float]:
+    """How often the concept is named first, or among five, and the style."""
+    named = [names for part in images.split(BATCH) for names in judge.name(part, "concept", best=5)]
+    styles = [names for part in images.split(BATCH) for (names,) in judge.name(part, "style")]
+    return {
+        "top 1": share([names[0] == row["concept"] for names, row in zip(named, rows, strict=True)]),
+        "top 5": share([row["concept"] in names for names, row in zip(named, rows, strict=True)]),
+        "style": share([style == row["style"] for style, row in zip(styles, rows, strict=True)]),
+    }
+
+
+def colour_of(image: Tensor) -> str | None:
+    """The name of the colour that most pixels with a colour are nearest to; None where there are none."""
+    lab = to_oklab(((image.permute(1, 2, 0).numpy() + 1) / 2).clip(0, 1)).reshape(-1, 3)
+    away = (np.abs(lab - to_oklab(np.ones(3))) > 0.04).any(1) & (lab[:, 0] > 0.3)
+    coloured = lab[away & (np.hypot(lab[:, 1], lab[:, 2]) > 0.04)]
+    if len(coloured) < 0.2 * max(1, away.sum()):
+        return "gray" if away.any() else None
+    names = list(PALETTE)
+    distance = [np.sum((coloured - PALETTE[name]) ** 2 * [0.5, 1, 1], axis=1) for name in names]
+    return names[int(np.bincount(np.argmin(distance, 0)).argmax())]
+
+
+def measure_emoji(folder: Path, prompts: int, guidance_scale: float) -> dict[str, Any]:
+    emoji, denoiser = Emoji(folder), loaded("emoji", folder)
+    judge = made_judge(emoji)
+    judge.load_state_dict(torch.load(folder / "judge.pt")["judge"])
+    rng = np.random.default_rng(0)
+    trained = emoji.real(emoji.trained)
+    found: dict[str, Any] = {"guidance_scale": guidance_scale}
+    for name, pool in (("trained", emoji.trained), ("held out", emoji.held)):
+        first = {}
+        for index in rng.permutation(pool):
+            first.setdefault((emoji.rows[index]["concept"], emoji.rows[index]["style"]), index)
+        chosen = rng.permutation(list(first.values()))[:prompts]
+        rows = [emoji.rows[index] for index in chosen]
+        images = drawn(denoiser, [emoji.plain(row) for row in rows], guidance_scale)
+        _, distance = nearest(images, trained)
+        found[name] = {
+            "prompts": len(rows),
+            "concepts": len({row["concept"] for row in rows}),
+            "drawn": rates(judge, images, rows),
+            "real": rates(judge, emoji.real(chosen), rows),
+            "nearest training image": round(distance.median().item(), 4),
+        }
+    pairs = [(concept, colour) for concept in emoji.about["concepts"] for colour in emoji.colours]
+    pairs = [pair for pair in pairs if pair[0] not in PEOPLE]
+    for name, held in (("colours", False), ("colours held out", True)):
+        fitting = [pair for pair in pairs if (pair in emoji.held_colours) == held]
+        told = [fitting[index] for index in rng.permutation(len(fitting))[: prompts // 2]]
+        images = drawn(denoiser, [f"a {colour} {concept}" for concept, colour in told], guidance_scale)
+        right = [colour_of(image) == colour for image, (_, colour) in zip(images, told, strict=True)]
+        named = [best for part in images.split(BATCH) for (best,) in judge.name(part, "concept")]
+        concept = [best == wanted for best, (wanted, _) in zip(named, told, strict=True)]
+        found[name] = {"prompts": len(told), "colour": share(right), "concept": share(concept)}
+    return found
+
+
+def measure_scenes(folder: Path, prompts: int, guidance_scale: float) -> dict[str, Any]:
+    denoiser = loaded("scenes", folder)
+    found: dict[str, Any] = {"guidance_scale": guidance_scale}
+    for name, held in (("trained", False), ("held out", True)):
+        real, _, told = scenes.scenes(prompts, seed=10**6, held_out=held)
+        rng = np.random.default_rng(0)
+        captions = [scenes.describe(scene, rng, exact=True) for scene in told]
+        images = drawn(denoiser, captions, guidance_scale)
+        for kind, shown in (("drawn", images), ("real", real)):
+            verdicts = [scenes.right(image, scene) for image, scene in zip(shown, told, strict=True)]
+            parts = {part: share([verdict[part] for verdict in verdicts]) for part in verdicts[0]}
+            whole = share([all(verdict.values()) for verdict in verdicts])
+            found.setdefault(name, {"prompts": prompts})[kind] = {**parts, "all": whole}
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", choices=["emoji", "scenes"])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--prompts", type=int, default=500)
+    parser.add_argument("--guidance", type=float, default=GUIDANCE)
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    measure = {"emoji": measure_emoji, "scenes": measure_scenes}[given.name]
+    print(json.dumps(measure(given.folder, given.prompts, given.guidance), indent=1))
+
+
+if __name__ == "__main__":
+    main()
