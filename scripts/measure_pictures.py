@@ -3,7 +3,7 @@
     python scripts/measure_pictures.py emoji FOLDER --prompts 500    # of trained pairs, and as many of held-out ones
     python scripts/measure_pictures.py scenes FOLDER
 
-FOLDER is that of `train_pictures.py` and `train_judge.py`. Every rate of the emoji stands beside the judge's own on
+FOLDER is that of `train_pictures.py` and `train_judges.py`. Every rate of the emoji stands beside the judge's own on
 real renderings of the same pairs; scenes are measured, not judged (`explorer.data.scenes.right`).
 """
 
@@ -17,7 +17,7 @@ import torch
 from draw_emoji import PALETTE, to_oklab
 from pictures import PEOPLE, Emoji
 from torch import Tensor
-from train_judge import made as made_judge
+from train_judges import new_judge
 from train_pictures import loaded
 
 import explorer as ex
@@ -68,8 +68,8 @@ def colour_of(image: Tensor) -> str | None:
 
 def measure_emoji(folder: Path, prompts: int, guidance_scale: float) -> dict[str, Any]:
     emoji, denoiser = Emoji(folder), loaded("emoji", folder)
-    judge = made_judge(emoji)
-    judge.load_state_dict(torch.load(folder / "judge.pt")["judge"])
+    judge = new_judge(emoji)
+    judge.load_state_dict(torch.load(folder / "judge.pt")["network"])
     rng = np.random.default_rng(0)
     trained = emoji.real(emoji.trained)
     found: dict[str, Any] = {"guidance_scale": guidance_scale}
