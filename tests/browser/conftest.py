@@ -6,13 +6,14 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 
 from tests.browser.serving import ROOT, Server, launch_chromium, serving
 
 ARTIFACTS = ROOT / "test-artifacts"
 FAILED = pytest.StashKey[bool]()
 SERVERS = pytest.StashKey[dict[tuple[str, ...], Server]]()
+expect.set_options(timeout=20_000)  # milliseconds: a busy machine is slow, not wrong
 
 
 def pytest_configure(config: pytest.Config) -> None:

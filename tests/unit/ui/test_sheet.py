@@ -19,7 +19,7 @@ def show(images: object) -> None:
 @pytest.mark.parametrize("channels", [(), (3,)], ids=["grey", "colours"])
 def test_a_row_is_one_picture_with_its_images_and_clear_gaps(channels: tuple[int, ...]) -> None:
     images = np.random.default_rng(0).uniform(-1.5, 1.5, (2, 5, 8, *channels))
-    app = AppTest.from_function(show, args=(images,)).run()
+    app = AppTest.from_function(show, default_timeout=60, args=(images,)).run()
     assert not app.exception
     (page,) = (element.proto.body for element in app.get("html"))
     assert "A &lt;title&gt;" in page
