@@ -28,6 +28,7 @@ FOLDER = ASSETS / "weights"
 CLASSIFIER, SUFFIX = "classifier-", ".safetensors"
 LARGEST_FILE = 20 * 2**20
 MOST_WORDS = 10_000
+HALF = "fp16"
 
 
 class Limit(NamedTuple):
@@ -130,8 +131,9 @@ def load(path: str | PathLike[str]) -> Denoiser:
 
 
 @default_modes()
-def to_bytes(denoiser: Denoiser, **about: Any) -> bytes:
-    """What `save` writes. Raises ValueError as `save` does."""
+def to_bytes(denoiser: Denoiser, half: bool = False, **about: Any) -> bytes:
+    """What `save` writes; with `half` the weights are rounded to 16 bits, and the header says so, for a shipped model
+    whose samples do not change by it. Raises ValueError as `save` does."""
     from safetensors.torch import save as serialise
 
     try:
@@ -139,6 +141,11 @@ def to_bytes(denoiser: Denoiser, **about: Any) -> bytes:
         planned = _planned(lambda: NETWORKS[described["network"]](**described["size"]))
         tensors = _tensors(denoiser.network)
         _check_weights(planned, tensors)
+        if half:
+            described["precision"] = HALF
+            tensors = {name: tensor.half() for name, tensor in tensors.items()}
+            if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
+                raise Refused("its weights are too large for 16 bits")
         if str(denoiser.network) != str(planned):
             raise Refused("its layers are not those of a network of its size")
     except Refused as error:
@@ -198,6 +205,8 @@ def from_bytes(content: bytes, kind: str | None = None) -> tuple[Denoiser, dict[
     of network, or weights that do not fit what its header describes.
     """
     tensors, about = _read(content)
+    if isinstance(about, dict) and about.get("precision") == HALF:
+        tensors = {name: tensor.float() if tensor.dtype == torch.half else tensor for name, tensor in tensors.items()}
     try:
         described = {"network": "MLP", "shape": [2], **about}
         name, size, shape = (described[part] for part in ("network", "size", "shape"))

@@ -23,14 +23,14 @@ def build(make: Callable[[], Network], seed: int) -> Network:
     is theirs. Raises TypeError for any other with weights or buffers of its own.
     """
     with torch.device("meta"):
-        network = make()
-    network = network.to_empty(device="cpu").float()
+        network = make().float()
+    network = network.to_empty(device="cpu")
     generator = seeded(seed)
     for module in network.modules():
         if isinstance(module, nn.Linear | nn.Conv2d):
             bound = 1 / math.sqrt(module.weight[0].numel())
             for parameter in module.parameters(recurse=False):
-                parameter.data.uniform_(-bound, bound, generator=generator)
+                nn.init.uniform_(parameter, -bound, bound, generator=generator)
         elif isinstance(module, nn.GroupNorm | nn.LayerNorm):
             module.reset_parameters()
         elif isinstance(module, Drawn):

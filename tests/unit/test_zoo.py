@@ -636,6 +636,21 @@ def test_another_number_format_is_refused(dtype: torch.dtype) -> None:
     assert "32-bit" in refused(file_of(described(), {name: tensor.to(dtype) for name, tensor in load(GOOD).items()}))
 
 
+def test_weights_may_be_kept_in_half_the_space_where_the_header_says_so() -> None:
+    saved = ex.make_image_denoiser((1, 8, 8), widths=(8, 16), classes=3)
+    whole, half = to_bytes(saved), to_bytes(saved, half=True, name="small")
+    assert len(half) < 0.6 * len(whole)
+    loaded, about = from_bytes(half, "UNet")
+    assert about["name"] == "small"
+    for name, tensor in weights(loaded).items():
+        assert tensor.dtype == torch.float32
+        assert torch.equal(tensor, weights(saved)[name].half().float())
+    with torch.no_grad():
+        next(saved.parameters()).view(-1)[0] = 1e6
+    with pytest.raises(ValueError, match="too large for 16 bits"):
+        to_bytes(saved, half=True)
+
+
 def test_weights_of_another_network_are_refused() -> None:
     tensors = load(GOOD)
     for changed in (
