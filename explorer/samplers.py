@@ -208,6 +208,12 @@ def sample_times(schedule: Schedule, steps: int, spacing: str = "time") -> Tenso
     return torch.cat([inner.clamp(schedule.t_min, schedule.t_max), inner.new_zeros(1)])
 
 
+def first_noise(denoiser: Denoiser, n: int, seed: int) -> Tensor:
+    """x at t_max where `sample` starts, (n, *shape): sigma(t_max) times unit noise."""
+    noise = torch.randn(n, *denoiser.shape, generator=seeded(seed))
+    return noise * float(denoiser.schedule.sigma(denoiser.schedule.t_max))
+
+
 @dataclass(frozen=True)
 class Step:
     """One step of a sampler: x at time t, (n, *shape), and the guess of x_0 that led there (None at the start).

@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 import resvg_py
-from emoji_concepts import COLOURS, CONCEPTS
+from emoji_colours import PALETTE, to_oklab, to_rgb
+from emoji_concepts import CONCEPTS
 from PIL import Image
 
 SIDE, FINE, MARGIN = 32, 8, 1
@@ -33,10 +34,6 @@ MAKERS = {  # npm package: (the word for its style, who drew it, terms)
     "emojione": ("emojione", "EmojiOne 2, kept by EmojiTwo", "CC-BY-4.0"),
     "streamline-emojis": ("streamline", "Streamline", "CC-BY-4.0"),
 }
-TO_LMS = np.array([[0.4122214708, 0.5363325363, 0.0514459929], [0.2119034982, 0.6806995451, 0.1073969566]])
-TO_LMS = np.vstack([TO_LMS, [0.0883024619, 0.2817188376, 0.6299787005]])
-TO_LAB = np.array([[0.2104542553, 0.7936177850, -0.0040720468], [1.9779984951, -2.4285922050, 0.4505937099]])
-TO_LAB = np.vstack([TO_LAB, [0.0259040371, 0.7827717662, -0.8086757660]])
 
 
 def squashed(name: str) -> str:
@@ -121,21 +118,6 @@ def picture(icons: dict[str, Any], name: str) -> np.ndarray | None:
     return np.round(255 * fine.reshape(SIDE, FINE, SIDE, FINE, 4).mean((1, 3))).astype(np.uint8)
 
 
-def to_oklab(rgb: np.ndarray) -> np.ndarray:
-    """sRGB (..., 3) in [0, 1] as OKLab (Ottosson 2020)."""
-    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    return np.cbrt(linear @ TO_LMS.T) @ TO_LAB.T
-
-
-def to_rgb(lab: np.ndarray) -> np.ndarray:
-    """OKLab as sRGB, clipped to [0, 1]."""
-    linear = ((lab @ np.linalg.inv(TO_LAB).T) ** 3 @ np.linalg.inv(TO_LMS).T).clip(0, 1)
-    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-
-
-PALETTE = {name: to_oklab(np.array(list(bytes.fromhex(code))) / 255) for name, code in COLOURS.items()}
-
-
 def dominant(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, float] | None:
     """How much each pixel belongs to the hue that a picture has most of, (32, 32), the mean OKLab colour of those, and
     their share of it; None for a picture that has hardly any colour."""
@@ -215,14 +197,14 @@ def main() -> None:
     held = held_out([pair for pair in pairs if styles[pair[0]] >= 4], seed=0)
     found = [dominant(image) for image in pictures]
     colourable = sorted({row["concept"] for row, main in zip(rows, found, strict=True) if main and main[2] > 0.3})
-    held_colours = held_out([(concept, colour) for concept in colourable for colour in COLOURS], seed=1)
+    held_colours = held_out([(concept, colour) for concept in colourable for colour in PALETTE], seed=1)
     recolours, which = [], []
     for image, row, main in zip(pictures, rows, found, strict=True):
         row["held"] = (row["concept"], row["style"]) in held
         row["colour"] = nearest_colour(main[1]) if main and main[2] > 0.5 else None
         which.append(len(recolours) if main and main[2] > 0.3 else -1)
         if main and main[2] > 0.3:
-            recolours.append([recoloured(image, main[0], main[1], colour) for colour in COLOURS])
+            recolours.append([recoloured(image, main[0], main[1], colour) for colour in PALETTE])
     keywords = {
         label: [words(tag) for tag in entry.get("tags", []) if 0 < len(words(tag)) <= 2]
         for label, entry in labels.items()
@@ -236,7 +218,7 @@ def main() -> None:
         "concepts": {concept: [words(label) for label in several] for concept, several in CONCEPTS.items()},
         "keywords": keywords,
         "characters": {label: entry["emoji"] for label, entry in labels.items()},
-        "colours": COLOURS,
+        "colours": list(PALETTE),
         "held_colours": sorted(held_colours),
         "styles": drawn_by,
     }

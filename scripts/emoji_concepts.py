@@ -1,16 +1,5 @@
 """What the text-to-image model can be asked for: concepts, each with the emoji (by their CLDR labels) that show it."""
 
-COLOURS = {
-    "red": "e0312f",
-    "orange": "f58a1f",
-    "yellow": "ffd43b",
-    "green": "3fae49",
-    "blue": "3b82e0",
-    "purple": "8e4fc4",
-    "pink": "f582ae",
-    "brown": "8d5a3b",
-    "gray": "8c8c8c",
-}
 TABLE = """
 grinning face: grinning face, grinning face with smiling eyes, grinning face with big eyes
 face with sunglasses: smiling face with sunglasses

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from draw_emoji import PALETTE, to_oklab
+from emoji_colours import PALETTE, to_oklab
 from pictures import PEOPLE, Emoji
 from torch import Tensor
 from train_judges import new_judge

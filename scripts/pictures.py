@@ -8,14 +8,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from explorer.data.scenes import COLOURS, article
 from explorer.networks.text import PLURAL
 
 EMPTY, GAP = 0.1, 0.02  # the shares of captions that say nothing, and of words that are not known
-BACKGROUNDS = {"white": "ffffff", "black": "1b1b1f"}
 ARTICLES, FRAME = ("a", "an", "the"), ("in", "style", "on", "background")
-PEOPLE = ("baby", "santa claus", "princess", "doctor", "police officer", "cook", "astronaut", "firefighter", "farmer")
-PEOPLE = (*PEOPLE, "teacher")
-WRITTEN = ("alarm clock", "book", "envelope", "musical keyboard")  # a mirror would show
+PEOPLE = (
+    "baby",
+    "santa claus",
+    "princess",
+    "doctor",
+    "police officer",
+    "cook",
+    "astronaut",
+    "firefighter",
+    "farmer",
+    "teacher",
+)
+WRITTEN = ("alarm clock", "book", "envelope", "piano")  # a mirror would show
 
 
 def with_gaps(captions: list[str], rng: np.random.Generator) -> list[str]:
@@ -38,8 +48,6 @@ class Emoji:
         self.held_colours = {tuple(pair) for pair in self.about["held_colours"]}
         self.trained = np.array([k for k, row in enumerate(self.rows) if not row["held"]])
         self.held = np.array([k for k, row in enumerate(self.rows) if row["held"]])
-        codes = {**self.about["colours"], **BACKGROUNDS}
-        self.rgb = {name: np.array(list(bytes.fromhex(code))) for name, code in codes.items()}
 
     def names(self, row: dict[str, Any]) -> list[list[str]]:
         """What a picture may be called: its concept, its own label, and that without "face"."""
@@ -51,7 +59,7 @@ class Emoji:
         """All words of the captions, sorted."""
         told = {word for row in self.rows for name in self.names(row) for word in name}
         told |= {word for tags in self.about["keywords"].values() for tag in tags for word in tag}
-        return sorted({*told, *self.rgb, *self.styles, *ARTICLES, *FRAME, PLURAL})
+        return sorted({*told, *COLOURS, *self.styles, *ARTICLES, *FRAME, PLURAL})
 
     def plain(self, row: dict[str, Any], style: bool = True) -> str:
         """The caption by which a picture is judged: "cat in noto style"."""
@@ -67,9 +75,9 @@ class Emoji:
             words = list(tag) if kind > 0.94 else [*tag, *(word for word in words if word not in tag)]
         told = colour or (row["colour"] if rng.random() < 0.1 else None)
         if told:
-            words = [told, *(word for word in words if word not in self.rgb)]
+            words = [told, *(word for word in words if word not in COLOURS)]
         if rng.random() < 0.35:
-            words = ["an" if words[0][0] in "aeiou" else "a", *words]
+            words = [article(words[0]), *words]
         kind = rng.random()
         if kind < 0.6:
             words += [row["style"], "style"] if kind < 0.12 else ["in", row["style"], "style"]
@@ -99,7 +107,7 @@ class Emoji:
                 else:
                     image = self.recoloured[self.which[index], self.colours.index(colour)]
             if rng.random() < 0.1:
-                background = list(self.rgb)[rng.integers(len(self.rgb))]
+                background = list(COLOURS)[rng.integers(len(COLOURS))]
                 background = None if background in (colour, row["colour"]) else background
             images[k] = self.on_ground(self.moved(image, row, rng), background, rng)
             shown.append((row, colour, background))
@@ -120,7 +128,7 @@ class Emoji:
         self, image: np.ndarray, background: str | None = None, rng: np.random.Generator | None = None
     ) -> np.ndarray:
         """(3, 32, 32) float32 in [-1, 1]: a premultiplied RGBA picture on white, or on a colour."""
-        ground = np.full(3, 255.0) if background is None else self.rgb[background].astype(float)
+        ground = np.full(3, 255.0) if background is None else np.array(COLOURS[background], float)
         if background is not None and rng is not None:
             ground = (ground + rng.normal(0, 6, 3)).clip(0, 255)
         rgb = image[..., :3] + (1 - image[..., 3:] / 255) * ground

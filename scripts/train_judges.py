@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from pictures import Emoji
+from shaking import shaken
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -39,14 +40,10 @@ class Task:
     measure: Callable[[], dict[str, float]]
 
 
-def shaken(images: Tensor, generator: torch.Generator) -> Tensor:
+def roughened(images: Tensor, generator: torch.Generator) -> Tensor:
     """Turned, scaled, moved, some blurred and all with a little noise, so that samples are not strange to the judge."""
     n = len(images)
-    turn, grow, right, down = (scale * torch.randn(n, generator=generator) for scale in (0.12, 0.1, 0.06, 0.06))
-    cos, sin = (1 + grow) * turn.cos(), (1 + grow) * turn.sin()
-    maps = torch.stack([torch.stack([cos, -sin, right], 1), torch.stack([sin, cos, down], 1)], 1)
-    grid = functional.affine_grid(maps, list(images.shape), align_corners=False)
-    images = functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
+    images = shaken(images, generator, padding_mode="border")
     blurred = torch.rand(n, generator=generator) < 0.25
     images[blurred] = functional.avg_pool2d(functional.pad(images[blurred], (1, 1, 1, 1), mode="replicate"), 3, 1)
     contrast = 1 + 0.12 * torch.randn(n, 1, 1, 1, generator=generator)
@@ -131,7 +128,7 @@ def main() -> None:
         for _ in range(min(ROUNDS * POOL // BATCH, STEPS - step)):
             picked = torch.randint(POOL, (BATCH,), generator=generator)
             right = {name: values[picked] for name, values in truth.items()}
-            loss = task.loss(shaken(images[picked], generator), right)
+            loss = task.loss(roughened(images[picked], generator), right)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

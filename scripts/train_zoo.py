@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from shaking import shaken
 from torch import Tensor
 from torch.nn import functional
 
@@ -114,17 +115,6 @@ def train_2d(model: str, name: str, schedule: str, prediction: str) -> None:
     }
     (FOLDER / f"{model}.safetensors").write_bytes(to_bytes(denoiser, distribution=name))
     write_card(model, card)
-
-
-def shaken(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Each image turned, scaled and shifted a little, so that a classifier learns the digit and not its place."""
-    turn, grow, right, down = (torch.rand(4, len(images), generator=generator) * 2 - 1) * torch.tensor(
-        [[0.2], [0.1], [0.1], [0.1]]
-    )
-    cos, sin = (1 + grow) * turn.cos(), (1 + grow) * turn.sin()
-    maps = torch.stack([torch.stack([cos, -sin, right], 1), torch.stack([sin, cos, down], 1)], 1)
-    grid = functional.affine_grid(maps, list(images.shape), align_corners=False)
-    return functional.grid_sample(images + 1, grid, align_corners=False) - 1  # what comes in from outside is paper
 
 
 def drawn(data: ImageDataset, draw: int) -> Tensor:

@@ -167,8 +167,8 @@ def _ask(prefix: str, questions: Sequence[Question]) -> None:
     asked = st.expander("Check yourself", icon=":material/quiz:", key=f"{prefix}_questions", on_change="rerun")
     if not asked.open:
         return
-    for number, question in enumerate(questions):
-        with asked:
+    with asked:
+        for number, question in enumerate(questions):
             choice = st.radio(question.text, list(question.replies), index=None, key=f"{prefix}_question_{number}")
             if choice == question.answer:
                 st.success(f"Yes. {question.replies[choice]}", icon=":material/check:")

@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explorer.denoiser import Denoiser, Estimate
+from explorer.denoiser import Denoiser, expand
+from explorer.lessons.views import view_scale
 from explorer.metrics import finite, mean_pairwise_distance
 from explorer.networks.judge import Judge
 from explorer.networks.text import TextEncoder
-from explorer.samplers import sample, sample_steps
-from explorer.schedules import Schedule
+from explorer.samplers import first_noise, sample, sample_steps
 
 
 @dataclass(frozen=True)
@@ -63,20 +63,13 @@ class Drawing:
         return self.x[-1].astype(np.float32).clip(-1, 1)
 
 
-def scaled(schedule: Schedule, x: Tensor, t: float) -> Tensor:
-    """x_t over sqrt(alpha^2 + sigma^2), so that noise and picture fit one scale of colours."""
-    alpha, sigma = (float(part(torch.tensor(t, dtype=torch.float64))) for part in (schedule.alpha, schedule.sigma))
-    return x / math.hypot(alpha, sigma)
-
-
 def draw(denoiser: Denoiser, asked: Asked) -> Drawing:
     """Draw what is asked for, text included. Raises `NotFinite` for a model that blew up."""
     began = time.perf_counter()
     walk = sample(denoiser, **asked.options())
     seconds = time.perf_counter() - began
     finite(walk.samples)
-    times = walk.t.tolist()
-    x = torch.stack([scaled(denoiser.schedule, one, t) for one, t in zip(walk.x, times, strict=True)])
+    x = walk.x / expand(view_scale(denoiser.schedule, walk.t).float(), walk.x)
     guess = torch.cat([walk.x0, walk.samples[None]])
     return Drawing(walk.t.numpy(), x.half().numpy(), guess.half().numpy(), seconds, walk.evaluations)
 
@@ -102,7 +95,7 @@ def anatomy(denoiser: Denoiser, asked: Asked, step: int) -> Anatomy:
     here = next(one for one in sample_steps(denoiser, **asked.options()) if one.index == step)
     conditional, unconditional = denoiser.predict_each(here.x, here.t, [asked.prompt, asked.negative])
     guided = unconditional.x0 + asked.guidance_scale * (conditional.x0 - unconditional.x0)
-    x = scaled(denoiser.schedule, here.x, here.t)
+    x = here.x / float(view_scale(denoiser.schedule, torch.tensor(here.t)))
     parts = (x, unconditional.x0, conditional.x0, guided)
     return Anatomy(here.t, *(part.numpy() for part in parts))
 
@@ -196,51 +189,6 @@ def between(denoiser: Denoiser, first: str, second: str, count: int, asked: Aske
     encoder = text_encoder(denoiser)
     one, other = (encoder(encoder.read(text, count)) for text in (first, second))
     told = one.to(other, torch.linspace(0, 1, count))
-    generator = torch.Generator().manual_seed(asked.seed)
-    noise = torch.randn(1, *denoiser.shape, generator=generator).expand(count, -1, -1, -1)
-    start = noise * float(denoiser.schedule.sigma(denoiser.schedule.t_max))
+    start = first_noise(denoiser, 1, asked.seed).expand(count, *denoiser.shape)
     options = asked.options() | {"n": count, "condition": told, "x_init": start}
     return finite(sample(denoiser, **options, keep="last").samples).clamp(-1, 1).numpy()
-
-
-class Kept(Denoiser):
-    """A denoiser that keeps what a mask covers as it is in a picture: inpainting.
-
-    Where `mask` (height, width) is 0 the guess of x_0 is replaced by the picture (channels, height, width), and the
-    noise follows from it, as in Song et al. 2021 (score SDE), appendix I.2, said of x_0.
-    """
-
-    def __init__(self, denoiser: Denoiser, picture: Tensor, mask: Tensor):
-        super().__init__(denoiser.network, denoiser.schedule, denoiser.prediction, denoiser.shape)
-        if picture.shape != denoiser.shape or mask.shape != denoiser.shape[1:]:
-            raise ValueError(f"a picture of shape {denoiser.shape} and its mask are wanted, not {tuple(picture.shape)}")
-        self.picture, self.mask = picture, mask
-
-    def predict(self, x_t: Tensor, t: Tensor | float, condition: Any = None, **options: Any) -> Estimate:
-        free = super().predict(x_t, t, condition, **options)
-        x0 = torch.lerp(self.picture.to(x_t), free.x0, self.mask.to(x_t))
-        alpha, sigma = (part(free.t).to(x_t) for part in (free.schedule.alpha, free.schedule.sigma))
-        if alpha.ndim:
-            alpha, sigma = alpha.reshape(-1, 1, 1, 1), sigma.reshape(-1, 1, 1, 1)
-        return Estimate(free.schedule, free.t, x0, (x_t - alpha * x0) / sigma)
-
-
-def repaint(denoiser: Denoiser, asked: Asked, picture: Tensor, mask: Tensor) -> np.ndarray:
-    """n pictures of the prompt, (n, channels, height, width), that are `picture` where `mask` (height, width) is 0."""
-    drawn = finite(sample(Kept(denoiser, picture, mask), **asked.options(), keep="last").samples)
-    return torch.lerp(picture, drawn.clamp(-1, 1), mask).numpy()
-
-
-def from_picture(denoiser: Denoiser, asked: Asked, picture: Tensor, share: float) -> np.ndarray:
-    """n pictures of the prompt that start from `picture` with noise (Meng et al. 2022, SDEdit), (n, channels, height,
-    width). `share` in (0, 1] of the walk is walked: 1 keeps nothing of it."""
-    if not 0 < share <= 1:
-        raise ValueError(f"share must lie above 0 and be at most 1, not {share}")
-    schedule = denoiser.schedule
-    times = schedule.times(asked.steps)
-    times = times[asked.steps - max(1, round(share * asked.steps)) :]
-    alpha, sigma = (float(part(times[0])) for part in (schedule.alpha, schedule.sigma))
-    generator = torch.Generator().manual_seed(asked.seed)
-    start = alpha * picture + sigma * torch.randn(asked.n, *denoiser.shape, generator=generator)
-    walk = sample(denoiser, **asked.options(), x_init=start, times=times, keep="last")
-    return finite(walk.samples).clamp(-1, 1).numpy()

@@ -18,7 +18,17 @@ from torch import Tensor
 from explorer.denoiser import Denoiser
 from explorer.metrics import finite, is_finite, mean_pairwise_distance
 from explorer.networks.classifier import Classifier
-from explorer.samplers import LANGEVIN_CALLS, SAMPLERS, Step, euler, points_of, sample, sample_steps, sample_times
+from explorer.samplers import (
+    LANGEVIN_CALLS,
+    SAMPLERS,
+    Step,
+    euler,
+    first_noise,
+    points_of,
+    sample,
+    sample_steps,
+    sample_times,
+)
 from explorer.schedules import Schedule
 
 MOST_FRAMES = 60
@@ -173,14 +183,6 @@ def one_clock(walks: Sequence[Walk]) -> tuple[np.ndarray, list[np.ndarray]]:
     clock = max(walks, key=lambda walk: len(walk.t)).t
     frames = [np.searchsorted(-walk.t, -clock, side="right") - 1 for walk in walks]
     return clock, [frame.clip(min=0) for frame in frames]  # first times may differ by a rounding
-
-
-def first_noise(denoiser: Denoiser, n: int, seed: int) -> Tensor:
-    """x at t_max, (n, *shape): sigma(t_max) times unit noise."""
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(n, *denoiser.shape, generator=generator) * float(
-        denoiser.schedule.sigma(denoiser.schedule.t_max)
-    )
 
 
 def end(denoiser: Denoiser, method: Method, start: Start, x_init: Tensor) -> Tensor:

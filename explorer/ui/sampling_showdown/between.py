@@ -11,6 +11,7 @@ from explorer.lessons.sampling_showdown import walks as showdown
 from explorer.lessons.sampling_showdown.walks import Method, Start
 from explorer.lessons.views import grey
 from explorer.metrics import NotFinite
+from explorer.samplers import first_noise
 from explorer.ui.controls import SAMPLER_LABELS
 from explorer.ui.sampling_showdown.cache import remembered
 from explorer.ui.sampling_showdown.controls import class_control, few_steps, seed_control, steps_control
@@ -31,7 +32,7 @@ def between(model: ImageModel, takeaway: DeltaGenerator) -> None:
         last = seed_control("show_between_to", 7, "Seed of the right noise")
 
     def images_of(sampler: str) -> torch.Tensor:
-        a, b = (showdown.first_noise(model.denoiser, 1, seed)[0] for seed in (first, last))
+        a, b = (first_noise(model.denoiser, 1, seed)[0] for seed in (first, last))
         noises = showdown.slerp(a, b, torch.linspace(0, 1, BETWEEN))
         return showdown.end(model.denoiser, Method(sampler, steps), Start(BETWEEN, 0, classes), noises)
 

@@ -23,7 +23,7 @@ from explorer.metrics import NotFinite, moments
 from explorer.networks.blocks import build
 from explorer.networks.classifier import Classifier
 from explorer.networks.unet import make_image_denoiser
-from explorer.samplers import SPACINGS, sample_times
+from explorer.samplers import SPACINGS, first_noise, sample_times
 from explorer.schedules import Schedule, make_schedule, schedule_names
 from explorer.zoo import to_bytes
 
@@ -260,7 +260,7 @@ def test_slerp_keeps_the_length_and_the_angle() -> None:
 
 
 def test_ddim_is_smooth_between_two_noises_and_ddpm_is_not(gaussian: ex.Denoiser) -> None:
-    a, b = walks.first_noise(gaussian, 2, 0)
+    a, b = first_noise(gaussian, 2, 0)
     noises = walks.slerp(a, b, torch.linspace(0, 1, 9))
     still, moving = (
         walks.jumps(walks.end(gaussian, Method(sampler, 20), Start(9), noises)) for sampler in ("ddim", "ddpm")
@@ -271,7 +271,7 @@ def test_ddim_is_smooth_between_two_noises_and_ddpm_is_not(gaussian: ex.Denoiser
 
 def test_the_first_noise_is_where_sampling_starts(tiny: ex.Denoiser) -> None:
     walk = ex.sample(tiny, 3, "ddpm", 4, seed=9)
-    torch.testing.assert_close(walks.first_noise(tiny, 3, 9), walk.x[0])
+    torch.testing.assert_close(first_noise(tiny, 3, 9), walk.x[0])
     again = walks.end(tiny, Method("ddpm", 4), Start(3, 9), walk.x[0])
     torch.testing.assert_close(again, walk.samples)
 
