@@ -257,7 +257,8 @@ def read(image: Tensor) -> tuple[str, list[Seen]]:
         if piece.sum() < LEAST:
             continue
         inside = binary_erosion(piece)
-        colours = np.bincount(nearest[inside if inside.any() else piece], minlength=len(palette))
+        inside = inside if inside.any() else piece  # of a thin one
+        colours = np.bincount(nearest[inside], minlength=len(palette))
         found = np.flatnonzero(colours >= max(0.2 * colours.sum(), 1))
         found = found[found != ground]
         for colour in found if len(found) < 3 else found[colours[found].argmax()][None]:

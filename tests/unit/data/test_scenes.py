@@ -116,6 +116,24 @@ def test_an_empty_image_and_noise_are_read_too() -> None:
     assert all(one.shape in SHAPES for one in seen)
 
 
+def test_a_thin_line_of_two_colours_is_read() -> None:
+    image = torch.ones(3, 32, 32)
+    for columns, colour in ((slice(4, 10), "red"), (slice(10, 16), "blue")):
+        image[:, 16, columns] = torch.tensor(COLOURS[colour])[:, None] / 127.5 - 1
+    background, seen = read(image)
+    assert (background, {one.colour for one in seen}) == ("white", {"red", "blue"})
+
+
+@given(st.integers(0, 10**6), st.integers(1, 4))
+@settings(max_examples=60, deadline=None)
+def test_any_image_is_read(seed: int, coarse: int) -> None:
+    blots = torch.randn(3, 32 // coarse + 1, 32 // coarse + 1, generator=torch.Generator().manual_seed(seed))
+    image = blots.repeat_interleave(coarse, 1).repeat_interleave(coarse, 2)[:, :32, :32]
+    background, seen = read(image)
+    assert background in COLOURS
+    assert all(one.colour != background and 0 <= one.x <= 32 and 0 <= one.y <= 32 for one in seen)
+
+
 @pytest.mark.parametrize("n", [0, -1])
 def test_no_scenes_are_refused(n: int) -> None:
     with pytest.raises(ValueError, match="n must"):
