@@ -37,7 +37,8 @@ class TrainConfig:
 
     Both count from the very first step, also when a run is resumed; time spent by the caller between
     two steps does not count. The learning rate rises over `warmup` steps, then falls along a cosine to 0
-    at the end of the run. `ema_decay` in [0, 1) is that of the averaged weights, 0 for none.
+    at the end of the run, or stays where it is without `decay`. `ema_decay` in [0, 1) is that of the averaged
+    weights, 0 for none.
     `condition_dropout` is the share of batches trained without their condition (Ho and Salimans 2022).
     `optimizer` is "adam" (Kingma and Ba 2015), or "muon", which gives the kernels between the first and the last
     convolution orthogonal steps of the size that Adam's have (Jordan et al. 2024; Liu et al. 2025).
@@ -51,6 +52,7 @@ class TrainConfig:
     batch_size: int = 512
     learning_rate: float = 2e-2
     warmup: int = 20
+    decay: bool = True
     ema_decay: float = 0.99
     condition_dropout: float = 0.1
     optimizer: str = "adam"
@@ -395,7 +397,8 @@ def train(denoiser: Denoiser, data: Any, config: TrainConfig, state: TrainState 
             step += 1
             first_moment.lerp_(gradient, 1 - beta1)
             second_moment.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
-            rate = config.learning_rate * min(1, step / max(1, config.warmup)) * (1 + math.cos(math.pi * progress)) / 2
+            rate = config.learning_rate * min(1, step / max(1, config.warmup))
+            rate *= (1 + math.cos(math.pi * progress)) / 2 if config.decay else 1
             bias1, bias2 = 1 - beta1**step, math.sqrt(1 - beta2**step)
             update = first_moment / second_moment.sqrt().mul_(bias1 / bias2).add_(bias1 * 1e-8)
             _orthogonalise(update, first_moment, kernels)

@@ -39,6 +39,7 @@ from explorer.lessons.geometry_lab.runs import (
 from explorer.lessons.trainings.record import is_text
 from explorer.lessons.views import EXTENT, fan_2d, view_scale
 from explorer.schedules import make_schedule
+from explorer.ui import made
 from explorer.ui.controls import PREDICTION_LABELS, SAMPLER_LABELS, SCHEDULE_LABELS, choice, sentence
 from explorer.ui.geometry_lab import models
 from explorer.ui.geometry_lab.training import judged, replay_slider, train_controls, training_report, training_settings
@@ -118,18 +119,20 @@ def choose_source(name: str) -> Source | str:
         if drawn is None or len(drawn) < MINIMUM_POINTS:
             count = 0 if drawn is None else len(drawn)
             return f"Draw at least {MINIMUM_POINTS} points on the pad; there are {count}."
-        st.session_state["geo_drawing_source"] = given_source(name, drawn)
-        return st.session_state["geo_drawing_source"]
+        source = given_source(name, drawn)
+        if source != made.recall("geo_drawing_source"):
+            made.remember("geo_drawing_source", source)
+        return source
     if name == "image":
         st.file_uploader("Image", ENDINGS, key="geo_image", max_upload_size=10, on_change=take_image)
         if problem := st.session_state.get("geo_image_problem"):
             return problem
-        return st.session_state.get("geo_image_source", "Upload an image with dark marks on a light ground.")
+        return made.recall("geo_image_source") or "Upload an image with dark marks on a light ground."
     return Source(name)
 
 
 def take_image() -> None:
-    """Read an upload once; what was read stays in the session when the page is left."""
+    """Read an upload once; what was read is there again when the page was left, and after a reload."""
     st.session_state.pop("geo_image_problem", None)
     if (upload := st.session_state["geo_image"]) is None:
         return
@@ -139,7 +142,7 @@ def take_image() -> None:
     except ValueError as error:
         st.session_state["geo_image_problem"] = sentence(error)
     else:
-        st.session_state["geo_image_source"] = source
+        made.remember("geo_image_source", source)
 
 
 def load_weights(source: Source) -> None:
@@ -156,7 +159,7 @@ def load_weights(source: Source) -> None:
     except ValueError as error:
         st.session_state["geo_weights_problem"] = sentence(error)
         return
-    given = [st.session_state[key] for key in ("geo_drawing_source", "geo_image_source") if key in st.session_state]
+    given = filter(None, map(made.recall, ("geo_drawing_source", "geo_image_source")))
     found = source_in(about, given)
     learned = "" if found else what_it_learned(about)
     source = found or source

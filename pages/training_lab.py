@@ -129,8 +129,8 @@ mathematics(
         r"w_t = \min\Bigl(\frac{\alpha_t^2 + \sigma_t^2}{(\alpha_t q_t - \sigma_t p_t)^2},\; 50\Bigr)",
     ),
     (
-        "Adam moves the weights by the **Learning rate** $\\eta$, which rises for 20 steps and then falls along a "
-        "cosine to 0 at the end of the run:",
+        "Adam moves the weights by the **Learning rate** $\\eta$, which rises for 20 steps and then, where it "
+        "**falls to 0**, does so along a cosine to the end of the run:",
         r"\theta \leftarrow \theta - \eta\,\frac{\hat m}{\sqrt{\hat v} + 10^{-8}}",
     ),
     (
@@ -157,17 +157,17 @@ check_yourself(
         "The network learns its images by heart",
     ),
     Question(
-        "Compare the record without EMA with that of the first preset. When does averaging the weights help?",
+        "Compare the record without EMA with the same with EMA. When does averaging the weights help?",
         {
-            "While the steps are large, in the middle of a run": "Each step pulls the weights towards its own batch; "
-            "the average keeps what the steps agree on. At the end the learning rate has fallen to 0, which does the "
-            "same: the two meet.",
-            "At the end of a run": "There the learning rate has fallen to 0 and the weights stand nearly still, so "
-            "that their average is where they are: the last grids and held-out losses of the two are alike.",
+            "While the steps are large": "Each step pulls the weights towards its own batch; the average keeps what "
+            "the steps agree on. A learning rate that falls to 0 does the same at the end of a run: train both again "
+            "with it, and they meet.",
+            "At the end of any run": "Only where the steps are still large, as in these two. Where the learning rate "
+            "has fallen to 0 the weights stand nearly still, and their average is where they are.",
             "Only against memorising": "It averages out the noise of the batches, not what all batches agree on, and "
             "they all hold the same images: a network that learns them by heart does so with an average, too.",
         },
-        "While the steps are large, in the middle of a run",
+        "While the steps are large",
     ),
 )
 references("ddpm", "v_prediction", "guidance", "dpm_solver", "unet", "adam", "memorisation")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from explorer.jobs import Job, JobRefused
-from explorer.ui import work
+from explorer.ui import made, work
 from explorer.ui.markdown import plain
 
 if TYPE_CHECKING:
@@ -63,8 +63,8 @@ def find_dataset(name: str) -> "ImageDataset | None":
 
 
 def own_images() -> "ImageDataset | None":
-    """The images that this session brought, on whichever page; None before that."""
-    read = st.session_state.get("own_images")
+    """The images that this visitor brought, on whichever page; None before that."""
+    read = made.recall("own_images")
     return read.dataset() if read else None
 
 
@@ -156,7 +156,7 @@ def _take_own_images(prefix: str) -> None:
         files = [(upload.name, upload.getvalue()) for upload in uploads]
         problem = None
         try:
-            st.session_state["own_images"] = read_files(files, progress=tell)
+            made.remember("own_images", read_files(files, progress=tell))
         except ValueError as error:
             problem = str(error)
         st.session_state["own_chosen"], st.session_state["own_problem"] = chosen, problem
@@ -164,10 +164,10 @@ def _take_own_images(prefix: str) -> None:
     problem = st.session_state.get("own_problem") if chosen else None
     if problem:
         st.error(plain(problem), icon=":material/image_not_supported:")
-    if read := st.session_state.get("own_images"):
+    if read := made.recall("own_images"):
         st.caption(f"{'The images from before are still here: ' if problem else ''}{plain(read.summary())}")
     else:
         st.caption(
             f"{FEWEST_IMAGES} to {MOST_IMAGES:,} images, up to {megabytes} MB a file. The middle of each becomes "
-            f"{SIZE} x {SIZE} grey pixels. They stay in this session and go with it."
+            f"{SIZE} x {SIZE} grey pixels. They stay on the server for a day after you last looked, for you alone."
         )

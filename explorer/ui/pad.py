@@ -1,7 +1,7 @@
 """Pads to draw on: a distribution of points in the plane, and a small image.
 
 The browser keeps the strokes; a finished stroke arrives here as base64 of the drawing.
-A pad's drawing stays in the session when its page is left.
+A pad's drawing is there again when its page was left, and after a reload.
 """
 
 import base64
@@ -12,6 +12,7 @@ import numpy as np
 import streamlit as st
 
 from explorer.charts import palette
+from explorer.ui import made
 from explorer.ui.components import component
 
 MOST_POINTS = 20_000
@@ -39,10 +40,11 @@ def _draw(key: str, initial: str, **options: Any) -> str:
     """Mounts the pad and returns its drawing: the last text that the browser sent, else `initial`."""
     kept = f"{key}_kept"
     sent = (st.session_state.get(key) or {}).get("drawing")
-    if isinstance(sent, str) and len(sent) <= _LONGEST:
-        st.session_state[kept] = sent
-    drawing = st.session_state.get(kept, initial)
-    data = {**options, "drawing": drawing, "drawn": kept in st.session_state, "palette": palette.THEMES}
+    if isinstance(sent, str) and len(sent) <= _LONGEST and sent != st.session_state.get(kept):
+        made.remember(kept, sent)
+    drawn = made.recall(kept)
+    drawing = initial if drawn is None else drawn
+    data = {**options, "drawing": drawing, "drawn": drawn is not None, "palette": palette.THEMES}
     _pad(key=key, data=data, on_drawing_change=lambda: None)
     return drawing
 

@@ -250,6 +250,8 @@ def test_a_drawing_is_trained(lab: Lab, browser_page: Page) -> None:
     train(page)
     done(page)
     expect(root).not_to_contain_text("No network is trained")
+    page.reload()
+    expect(settled(page)).not_to_contain_text("No network is trained")
 
 
 def test_a_link_opens_exactly_its_state_and_keeps_its_address(lab: Lab, browser_page: Page) -> None:

@@ -90,8 +90,10 @@ def internet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Internet]:
     internet.server.server_close()
 
 
-def opened(data: str | None = None) -> AppTest:
+def opened(data: str | None = None, visitor: str | None = None) -> AppTest:
     app = AppTest.from_function(page, default_timeout=60)
+    if visitor:
+        app.session_state["visitor"] = visitor
     if data:
         app.query_params["lab_data"] = data
     return run(app)
@@ -255,7 +257,8 @@ def test_own_images_are_read_and_stay_when_another_set_is_looked_at() -> None:
     assert len(got(run(app)) or []) == 1797
     app.selectbox(key="lab_data").set_value("own")
     assert len(got(run(app)) or []) == 12
-    assert got(opened("Your own images")) is None  # another session
+    assert got(opened("Your own images")) is None  # another visitor
+    assert len(got(opened("Your own images", app.session_state["visitor"])) or []) == 12  # after a reload
 
 
 def test_names_of_folders_are_text_and_not_markdown() -> None:

@@ -444,9 +444,13 @@ def progress(app: AppTest) -> list[str]:
     return [element.proto.text for element in app.get("progress")]
 
 
+def shelf(app: AppTest) -> dict[Recipe, models.Trained]:
+    return models.shelf_of(app.session_state["visitor"])
+
+
 def snapshots(app: AppTest) -> list[int]:
     """Steps at which the newest model on the shelf was kept."""
-    models = list(app.session_state["shelf_2d"].values())
+    models = list(shelf(app).values())
     return sorted(models[-1].snapshots) if models else []
 
 
@@ -473,7 +477,7 @@ def trained(opened: Opened) -> AppTest:
     assert len(progress(app)) == 1
     until(app, lambda: not running(app))
     for seconds in (4, 12, 30):  # on a busy machine a second is a few steps
-        if app.session_state["shelf_2d"][recipe("moons", objective="v")].state[0]["step"] < 300:
+        if shelf(app)[recipe("moons", objective="v")].state[0]["step"] < 300:
             app.slider(key="geo_seconds").set_value(seconds).run()
             press(app, "Train")
             until(app, lambda: not running(app))
@@ -524,7 +528,7 @@ def test_stop_then_resume_goes_on_from_the_step(opened: Opened) -> None:
     press(app, "Stop")
     until(app, lambda: not running(app))
     assert not said(app)
-    stopped = app.session_state["shelf_2d"][recipe("circles", objective="v")].state[0]
+    stopped = shelf(app)[recipe("circles", objective="v")].state[0]
     assert stopped["step"] > 0
     assert stopped["seconds"] < 20
     assert steps_of(app)[-1] == stopped["step"]
@@ -534,7 +538,7 @@ def test_stop_then_resume_goes_on_from_the_step(opened: Opened) -> None:
     press(app, "Resume")
     until(app, lambda: not running(app))
     assert not said(app)
-    model = app.session_state["shelf_2d"][recipe("circles", objective="v")]
+    model = shelf(app)[recipe("circles", objective="v")]
     assert model.state[0]["step"] > stopped["step"]
     assert stopped["seconds"] + 1 <= model.state[0]["seconds"] < stopped["seconds"] + 2
     assert steps_of(app)[: len(before)] == before
@@ -543,7 +547,7 @@ def test_stop_then_resume_goes_on_from_the_step(opened: Opened) -> None:
 
     again = opened(visitor=app.session_state["visitor"], geo_data="Circles", geo_objective="v", geo_points="300")
     assert steps_of(again) == steps_of(app)
-    found = again.session_state["shelf_2d"][recipe("circles", objective="v")]
+    found = shelf(again)[recipe("circles", objective="v")]
     np.testing.assert_array_equal(found.curve, model.curve)
 
     press(app, "Reset")
@@ -615,7 +619,7 @@ def test_a_worker_that_is_killed_gets_a_sentence_and_what_came_last_is_kept(open
     spirals = recipe("spirals", objective="epsilon")
     app = opened(geo_data="Spirals", geo_objective="Noise epsilon", geo_seconds="30", geo_points="300")
     press(app, "Train")
-    until(app, lambda: snapshots(app) and app.session_state["shelf_2d"][spirals].state)
+    until(app, lambda: snapshots(app) and shelf(app)[spirals].state)
     os.kill(worker_of(app).pid, signal.SIGKILL)
     until(app, lambda: not running(app))
     (error,) = app.error
@@ -624,11 +628,11 @@ def test_a_worker_that_is_killed_gets_a_sentence_and_what_came_last_is_kept(open
     assert sent(app, "player")[0]["scenes"][0]["role"] == "model"
     assert labels(app) == {"Train", "Resume", "Reset"}
     app.slider(key="geo_seconds").set_value(1).run()
-    kept = app.session_state["shelf_2d"][spirals].state[0]["step"]
+    kept = shelf(app)[spirals].state[0]["step"]
     press(app, "Resume")
     until(app, lambda: not running(app))
     assert not said(app)
-    assert app.session_state["shelf_2d"][spirals].state[0]["step"] > kept
+    assert shelf(app)[spirals].state[0]["step"] > kept
 
 
 def test_two_trainings_at_once_and_a_third_is_refused(opened: Opened, sent: Sent) -> None:
@@ -652,9 +656,9 @@ def test_two_trainings_at_once_and_a_third_is_refused(opened: Opened, sent: Sent
     assert len(progress(app)) == 1
     press(app, "Stop right")
     until(app, lambda: not running(app))
-    shelf = app.session_state["shelf_2d"]
-    assert {key.prediction for key in shelf} == {"v", "x0"}
-    vectors = [model.snapshots[max(model.snapshots)][1] for model in shelf.values()]
+    kept = shelf(app)
+    assert {key.prediction for key in kept} == {"v", "x0"}
+    vectors = [model.snapshots[max(model.snapshots)][1] for model in kept.values()]
     assert len(vectors[0]) == len(vectors[1])
     assert not np.allclose(vectors[0], vectors[1])
 
@@ -682,7 +686,7 @@ def test_changing_controls_while_training_neither_ends_nor_mixes_up_the_job(open
     press(app, "Stop")
     until(app, lambda: not running(app))
     assert work.manager().jobs(app.session_state["visitor"]) == [job]
-    (model,) = app.session_state["shelf_2d"].values()
+    (model,) = shelf(app).values()
     assert model.size == {"width": 64, "depth": 3}
     assert not said(app)
 
@@ -706,7 +710,7 @@ def test_a_reload_finds_the_running_job_and_a_second_tab_sees_the_same(opened: O
     first.run()
     assert not first.exception
     assert steps_of(first) == steps_of(second)
-    assert first.session_state["shelf_2d"][recipe("checkerboard", objective="v")].size["width"] == 128
+    assert shelf(first)[recipe("checkerboard", objective="v")].size["width"] == 128
 
     other = opened(**query)
     assert labels(other) == {"Train"}
@@ -976,7 +980,17 @@ def test_the_shelf_drops_the_oldest_models_when_it_is_full(opened: Opened) -> No
     for schedule, prediction in recipes:
         load(app, weights(schedule, prediction, width=512, depth=10))
         app.run()
-    shelf = app.session_state["shelf_2d"]
-    assert sum(model.bytes for model in shelf.values()) <= models.SHELF_BYTES
-    assert [(recipe.schedule, recipe.prediction) for recipe in shelf] == recipes[-len(shelf) :]
-    assert 1 <= len(shelf) < len(recipes)
+    kept = shelf(app)
+    assert sum(model.bytes for model in kept.values()) <= models.SHELF_BYTES
+    assert [(recipe.schedule, recipe.prediction) for recipe in kept] == recipes[-len(kept) :]
+    assert 1 <= len(kept) < len(recipes)
+
+
+def test_weights_that_were_loaded_are_there_after_a_reload_for_this_visitor_alone(opened: Opened, sent: Sent) -> None:
+    query = {"geo_data": "Grid", "geo_objective": "v", "geo_points": "100", "geo_steps": "3"}
+    app = load(opened(**query), weights("flow", "v", seed=5, width=16))
+    seen = sent(app, "player")
+    assert seen[0]["scenes"][0]["role"] == "model"
+    again = opened(visitor=app.session_state["visitor"], **query)
+    np.testing.assert_array_equal(sent(again, "player")[1]["0.x"], seen[1]["0.x"])
+    assert sent(opened(**query), "player")[0]["scenes"][0]["role"] == "exact"

@@ -132,6 +132,7 @@ CONTROLS: dict[str, tuple[str, list[Any]]] = {
     "lab_objective": ("prediction", ["epsilon", "x0", "v", "velocity", "score"]),
     "lab_schedule": ("schedule", schedule_names()),
     "lab_rate": ("learning_rate", settings.RATES),
+    "lab_decay": ("decay", [False, True]),
     "lab_batch": ("batch_size", settings.BATCHES),
     "lab_ema": ("ema_decay", settings.EMAS),
     "lab_epochs": ("epochs", settings.EPOCHS),
@@ -253,12 +254,14 @@ def test_questions_answer_back(opened: Opened) -> None:
     app = opened()
     ask(app, "lab")
     app.radio(key="lab_question_0").set_value("The network learns its images by heart")
-    app.radio(key="lab_question_1").set_value("At the end of a run").run()
+    app.radio(key="lab_question_1").set_value("At the end of any run").run()
     assert app.success[0].value.startswith("Yes.")
     assert app.warning[0].value.startswith("Not quite.")
 
 
-@pytest.mark.parametrize("query", [{}, {"lab_until": "Seconds", "lab_take": "20", "lab_objective": "Score"}])
+@pytest.mark.parametrize(
+    "query", [{}, {"lab_until": "Seconds", "lab_take": "20", "lab_objective": "Score", "lab_decay": "false"}]
+)
 def test_the_snippet_runs(opened: Opened, query: dict[str, str]) -> None:
     snippet = opened(lab_width="8", lab_attention="true", **query).code[0].value
     scope: dict[str, Any] = {}

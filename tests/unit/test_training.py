@@ -234,6 +234,17 @@ def test_without_an_average_a_run_ends_with_the_raw_weights(stop: int) -> None:
     assert torch.equal(event.state().averaged, event.state().weights)
 
 
+def test_a_rate_that_does_not_fall_knows_no_end() -> None:
+    after = []
+    for steps in (12, 500):
+        denoiser = small()
+        for event in train(denoiser, POINTS, TrainConfig(steps=steps, batch_size=32, warmup=3, decay=False)):
+            if event.step == 12:
+                break
+        after.append(event.state().weights)
+    assert torch.equal(*after)
+
+
 def test_a_generator_that_is_dropped_leaves_the_averaged_weights() -> None:
     denoiser = small()
     running = train(denoiser, POINTS, TrainConfig(steps=100, batch_size=32))

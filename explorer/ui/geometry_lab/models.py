@@ -1,27 +1,29 @@
-"""The 2D models of a session: what was trained or loaded, which denoiser answers, and the runs on the stage."""
+"""The 2D models of a visitor: what was trained or loaded, which denoiser answers, and the runs on the stage."""
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
 
-from explorer.jobs import Job
+from explorer.jobs import Job, Store
 from explorer.ui import work
 
 if TYPE_CHECKING:
     from explorer.denoiser import Denoiser
     from explorer.lessons.geometry_lab.runs import Recipe, Run, Settings
 
+MOST_KEPT = 16
 SHELF_BYTES = 40 * 2**20
+SHELVES_BYTES = 200 * 2**20  # of all visitors
 MOST_MOMENTS = 24
 RUNS_KEPT = 4
 
 
 @dataclass
 class Trained:
-    """A model of this session: averaged weights at moments of its training, and what resuming needs.
+    """A model of this visitor: averaged weights at moments of its training, and what resuming needs.
 
     `run` names the training, which goes on under that name when it is resumed; `config` is its last one. `learned`
     is what weights from a file were trained on, in words, where that is not what the page shows.
@@ -43,22 +45,29 @@ class Trained:
         return sum(vector.nbytes for vector in vectors)
 
 
+@st.cache_resource(show_spinner=False)
+def _store() -> "Store[Recipe, Trained]":
+    return Store(lambda model: model.bytes, MOST_KEPT, SHELF_BYTES, SHELVES_BYTES)
+
+
 def shelf() -> "dict[Recipe, Trained]":
-    """The 2D models of this session, the newest last."""
-    return st.session_state.setdefault("shelf_2d", {})
+    """The 2D models of this visitor, the newest last: in every tab, and after a reload."""
+    return shelf_of(work.visitor())
+
+
+def shelf_of(visitor: str) -> "dict[Recipe, Trained]":
+    """Those of any visitor."""
+    return _store().all(visitor)
 
 
 def keep(recipe: "Recipe", model: Trained) -> None:
-    """Put a model on the shelf, thin its history, and drop the oldest models when they take too much memory."""
+    """Put a model on the shelf, its history thinned; the oldest go when there are too many."""
     while len(model.snapshots) > MOST_MOMENTS:
         moments = sorted(model.snapshots)
         for step in moments[1:-1:2]:
             del model.snapshots[step]
-    models = shelf()
-    models.pop(recipe, None)
-    models[recipe] = model
-    while len(models) > 1 and sum(kept.bytes for kept in models.values()) > SHELF_BYTES:
-        del models[next(iter(models))]
+    _store().drop(work.visitor(), recipe)
+    _store().put(work.visitor(), recipe, model)
 
 
 def moment_of(recipe: "Recipe", moment: int | None) -> int | None:
@@ -142,7 +151,7 @@ def job_for(recipe: "Recipe") -> Job | None:
 
 def forget(recipe: "Recipe") -> None:
     """Take a model off the shelf, and drop the trainings that would put it back."""
-    shelf().pop(recipe, None)
+    _store().drop(work.visitor(), recipe)
     for job in jobs_for(recipe):
         job.cancel()
         work.manager().forget(work.visitor(), job.id)
@@ -172,7 +181,8 @@ def start_training(recipe: "Recipe", config: dict[str, Any], size: dict[str, int
         config = {**config, "max_seconds": about["seconds"] + config["max_seconds"]}
         params = {**params, **about, "run": trained.run, "size": trained.size, "config": config}
         arrays = {**arrays, **vectors}
-        trained.snapshots = {step: kept for step, kept in trained.snapshots.items() if step <= about["step"]}
+        snapshots = {step: kept for step, kept in trained.snapshots.items() if step <= about["step"]}
+        keep(recipe, replace(trained, snapshots=snapshots))
     work.manager().submit(work.visitor(), "train_2d", params, arrays)
 
 
@@ -182,7 +192,7 @@ def absorb(recipe: "Recipe", newest: Job) -> None:
     trained = shelf().get(recipe)
     if trained is None or trained.run != run:
         trained = Trained(newest.params["size"], run)
-    trained.config = newest.params["config"]
+    trained = replace(trained, config=newest.params["config"], snapshots=dict(trained.snapshots))
     for job in jobs_for(recipe):
         if job.params["run"] == run:
             _take(trained, job)

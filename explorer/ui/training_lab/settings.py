@@ -55,6 +55,7 @@ def settings_of(plan: Plan) -> dict[str, Any]:
         "lab_objective": plan.prediction,
         "lab_schedule": plan.schedule,
         "lab_rate": plan.learning_rate,
+        "lab_decay": plan.decay,
         "lab_batch": plan.batch_size,
         "lab_ema": plan.ema_decay,
         "lab_until": "epochs" if plan.epochs else "seconds",
@@ -118,6 +119,13 @@ def choose_plan() -> "tuple[Plan, ImageDataset | None]":
         "grows beyond all numbers.",
         lambda rate: f"{rate:g}",
     )
+    decay = st.toggle(
+        "Learning rate falls to 0",
+        default.decay,
+        key="lab_decay",
+        bind="query-params",
+        help="Along a cosine, to the end of the run. Where it stays, the last steps are as large as the first.",
+    )
     batch = _option(
         "Batch size",
         BATCHES,
@@ -158,6 +166,7 @@ def choose_plan() -> "tuple[Plan, ImageDataset | None]":
         prediction=prediction,
         schedule=schedule,
         learning_rate=rate,
+        decay=decay,
         batch_size=batch,
         ema_decay=ema,
         epochs=epochs,

@@ -22,7 +22,7 @@ def snippet(plan: Plan, shape: tuple[int, ...]) -> str:
         f"denoiser = ex.make_image_denoiser(\n    data.shape, classes=len(data.classes) or None, "
         f"schedule={plan.schedule!r}, prediction={plan.prediction!r},\n    {size},\n)\n{until}"
         f"config = ex.TrainConfig(\n    {limit}, batch_size={plan.batch_size}, learning_rate={plan.learning_rate:g}, "
-        f"ema_decay={plan.ema_decay:g}\n)\n"
+        f"ema_decay={plan.ema_decay:g}{'' if plan.decay else ', decay=False'}\n)\n"
         "for event in ex.train(denoiser, training, config):\n"
         '    if event.step % 100 == 0:\n        print(f"{event.step} {event.loss:.3f}")\n'
         "classes = torch.arange(20) % len(data.classes) if data.classes else None\n"

@@ -362,6 +362,13 @@ def test_the_record_of_the_first_preset_is_as_good_as_the_page_says() -> None:
     assert shown.curve[-1, 1] < 0.4 * shown.curve[0, 1]
 
 
+def test_the_record_without_an_average_is_worse_though_it_made_the_same_steps() -> None:
+    without, averaged = recorded("no-ema"), recorded("ema")
+    assert without.progress["loss"] == averaged.progress["loss"]
+    assert without.result["held_out_loss"] > 1.05 * averaged.result["held_out_loss"]
+    assert 1 - without.result["accuracy"] >= 2 * (1 - averaged.result["accuracy"])
+
+
 def test_the_record_of_twenty_images_has_learned_them_by_heart() -> None:
     shown = recorded("memorise")
     assert shown.result["copies"] == 1

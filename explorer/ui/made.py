@@ -1,0 +1,36 @@
+"""What a visitor drew or brought from a file: it is there again after a reload, for as long as the shelf is."""
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from explorer.jobs import Store
+from explorer.ui import work
+
+MOST_KEPT = 24
+BYTES = 40 * 2**20
+BYTES_OF_ALL = 200 * 2**20
+
+
+@st.cache_resource(show_spinner=False)
+def _store() -> Store[str, Any]:
+    return Store(_bytes, MOST_KEPT, BYTES, BYTES_OF_ALL)
+
+
+def remember(key: str, value: Any) -> None:
+    """Keep a text, or an object that holds arrays, under `key`, which names it in the session's state, too."""
+    st.session_state[key] = value
+    _store().put(work.visitor(), key, value)
+
+
+def recall(key: str) -> Any:
+    """What this tab has under `key`, or what the visitor made last in any; None where there is nothing."""
+    if key not in st.session_state and (before := _store().get(work.visitor(), key)) is not None:
+        st.session_state[key] = before
+    return st.session_state.get(key)
+
+
+def _bytes(value: Any) -> int:
+    parts = [value] if isinstance(value, str) else vars(value).values()
+    return sum(part.nbytes if isinstance(part, np.ndarray) else len(str(part)) for part in parts)
