@@ -41,6 +41,13 @@ MODULES = {
             "DDPM against DDIM and the modern solvers: steps, seconds, quality, diversity.",
         ),
     },
+    "Words": {
+        "pages/guided_generation.py": (
+            "Guided generation",
+            ":material/brush:",
+            "Type a prompt, watch a model draw it, and see what each word looks at.",
+        ),
+    },
 }
 
 

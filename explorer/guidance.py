@@ -4,10 +4,11 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from explorer.arguments import number, pair
-from explorer.denoiser import Denoiser, Estimate
+from explorer.denoiser import Denoiser, Estimate, expand
 
 Predict = Callable[[Tensor, float], Estimate]
 MIDDLE = (-1.0, 2.0)  # log-SNR: guided above this noise, digits lose variety; below it nothing changes
@@ -54,3 +55,26 @@ def guided(
         )
 
     return predict, calls
+
+
+class Climbing(Denoiser):
+    """A denoiser that also climbs what `score` gives its guess: classifier guidance (Dhariwal and Nichol 2021), with
+    CLIP as the classifier (Nichol et al. 2022, GLIDE).
+
+        epsilon <- epsilon - strength * sigma * d score(x_0(x_t)) / d x_t
+
+    `score` maps guesses of x_0, (n, *shape), to numbers (n,), the higher the better.
+    """
+
+    def __init__(self, denoiser: Denoiser, score: Callable[[Tensor], Tensor], strength: float):
+        super().__init__(denoiser.network, denoiser.schedule, denoiser.prediction, denoiser.shape)
+        self.score, self.strength = score, number(strength, "strength")
+
+    def predict(self, x_t: Tensor, t: Tensor | float, condition: Any = None, **options: Any) -> Estimate:
+        with torch.enable_grad():
+            x = x_t.detach().requires_grad_()
+            free = super().predict(x, t, condition, **options)
+            (slope,) = torch.autograd.grad(self.score(free.x0).sum(), x)
+        alpha, sigma = (expand(part(free.t).to(x_t), x_t) for part in (free.schedule.alpha, free.schedule.sigma))
+        epsilon = free.epsilon.detach() - self.strength * sigma * slope
+        return Estimate(free.schedule, free.t, x0=(x_t - sigma * epsilon) / alpha, epsilon=epsilon)

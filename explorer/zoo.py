@@ -1,7 +1,8 @@
 """Weights on disk: safetensors with what is needed to rebuild the model, never pickle.
 
 Shipped models lie in `assets/weights`, each a NAME.safetensors beside its model card NAME.json;
-`scripts/train_zoo.py` makes them again. Those named classifier-... judge samples.
+`scripts/train_zoo.py` and `scripts/ship_pictures.py` make them again. Those named classifier-..., judge-... and
+clip-... look at samples.
 """
 
 import json
@@ -10,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import nn
@@ -20,12 +21,14 @@ from explorer.files import ASSETS
 from explorer.modes import default_modes
 from explorer.networks.blocks import build
 from explorer.networks.classifier import Classifier
+from explorer.networks.clip import Clip
+from explorer.networks.judge import Judge
 from explorer.networks.mlp import MLP
 from explorer.networks.unet import GROUPS, UNet
 from explorer.schedules import SCHEDULES, Schedule, make_schedule
 
 FOLDER = ASSETS / "weights"
-CLASSIFIER, SUFFIX = "classifier-", ".safetensors"
+SUFFIX = ".safetensors"
 LARGEST_FILE = 20 * 2**20
 MOST_WORDS = 10_000
 HALF = "fp16"
@@ -82,6 +85,8 @@ def _text() -> Limit:
 
 
 NETWORKS: dict[str, type[MLP] | type[UNet]] = {"MLP": MLP, "UNet": UNet}
+Looker = Classifier | Judge | Clip
+LOOKERS: dict[str, type[Looker]] = {"classifier": Classifier, "judge": Judge, "clip": Clip}
 SIZES: dict[str, Mapping[str, Limit]] = {
     "MLP": {
         "width": _within(1, 512),
@@ -205,8 +210,7 @@ def from_bytes(content: bytes, kind: str | None = None) -> tuple[Denoiser, dict[
     of network, or weights that do not fit what its header describes.
     """
     tensors, about = _read(content)
-    if isinstance(about, dict) and about.get("precision") == HALF:
-        tensors = {name: tensor.float() if tensor.dtype == torch.half else tensor for name, tensor in tensors.items()}
+    tensors = _widened(tensors, about)
     try:
         described = {"network": "MLP", "shape": [2], **about}
         name, size, shape = (described[part] for part in ("network", "size", "shape"))
@@ -267,6 +271,13 @@ def _read(content: bytes) -> tuple[dict[str, torch.Tensor], Any]:
         raise ValueError("This is not a file of weights from this app; choose one that it saved.") from error
 
 
+def _widened(tensors: dict[str, torch.Tensor], about: Any) -> dict[str, torch.Tensor]:
+    """The tensors in 32 bits, where the file says that it keeps them in 16."""
+    if not isinstance(about, dict) or about.get("precision") != HALF:
+        return tensors
+    return {name: tensor.float() if tensor.dtype == torch.half else tensor for name, tensor in tensors.items()}
+
+
 def _planned(make: Callable[[], nn.Module]) -> nn.Module:
     """The network that `make` returns, without memory."""
     with torch.device("meta"):
@@ -299,8 +310,8 @@ def _fill(make: Callable[[], nn.Module], tensors: Mapping[str, torch.Tensor]) ->
 
 def pretrained_names() -> list[str]:
     """Names that `load_pretrained` takes."""
-    files = (name for name in os.listdir(FOLDER) if name.endswith(SUFFIX) and not name.startswith(CLASSIFIER))
-    return sorted(name.removesuffix(SUFFIX) for name in files)  # a page asks at each rerun, and pathlib is slow
+    names = (name.removesuffix(SUFFIX) for name in os.listdir(FOLDER) if name.endswith(SUFFIX))
+    return sorted(name for name in names if name.partition("-")[0] not in LOOKERS)  # pathlib is slow, and pages ask
 
 
 @cache
@@ -316,25 +327,44 @@ def load_pretrained(name: str) -> Denoiser:
     return denoiser.requires_grad_(False)
 
 
-def save_classifier(name: str, classifier: Classifier) -> None:
-    """Write the judge of a data set's samples."""
+def save_looker(kind: str, name: str, network: Looker, half: bool = False) -> None:
+    """Write what looks at the pictures of a data set: its "classifier", "judge" or "clip"."""
     from safetensors.torch import save as serialise
 
-    content = serialise(_tensors(classifier), metadata={"explorer": json.dumps({"size": classifier.size})})
-    (FOLDER / f"{CLASSIFIER}{name}.safetensors").write_bytes(content)
+    tensors = _tensors(network)
+    about = {"size": network.size, **({"precision": HALF} if half else {})}
+    content = serialise(
+        {name: tensor.half() for name, tensor in tensors.items()} if half else tensors,
+        metadata={"explorer": json.dumps(about)},
+    )
+    (FOLDER / f"{kind}-{name}{SUFFIX}").write_bytes(content)
 
 
 @cache
 @default_modes()
+def _looker(kind: str, name: str) -> Looker:
+    path = FOLDER / f"{kind}-{name}{SUFFIX}"
+    if path not in FOLDER.glob(f"{kind}-*"):
+        raise ValueError(f"there is no {kind} for {name!r}")
+    tensors, about = _read(path.read_bytes())
+    network = _fill(lambda: LOOKERS[kind](**about["size"]), _widened(tensors, about))
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return cast("Looker", network.requires_grad_(False))
+
+
 def load_classifier(name: str) -> Classifier:
     """The shipped judge of the samples of a data set, frozen and shared. Raises ValueError where there is none."""
-    path = FOLDER / f"{CLASSIFIER}{name}.safetensors"
-    if path not in FOLDER.glob(f"{CLASSIFIER}*"):
-        raise ValueError(f"there is no classifier for {name!r}")
-    tensors, about = _read(path.read_bytes())
-    classifier = _fill(lambda: Classifier(**about["size"]), tensors)
-    assert isinstance(classifier, Classifier)
-    return classifier.to(memory_format=torch.channels_last).requires_grad_(False)  # type: ignore[call-overload]
+    return cast("Classifier", _looker("classifier", name))
+
+
+def load_judge(name: str) -> Judge:
+    """The shipped judge of what captioned pictures show, likewise."""
+    return cast("Judge", _looker("judge", name))
+
+
+def load_clip(name: str) -> Clip:
+    """The shipped towers for captioned pictures and their captions, likewise."""
+    return cast("Clip", _looker("clip", name))
 
 
 def model_card(name: str) -> dict[str, Any]:

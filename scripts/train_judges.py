@@ -7,6 +7,7 @@ FOLDER is that of `draw_emoji.py`. The pairs of concept and style that are held 
 """
 
 import argparse
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from explorer.networks.clip import Clip
 from explorer.networks.judge import Judge
 
 POOL, ROUNDS = 8_192, 4  # pictures drawn at once, and how often each is shown
-BATCH, STEPS, RATE = 96, 12_000, 2e-3
+BATCH, RATE, WARMUP = 96, 2e-3, 300
 SAVE_SECONDS = 240
 Truth = dict[str, Tensor]
 
@@ -110,33 +111,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", choices=TASKS)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--steps", type=int, default=6_000)
     given = parser.parse_args()
+    steps = given.steps
     torch.set_num_threads(1)
     task = TASKS[given.name](Emoji(given.folder))
     optimizer = torch.optim.AdamW(task.network.parameters(), lr=RATE, weight_decay=0.05)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=RATE, total_steps=STEPS, pct_start=0.05)
     path, step = given.folder / f"{given.name}.pt", 0
-    parts: dict[str, Any] = {"network": task.network, "optimizer": optimizer, "schedule": schedule}
+    parts: dict[str, Any] = {"network": task.network, "optimizer": optimizer}
     if path.exists():
         kept = torch.load(path)
         step = kept["step"]
         for name, part in parts.items():
             part.load_state_dict(kept[name])
     generator, saved, losses = torch.Generator().manual_seed(step), time.monotonic(), []
-    while step < STEPS:
+    while step < steps:
         images, truth = task.draw(step + 1)
-        for _ in range(min(ROUNDS * POOL // BATCH, STEPS - step)):
+        for _ in range(min(ROUNDS * POOL // BATCH, steps - step)):
             picked = torch.randint(POOL, (BATCH,), generator=generator)
             right = {name: values[picked] for name, values in truth.items()}
             loss = task.loss(roughened(images[picked], generator), right)
+            for group in optimizer.param_groups:
+                group["lr"] = RATE * min(1, step / WARMUP) * (1 + math.cos(math.pi * step / steps)) / 2
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             step += 1
-            if step < STEPS:
-                schedule.step()
             losses.append(loss.item())
-        if time.monotonic() - saved > SAVE_SECONDS or step == STEPS:
+        if time.monotonic() - saved > SAVE_SECONDS or step == steps:
             state = {name: part.state_dict() for name, part in parts.items()}
             torch.save({**state, "step": step}, path.with_suffix(".part"))
             path.with_suffix(".part").replace(path)

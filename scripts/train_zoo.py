@@ -30,7 +30,7 @@ from explorer.lessons.trainings.plan import first_of_each_class
 from explorer.metrics import frechet_to, moments, nearest
 from explorer.networks.blocks import build
 from explorer.networks.classifier import Classifier
-from explorer.zoo import FOLDER, load_classifier, save_classifier, to_bytes
+from explorer.zoo import FOLDER, load_classifier, save_looker, to_bytes
 
 JUDGED = 2000
 DRAWS = 5  # one draw's distance of real images to the held-out ones scatters by a seventh: with the classes it has
@@ -156,7 +156,7 @@ def train_classifier(name: str, data: ImageDataset, width: int, steps: int = 150
     classifier.reference_covariance.copy_(covariance)
     classifier.reference_floor.fill_(floor)
     right = classifier.classify(held_out.images) == held_out.labels
-    save_classifier(name, classifier)
+    save_looker("classifier", name, classifier)
     write_card(
         f"classifier-{name}",
         {

@@ -89,7 +89,7 @@ export function pointsPaper() {
 }
 
 // Uint8Array of ink, 0 black to 255 white, (INK_SCALE * size) ** 2; sent as size x size means.
-export function inkPaper(size) {
+export function inkPaper(size, backdrop) {
   const side = INK_SCALE * size;
   const place = ({ u, v }) => ({ x: u * side, y: v * side });
 
@@ -121,10 +121,10 @@ export function inkPaper(size) {
   return {
     blank: new Uint8Array(side * side),
     radius: 0.06,
-    hint: "Draw here",
-    label: "Drawing pad for an image",
+    hint: backdrop ? "Paint over what shall be drawn anew" : "Draw here",
+    label: backdrop ? "Pad to paint over a picture" : "Drawing pad for an image",
     isBlank: (ink) => ink.every((value) => value === 0),
-    describe: () => `What the model sees: ${size} × ${size} pixels`,
+    describe: () => `What the model sees: ${size} × ${size} pixels${backdrop ? ", the white ones anew" : ""}`,
     draw: (ink, from, to, radius) => brush(ink, from, to, radius, Math.max),
     erase: (ink, from, to, radius) =>
       brush(ink, from, to, radius, (value, cleared) => Math.min(value, 255 - cleared)),
@@ -137,8 +137,16 @@ export function inkPaper(size) {
         return means[Math.floor(y / INK_SCALE) * size + Math.floor(x / INK_SCALE)];
       });
     },
-    paint: (canvas, ink) => paintPixels(canvas, ink, side),
-    preview: (canvas, ink) => paintPixels(canvas, shrink(ink), size),
+    paint(canvas, ink) {
+      paintPixels(canvas, ink, side);
+      if (!backdrop) return;
+      const context = canvas.getContext("2d"); // ink covers the picture behind
+      const image = context.getImageData(0, 0, side, side);
+      ink.forEach((value, index) => (image.data[4 * index + 3] = 0.85 * value));
+      context.putImageData(image, 0, 0);
+      canvas.style.background = `center / 100% url(${backdrop})`;
+    },
+    preview: backdrop ? undefined : (canvas, ink) => paintPixels(canvas, shrink(ink), size),
   };
 }
 
@@ -180,7 +188,7 @@ function padMarkup(paper) {
 }
 
 function createPad(parent, data) {
-  const paper = data.paper === "points" ? pointsPaper() : inkPaper(data.size);
+  const paper = data.paper === "points" ? pointsPaper() : inkPaper(data.size, data.backdrop);
   const root = document.createElement("div");
   root.className = `pad pad-${data.paper} themed`;
   root.innerHTML = padMarkup(paper);

@@ -44,8 +44,9 @@ TURNS = {
 }
 
 
-def read_image(content: bytes) -> np.ndarray:
-    """The grey values of an image file, (height, width) float32 in [0, 1]: black is 0, white is 1.
+def read_image(content: bytes, colours: bool = False) -> np.ndarray:
+    """The grey values of an image file, (height, width) float32 in [0, 1], black is 0, white is 1; or its `colours`,
+    (height, width, 3).
 
     Turned as its EXIF or XMP orientation says, transparency laid over white, the first frame of an
     animation, scaled down to at most 1,024 pixels a side. The size is read from the file's header
@@ -70,7 +71,7 @@ def read_image(content: bytes) -> np.ndarray:
     with image:
         _check_size(*image.size)
         try:
-            return _grey(image, orientation)
+            return _pixels(image, orientation, colours)
         except Exception as error:  # decoders raise many kinds for broken data
             raise ValueError("This image is damaged or cut short. Save it again and choose the new file.") from error
 
@@ -200,8 +201,9 @@ def _check_size(width: int, height: int) -> None:
         )
 
 
-def _grey(image: Image.Image, orientation: int) -> np.ndarray:
-    """Decoded, reduced (a JPEG while decoding), turned, over white: (height, width) float32 in [0, 1].
+def _pixels(image: Image.Image, orientation: int, colours: bool) -> np.ndarray:
+    """Decoded, reduced (a JPEG while decoding), turned, over white: (height, width) or (height, width, 3) float32 in
+    [0, 1].
 
     A transparent colour becomes transparency before anything is mixed with its neighbours.
     """
@@ -210,16 +212,16 @@ def _grey(image: Image.Image, orientation: int) -> np.ndarray:
         clear = deep == image.info.get("transparency", -1)
         image = Image.fromarray(np.where(clear, 255, deep // 257).astype(np.uint8))
     elif "transparency" in image.info:
-        image = image.convert("RGBA" if image.mode == "RGB" else "LA")
+        image = image.convert("RGBA" if colours or image.mode == "RGB" else "LA")
     elif image.mode in ("1", "P", "PA"):  # Pillow scales palettes and single bits without smoothing
-        image = image.convert("LA" if image.mode == "PA" else "L")
+        image = image.convert("RGBA" if colours else "LA" if image.mode == "PA" else "L")
     image.thumbnail((KEPT_SIDE, KEPT_SIDE))
     if orientation in TURNS:
         image = image.transpose(TURNS[orientation])
     upright = image.convert("RGBA")
     paper = Image.new("RGBA", upright.size, "white")
     paper.alpha_composite(upright)
-    return np.asarray(paper.convert("L"), np.float32) / 255
+    return np.asarray(paper.convert("RGB" if colours else "L"), np.float32) / 255
 
 
 def centred_square(grey: np.ndarray, size: int) -> np.ndarray:

@@ -138,7 +138,7 @@ class TextEncoder(nn.Module):
         for block in self.blocks:
             x = block(x, mask)
         x = self.norm(x)
-        weights = mask[..., None] / mask.sum(1)[:, None, None]
+        weights = mask[..., None].to(x) / mask.sum(1)[:, None, None]
         return Text(x, mask, (x * weights).sum(1))
 
     def nothing(self, n: int) -> Tensor:

@@ -14,6 +14,14 @@ GLOSSARY: dict[str, tuple[str, str]] = {
         "Guidance",
         "The model is asked twice, with and without the class, and what the class adds is exaggerated.",
     ),
+    "clip": (
+        "CLIP",
+        "Two networks, one for pictures and one for texts, that learned to give what belongs together the same vector.",
+    ),
+    "cross_attention": (
+        "Cross-attention",
+        "Every place of the picture looks at the words of the prompt and takes in what it can use.",
+    ),
     "ddim": ("DDIM", "A sampler that adds no noise on its way: the same start always ends in the same image."),
     "ddpm": ("DDPM", "A sampler that draws fresh noise at every step, so that one start has many ends."),
     "denoiser": ("Denoiser", "What answers the one question of diffusion: which clean image is in this noisy one?"),
@@ -53,12 +61,14 @@ GLOSSARY: dict[str, tuple[str, str]] = {
         "How far the network's answer is from the right one: squared, and averaged over pixels, images and noise "
         "levels. Training makes it small.",
     ),
+    "negative_prompt": ("Negative prompt", "What guidance leads away from, in place of no prompt at all."),
     "noise": ("N(0, 1)", "The normal distribution with mean 0 and variance 1: the bell curve that pure noise follows."),
     "sampler": ("Sampler", "The rule that walks from noise to data by asking the model again and again."),
     "schedule": ("Schedule", "How much of the image and how much noise there is at each time."),
     "score": ("Score", "The direction in which data become most likely: from where one stands, uphill."),
     "sigma": ("σ (sigma)", "How strong the noise is: its standard deviation, in the units of the image."),
     "skip": ("Skip connection", "Hands what the way down has seen straight across to the way up."),
+    "text_encoder": ("Text encoder", "Turns the words of a prompt into a vector each, which know of one another."),
     "time": ("Time t", "Where one is between data, t = 0, and noise, t = 1."),
     "velocity": (
         "Velocity",

@@ -19,7 +19,7 @@ def _store() -> Store[str, Any]:
 
 
 def remember(key: str, value: Any) -> None:
-    """Keep a text, or an object that holds arrays, under `key`, which names it in the session's state, too."""
+    """Keep a text, an array, or an object that holds arrays, under `key`, as the session does."""
     st.session_state[key] = value
     _store().put(work.visitor(), key, value)
 
@@ -32,5 +32,5 @@ def recall(key: str) -> Any:
 
 
 def _bytes(value: Any) -> int:
-    parts = [value] if isinstance(value, str) else vars(value).values()
+    parts = vars(value).values() if hasattr(value, "__dict__") else [value]
     return sum(part.nbytes if isinstance(part, np.ndarray) else len(str(part)) for part in parts)

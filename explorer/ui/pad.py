@@ -6,6 +6,7 @@ A pad's drawing is there again when its page was left, and after a reload.
 
 import base64
 import binascii
+import zlib
 from typing import Any
 
 import numpy as np
@@ -31,9 +32,13 @@ def draw_points(*, key: str, initial: np.ndarray | None = None, extent: float = 
     return decode_points(_draw(key, encoded, paper="points"), extent)
 
 
-def draw_image(*, key: str, size: int = 28) -> np.ndarray | None:
-    """A pad to draw an image on, white on black: float32 (size, size) in [-1, 1]; None when blank."""
-    return decode_image(_draw(key, "", paper="image", size=size), size)
+def draw_image(*, key: str, size: int = 28, backdrop: str = "") -> np.ndarray | None:
+    """A pad to draw an image on, white on black: float32 (size, size) in [-1, 1]; None when blank.
+
+    With a `backdrop`, the URL of a picture, one paints white over that; the URL names the pad as well as its key does.
+    """
+    key = f"{key}_{zlib.crc32(backdrop.encode()):x}" if backdrop else key
+    return decode_image(_draw(key, "", paper="image", size=size, backdrop=backdrop), size)
 
 
 def _draw(key: str, initial: str, **options: Any) -> str:

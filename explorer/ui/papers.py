@@ -37,6 +37,27 @@ PAPERS = {
         "DPM-Solver++: fast solver for guided sampling of diffusion probabilistic models",
         "2211.01095",
     ),
+    "latent_diffusion": _arxiv(
+        "Rombach et al.", 2022, "High-resolution image synthesis with latent diffusion models", "2112.10752"
+    ),
+    "clip": _arxiv(
+        "Radford et al.", 2021, "Learning transferable visual models from natural language supervision", "2103.00020"
+    ),
+    "glide": _arxiv(
+        "Nichol et al.",
+        2022,
+        "GLIDE: towards photorealistic image generation and editing with text-guided diffusion models",
+        "2112.10741",
+    ),
+    "prompt_to_prompt": _arxiv(
+        "Hertz et al.", 2023, "Prompt-to-prompt image editing with cross attention control", "2208.01626"
+    ),
+    "sdedit": _arxiv(
+        "Meng et al.",
+        2022,
+        "SDEdit: guided image synthesis and editing with stochastic differential equations",
+        "2108.01073",
+    ),
     "guidance": _arxiv("Ho and Salimans", 2022, "Classifier-free diffusion guidance", "2207.12598"),
     "guidance_interval": _arxiv(
         "Kynkäänniemi et al.",

@@ -34,7 +34,7 @@ def sheet(rows: Sequence[Row], head: Sequence[str]) -> None:
     for row in rows:
         parts.append(f'<strong style="display: block; margin: 0.5rem 0 0.125rem">{html.escape(row.title)}</strong>')
         parts.append(
-            f'<img src="{_data_url(row.images)}" alt="{html.escape(row.alt, quote=True)}" '
+            f'<img src="{data_url(row.images)}" alt="{html.escape(row.alt, quote=True)}" '
             'style="display: block; width: 100%; image-rendering: pixelated">'
         )
         parts.append(_captions(row.captions))
@@ -49,7 +49,7 @@ def _captions(texts: Sequence[str]) -> str:
     return f'<div aria-hidden="true" style="{grid}; text-align: center; opacity: 0.7">{cells}</div>'
 
 
-def _data_url(images: np.ndarray) -> str:
+def data_url(images: np.ndarray) -> str:
     """Images, (columns, height, width) or (columns, height, width, 3), side by side with clear gaps, as the URL of a
     PNG."""
     values = to_bytes(images, 1.0) if images.ndim == 4 else to_grey(images)[..., None]
@@ -59,7 +59,7 @@ def _data_url(images: np.ndarray) -> str:
 @lru_cache(maxsize=512)
 def _encoded(values: bytes, shape: tuple[int, int, int, int]) -> str:
     columns, height, width, channels = shape
-    gap = max(1, round(_GAP * width))
+    gap = max(1, round(_GAP * width)) if columns > 1 else 0
     picture = np.zeros((height, columns, width + gap, channels + 1), np.uint8)  # grey or colours, and opacity
     inside = picture[:, :, gap // 2 : gap // 2 + width]
     inside[..., :channels] = np.frombuffer(values, np.uint8).reshape(shape).swapaxes(0, 1)

@@ -105,3 +105,12 @@ def arrows(
     guided = unconditional + guidance_scale * difference
     named = {"unconditional": unconditional, "conditional": conditional, "difference": difference, "guided": guided}
     return {name: part.numpy() for name, part in {"places": places, **named}.items()}
+
+
+def flow(times: np.ndarray, guidance_scale: float, extent: float = 2.5, lines: int = 11) -> np.ndarray:
+    """The guided arrows at each of the times, (frames, lines, lines, 2), rows from the lowest y up; at the ends of the
+    clock, where the flow is singular, those of the schedule's own first and last time."""
+    schedule = make_schedule("flow")
+    inside = times.clip(schedule.t_min, schedule.t_max)
+    each = [arrows(float(t), guidance_scale, extent=extent, lines=lines)["guided"] for t in inside]
+    return np.stack(each).reshape(len(times), lines, lines, 2).swapaxes(1, 2)

@@ -32,6 +32,7 @@ class Asked:
     guidance_scale: float = 4.0
     sampler: str = "ddim"
     steps: int = 20
+    guidance_interval: tuple[float, float] | None = None
 
     def options(self) -> dict[str, Any]:
         """What `sample` takes for it."""
@@ -43,6 +44,7 @@ class Asked:
             "condition": self.prompt,
             "negative_condition": self.negative,
             "guidance_scale": self.guidance_scale,
+            "guidance_interval": self.guidance_interval,
         }
 
 

@@ -5,7 +5,16 @@ import pytest
 import torch
 
 from explorer.denoiser import ideal_denoiser
-from explorer.lessons.guided_generation.mixture import LABELS, RADIUS, WIDTH, arrows, bent, labelled_mixture, middles
+from explorer.lessons.guided_generation.mixture import (
+    LABELS,
+    RADIUS,
+    WIDTH,
+    arrows,
+    bent,
+    flow,
+    labelled_mixture,
+    middles,
+)
 from explorer.samplers import sample
 
 
@@ -63,3 +72,13 @@ def test_a_label_that_is_none_is_refused() -> None:
         with pytest.raises(ValueError, match="label numbers from 0 to 2"):
             model.predict(torch.zeros(2, 2), 0.5, wrong)
     assert math.isfinite(model.predict(torch.zeros(2, 2), 0.5, torch.tensor([0, 2])).x0.sum().item())
+
+
+def test_the_flow_is_the_guided_arrows_with_rows_from_the_lowest_up() -> None:
+    field = flow(np.array([1.0, 0.4, 0.0]), 3.0, extent=2.0, lines=5)
+    assert field.shape == (3, 5, 5, 2)
+    assert np.isfinite(field).all()
+    each = arrows(0.4, 3.0, extent=2.0, lines=5)
+    row, column = 4, 1
+    place = np.flatnonzero((each["places"] == [-1.0, 2.0]).all(1))
+    np.testing.assert_allclose(field[1, row, column], each["guided"][place[0]])

@@ -1,0 +1,105 @@
+"""What a prompt asks of a scene, word by word, and whether a picture shows it: measured, for scenes alone."""
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import permutations
+from statistics import fmean
+
+from torch import Tensor
+
+from explorer.data.scenes import COLOURS, NUMBERS, RADII, SHAPES, Seen, read
+from explorer.networks.text import PLURAL
+
+RELATIONS = {
+    "above": (0, -1),
+    "over": (0, -1),
+    "top": (0, -1),  # on top of
+    "below": (0, 1),
+    "under": (0, 1),
+    "beneath": (0, 1),
+    "left": (-1, 0),
+    "right": (1, 0),
+}
+ASIDE = 3  # pixels by which one thing must lie on its side of another
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """So many equal shapes; what was not said is ""."""
+
+    count: int
+    size: str
+    colour: str
+    shape: str
+
+    def fits(self, seen: Seen) -> bool:
+        said = ((self.size, seen.size), (self.colour, seen.colour), (self.shape, seen.shape))
+        return all(wanted in ("", there) for wanted, there in said)
+
+
+@dataclass(frozen=True)
+class Request:
+    """The groups of shapes of a prompt, the ground, and where the first group lies of the second, (0, -1) for above."""
+
+    groups: tuple[Wanted, ...]
+    background: str = ""
+    relation: tuple[int, int] | None = None
+
+
+def request(pieces: tuple[str, ...]) -> Request | None:
+    """What the pieces of a prompt, plurals in two, ask for; None where they name no shape, or more than two groups."""
+    groups, told, ends = [], dict[str, str](), list[int]()
+    background = ""
+    for place, piece in enumerate(pieces):
+        if piece in COLOURS:
+            told["colour"] = piece
+        elif piece in RADII:
+            told["size"] = piece
+        elif piece in NUMBERS:
+            told["count"] = piece
+        elif piece in SHAPES:
+            plural = pieces[place + 1 : place + 2] == (PLURAL,)
+            count = NUMBERS.index(told["count"]) if "count" in told else 2 if plural else 1
+            groups.append(Wanted(count, told.get("size", ""), told.get("colour", ""), piece))
+            ends.append(place)
+            told = {}
+        elif piece == "background":
+            background = told.pop("colour", "")
+    background = background or (told.get("colour", "") if groups else "")
+    if not 1 <= len(groups) <= 2:
+        return None
+    relation = None
+    if len(groups) == 2:
+        relation = next((RELATIONS[piece] for piece in pieces[ends[0] : ends[1]] if piece in RELATIONS), None)
+    return Request(tuple(groups), background, relation)
+
+
+def shows(image: Tensor, asked: Request) -> bool:
+    """Whether a picture (3, 32, 32) shows the shapes that are asked for and no others, where and on what was said."""
+    background, seen = read(image)
+    if asked.background not in ("", background) or len(seen) != sum(group.count for group in asked.groups):
+        return False
+    wanted = [group for group in asked.groups for _ in range(group.count)]
+    return any(
+        all(group.fits(one) for group, one in zip(wanted, order, strict=True)) and _placed(asked, order)
+        for order in permutations(seen)
+    )
+
+
+def _placed(asked: Request, order: tuple[Seen, ...]) -> bool:
+    if asked.relation is None:
+        return True
+    first, second = order[: asked.groups[0].count], order[asked.groups[0].count :]
+    across, down = asked.relation
+    across, down = asked.relation
+    right = fmean(one.x for one in first) - fmean(one.x for one in second)
+    below = fmean(one.y for one in first) - fmean(one.y for one in second)
+    return across * right + down * below > ASIDE
+
+
+def said(image: Tensor) -> str:
+    """What stands in a picture, in words: "red circle, blue square on white"."""
+    background, seen = read(image)
+    counted = Counter(f"{one.size} {one.colour} {one.shape}".strip() for one in seen)
+    things = ", ".join(f"{count} x {name}" if count > 1 else name for name, count in counted.items())
+    return f"{things or 'nothing'} on {background}"

@@ -1,0 +1,103 @@
+"""The two models that are told in words: what they are good for, and what to ask of them."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from explorer.data import scenes
+from explorer.data.emoji import emoji
+from explorer.lessons.guided_generation.prompts import Understood
+from explorer.networks.text import Vocabulary
+
+
+@dataclass(frozen=True)
+class Teller:
+    """A model by the name of its weights: its label, a sentence about it, the prompt that the page opens with, and
+    others for a lecture."""
+
+    name: str
+    label: str
+    about: str
+    prompt: str
+    chips: tuple[str, ...]
+
+    @property
+    def characters(self) -> dict[str, str]:
+        """The emoji that it takes for words."""
+        return emoji().characters if self.name == "emoji" else {}
+
+    @property
+    def colours(self) -> tuple[str, ...]:
+        """The words of which a thing can have one."""
+        return tuple(scenes.COLOURS)
+
+    def surprise(self, seed: int) -> str:
+        """A prompt that nobody thought of."""
+        rng = np.random.default_rng(seed)
+        if self.name == "scenes":
+            return scenes.describe(scenes.compose(rng), rng, exact=True)
+        concept, style = (str(rng.choice(names)) for names in (emoji().names(), sorted(emoji().makers)))
+        colour = str(rng.choice([name for name in scenes.COLOURS if name not in ("black", "white")]))
+        return f"{colour} {concept}" + (f" in {style} style" if rng.random() < 0.5 else "")
+
+
+TELLERS = {
+    "emoji": Teller(
+        "emoji",
+        "Emoji",
+        "It learned from emoji that artists of six makers drew: 189 things in eight styles, and colours.",
+        "purple cat",
+        (
+            "strawberry",
+            "a happy face",
+            "police officer in twemoji style",
+            "green heart",
+            "🐧",
+            "tree on a blue background",
+            "pink car",
+            "sun in flat style",
+        ),
+    ),
+    "scenes": Teller(
+        "scenes",
+        "Scenes of shapes",
+        "It learned from shapes whose colour, size and place are drawn at random, so that every word can be checked.",
+        "a red circle above a blue square",
+        (
+            "a big yellow star on a blue background",
+            "three green hearts",
+            "a blue square above a red circle",
+            "a purple diamond at the top left",
+            "a small orange triangle to the left of a big black circle",
+        ),
+    ),
+}
+
+
+@cache
+def concepts() -> dict[tuple[str, ...], str]:
+    """The concepts of the emoji by their words, the longest first."""
+    names = sorted(emoji().names(), key=lambda name: -len(name.split()))
+    return {tuple(name.replace("-", " ").split()): name for name in names}
+
+
+def concept_of(understood: Understood) -> str | None:
+    """The concept that a prompt names, as a judge calls it; None where it names none."""
+    pieces = understood.known
+    for words, name in concepts().items():
+        places = range(len(pieces) - len(words) + 1)
+        if any(pieces[place : place + len(words)] == words for place in places):
+            return name
+    return None
+
+
+def vocabulary_by_kind(vocabulary: Vocabulary, name: str) -> dict[str, list[str]]:
+    """The words that a model knows: things, styles, colours, and the rest."""
+    words = [word for word in vocabulary.words if word.isalnum()]
+    if name == "scenes":
+        kinds = {"Shapes": [*scenes.SHAPES], "Colours": [*scenes.COLOURS]}
+    else:
+        kinds = {"Things": emoji().names(), "Styles": [*emoji().makers], "Colours": [*scenes.COLOURS]}
+    named = {word for names in kinds.values() for one in names for word in one.split()}
+    return {**kinds, "Other words": [word for word in words if word not in named]}

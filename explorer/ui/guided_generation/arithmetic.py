@@ -1,0 +1,118 @@
+"""From one prompt to another, a word swapped, and prompts added and taken away."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from explorer.lessons.guided_generation.arithmetic import nearest_words
+from explorer.lessons.guided_generation.pictures import text_encoder
+from explorer.ui.controls import sentence
+from explorer.ui.guided_generation.asking import Wish, understood_by
+from explorer.ui.guided_generation.computed import drawing, model, pictures
+from explorer.ui.guided_generation.drawing import LETTERS, colours
+from explorer.ui.markdown import plain
+from explorer.ui.sheet import Row, sheet
+
+OTHER = {"emoji": "purple dog", "scenes": "a red star above a blue square"}
+SUMS = {
+    "emoji": ("purple cat", "cat", "car"),
+    "scenes": ("a red circle above a blue square", "a red circle", "a green circle"),
+}
+BETWEEN = 8
+
+
+def show(wish: Wish) -> None:
+    """The three kinds, one after the other."""
+    name = wish.teller.name
+    typed = st.text_input(
+        "Another prompt", OTHER[name], key=f"guide_{name}_other", bind="query-params", max_chars=300, width=420
+    )
+    other = understood_by(wish.teller, typed)
+    for note in other.notes:
+        st.caption(f":material/info: {plain(note)}")
+    first, second = wish.understood.text or "no prompt", other.text or "no prompt"
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown("**Swap the words, keep the noise**")
+        swapped(wish, other.text)
+    with right:
+        st.markdown("**Prompts added and taken away**")
+        added(wish)
+    st.markdown("**From one to the other, on one noise**")
+    row = pictures(name, "between", wish.asked, other.text, BETWEEN)
+    heads = [f"{place / (BETWEEN - 1):.0%}" for place in range(BETWEEN)]
+    sheet([Row(f"{first} → {second}", colours(row), [], f"From {first} to {second}")], heads)
+    st.caption(
+        "The vectors of the words are mixed, place by place, and so is their mean; the noise is the same. Look where "
+        "one thing becomes the other: between two words lies no third."
+    )
+
+
+def swapped(wish: Wish, other: str) -> None:
+    """The other prompt on the same noise, free, and with the looks of the first."""
+    kept = st.slider(
+        "Steps that keep where the words looked",
+        0,
+        100,
+        60,
+        10,
+        key="guide_kept",
+        format="%d%%",
+        bind="query-params",
+        help="Prompt-to-prompt: for so many of the steps each place looks at the words as it did in the first picture.",
+        width=300,
+    )
+    free = drawing(wish.teller.name, replace(wish.asked, prompt=other)).pictures
+    try:
+        one, held = pictures(wish.teller.name, "swap", wish.asked, other, kept / 100)
+    except ValueError as error:
+        st.caption(f":material/info: To keep the looks, {plain(sentence(error)[0].lower() + sentence(error)[1:])}")
+        one, held = drawing(wish.teller.name, wish.asked).pictures, None
+    rows = [
+        Row("The prompt", colours(one), [], "Pictures of the prompt"),
+        Row("The other, free", colours(free), [], "Pictures of the other prompt from the same noise"),
+    ]
+    if held is not None:
+        rows.append(Row("The other, looking as the first did", colours(held), [], "The other prompt, looks kept"))
+    sheet(rows, list(LETTERS))
+
+
+def added(wish: Wish) -> None:
+    """Plus, minus, plus: pictures of a sum of texts, and the words that are nearest to a sum of words."""
+    name = wish.teller.name
+    with st.container(horizontal=True):
+        texts = [
+            st.text_input(label, default, key=f"guide_{name}_{place}", bind="query-params", max_chars=100, width=150)
+            for place, (label, default) in enumerate(zip(("This", "minus", "plus"), SUMS[name], strict=True))
+        ]
+    told = [understood_by(wish.teller, text) for text in texts]
+    for note in dict.fromkeys(note for one in told for note in one.notes):
+        st.caption(f":material/info: {plain(note)}")
+    images = pictures(name, "plus_minus", wish.asked, *(one.text for one in told))
+    sheet(
+        [
+            Row(
+                " ".join(
+                    ("−", "+")[sign] + " " + one.text if place else one.text
+                    for place, (sign, one) in enumerate(zip((1, 0, 1), told, strict=True))
+                ),
+                colours(images),
+                [],
+                "Pictures of the sum",
+            )
+        ],
+        list(LETTERS),
+    )
+    encoder = text_encoder(model(name))
+    signed: dict[str, int] = {}
+    for sign, one in zip((1, -1, 1), told, strict=True):
+        for word in one.known:
+            signed[word] = signed.get(word, 0) + sign
+    left = [(word, sign) for word, sign in signed.items() if sign]
+    if left:
+        near = ", ".join(f"{word} {cosine:.2f}" for word, cosine in nearest_words(encoder, left))
+        sum_of = " ".join(f"{'+' if sign > 0 else '−'} {word}" for word, sign in left).removeprefix("+ ")
+        st.caption(
+            f"In the table of words, nearest to {plain(sum_of)} by cosine: {plain(near)}. These vectors learned from "
+            "a few hundred captions, not from books: do not expect that king − man + woman is queen."
+        )

@@ -1,0 +1,136 @@
+"""What is asked of a model: the prompt, how strongly it counts, and what the model understands of it."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from explorer.lessons.guided_generation.models import TELLERS, Teller, vocabulary_by_kind
+from explorer.lessons.guided_generation.pictures import Asked, text_encoder
+from explorer.lessons.guided_generation.prompts import LONGEST, Understood, understand
+from explorer.ui.controls import SAMPLER_LABELS, choice
+from explorer.ui.guided_generation.computed import model
+from explorer.ui.markdown import plain
+
+STEPS = [2, 4, 6, 8, 10, 15, 20, 30, 50]
+SCALES = [0.0, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0]
+PICTURES = 4
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Which model is asked, for what, and what it understands of the prompt."""
+
+    teller: Teller
+    asked: Asked
+    understood: Understood
+
+
+def choose_teller() -> Teller:
+    """The model that is told."""
+    labels = {name: teller.label for name, teller in TELLERS.items()}
+    default = next(iter(labels))
+    name = st.segmented_control(
+        "Model",
+        list(labels),
+        default=default,
+        format_func=labels.__getitem__,
+        key="guide_model",
+        bind="query-params",
+        required=True,
+        label_visibility="collapsed",
+    )
+    return TELLERS[name or default]
+
+
+def understood_by(teller: Teller, prompt: str) -> Understood:
+    """A prompt as the model will read it."""
+    return understand(prompt, text_encoder(model(teller.name)), teller.characters, teller.colours)
+
+
+def ask(teller: Teller) -> Wish:
+    """The controls of a drawing."""
+    key = f"guide_{teller.name}"
+    prompt = st.text_input(
+        "Prompt",
+        teller.prompt,
+        key=f"{key}_prompt",
+        bind="query-params",
+        help=f"Words that the model knows, or emoji; {LONGEST} characters are read. Nothing at all is a prompt, too.",
+    )
+    _try(teller, key)
+    negative = st.text_input(
+        "Negative prompt",
+        "",
+        key=f"{key}_negative",
+        bind="query-params",
+        help="What guidance leads away from, in place of no prompt at all.",
+    )
+    with st.container(horizontal=True):
+        scale = st.select_slider(
+            "Guidance scale",
+            SCALES,
+            4.0,
+            format_func=lambda scale: f"{scale:g}",
+            key="guide_scale",
+            bind="query-params",
+            width=190,
+            help="How far to go from the prediction without the prompt to that with it, and beyond: 0 does not hear "
+            "the prompt, 1 takes the model at its word, more exaggerates what the prompt adds.",
+        )
+        seed = st.slider("Seed", 0, 99, 0, key="guide_seed", bind="query-params", width=130)
+        steps = st.select_slider(
+            "Steps", STEPS, 20, key="guide_steps", bind="query-params", width=130, help="Times visited on the way."
+        )
+        sampler = choice("Sampler", SAMPLER_LABELS, "ddim", key="guide_sampler", width=190)
+    understood = understood_by(teller, prompt)
+    against = understood_by(teller, negative) if negative.strip() else None
+    asked = Asked(
+        understood.text,
+        against.text if against and not against.empty else None,
+        PICTURES,
+        seed,
+        scale,
+        sampler,
+        steps,
+    )
+    _say(teller, understood, against)
+    return Wish(teller, asked, understood)
+
+
+def _try(teller: Teller, key: str) -> None:
+    """Prompts that are a click away."""
+
+    def take() -> None:
+        chosen = st.session_state.pop(f"{key}_chip", None)
+        if chosen:
+            st.session_state[f"{key}_prompt"] = chosen
+
+    def surprise() -> None:
+        st.session_state["guide_surprises"] = turn = st.session_state.get("guide_surprises", 0) + 1
+        st.session_state[f"{key}_prompt"] = teller.surprise(turn)
+
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.pills("Prompts to try", list(teller.chips), key=f"{key}_chip", on_change=take, label_visibility="collapsed")
+        st.button("Surprise me", on_click=surprise, icon=":material/casino:", key=f"{key}_surprise")
+
+
+def _say(teller: Teller, understood: Understood, against: Understood | None) -> None:
+    """What the model reads, and what it cannot."""
+    reads = " · ".join(piece.removeprefix("##") for piece in understood.known)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"It reads: **{plain(reads)}**" if reads else "It reads nothing.", width="stretch")
+        with st.popover("Its words", icon=":material/menu_book:"):
+            vocabulary = text_encoder(model(teller.name)).vocabulary
+            for kind, words in vocabulary_by_kind(vocabulary, teller.name).items():
+                st.markdown(f"**{kind}**: {plain(', '.join(words))}")
+    for note in understood.notes:
+        st.caption(f":material/info: {plain(note)}")
+    if against is None:
+        return
+    if against.empty:
+        st.caption(":material/info: The negative prompt says nothing to it: no prompt at all takes its place.")
+    elif against.known == understood.known:
+        st.caption(
+            ":material/info: The negative prompt is the prompt: their difference is nothing, so that no guidance scale "
+            "changes anything."
+        )

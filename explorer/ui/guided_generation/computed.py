@@ -1,0 +1,74 @@
+"""What was drawn and measured before: once a process, for the models are shipped and all sessions share them."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+from explorer.lessons.guided_generation.pictures import Asked
+
+if TYPE_CHECKING:
+    import explorer as ex
+    from explorer.lessons.guided_generation.mixture import Bent
+    from explorer.lessons.guided_generation.pictures import Anatomy, Drawing, Looks
+
+# A prompt is anybody's, so what is kept is bounded: a drawing takes a megabyte.
+
+
+def model(name: str) -> "ex.Denoiser":
+    """The shipped model of that name."""
+    import explorer as ex
+
+    return ex.load_pretrained(name)
+
+
+@st.cache_resource(max_entries=48, show_spinner=False)
+def drawing(name: str, asked: Asked) -> "Drawing":
+    from explorer.lessons.guided_generation import pictures
+
+    return pictures.draw(model(name), asked)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def anatomy(name: str, asked: Asked, step: int) -> "Anatomy":
+    from explorer.lessons.guided_generation import pictures
+
+    return pictures.anatomy(model(name), asked, step)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def looks(name: str, asked: Asked) -> "Looks":
+    from explorer.lessons.guided_generation import pictures
+
+    return pictures.looks(model(name), asked)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def bent(guidance_scale: float) -> "tuple[Bent, np.ndarray]":
+    """Paths of the labelled mixture, and the guided arrows at each of their times."""
+    from explorer.lessons.guided_generation import mixture
+    from explorer.lessons.views import EXTENT
+
+    paths = mixture.bent(guidance_scale)
+    return paths, mixture.flow(paths.t, guidance_scale, EXTENT)
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def pictures(name: str, what: str, asked: Asked, *more: Any) -> Any:
+    """What the lesson's function called `what` makes: "between", "swap", "plus_minus", "from_picture", ..."""
+    from explorer.lessons.guided_generation import arithmetic
+    from explorer.lessons.guided_generation import pictures as drawn
+
+    if what == "between":
+        return drawn.between(model(name), asked.prompt, more[0], more[1], asked)
+    if what == "swap":
+        return arithmetic.swap(model(name), asked, *more)
+    plus, minus, and_plus = more
+    return arithmetic.plus_minus(model(name), plus, minus, and_plus, asked)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def climbed(asked: Asked, strength: float) -> np.ndarray:
+    from explorer.lessons.guided_generation import fits
+
+    return fits.climbed(model("emoji"), asked, strength)

@@ -1,0 +1,138 @@
+"""The four pictures as they come, and what is to be said of them."""
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+import torch
+
+from explorer.lessons.guided_generation import checks
+from explorer.lessons.guided_generation.models import concept_of
+from explorer.lessons.guided_generation.pictures import Drawing
+from explorer.lessons.guided_generation.recall import artists_apart, nearest_drawn
+from explorer.metrics import NotFinite
+from explorer.ui.film import Strip, film
+from explorer.ui.guided_generation.asking import Wish
+from explorer.ui.guided_generation.computed import drawing, model
+from explorer.ui.markdown import plain
+from explorer.ui.sheet import Row, sheet
+from explorer.zoo import FOLDER, load_judge
+
+LETTERS = "ABCD"
+
+
+def colours(images: np.ndarray) -> np.ndarray:
+    """(..., channels, height, width) with the channels last, as films and sheets take them."""
+    return np.moveaxis(images.astype(np.float32), -3, -1)
+
+
+def minus(value: float) -> str:
+    return f"{value:.1f}".replace("-", "\N{MINUS SIGN}")
+
+
+def show_drawing(wish: Wish) -> Drawing | None:
+    """The film of the drawing, how long it took, and what can be measured on it; None where the model blew up."""
+    try:
+        drawn = drawing(wish.teller.name, wish.asked)
+    except NotFinite as error:
+        st.error(str(error), icon=":material/error:")
+        return None
+    levels = model(wish.teller.name).schedule.log_snr(torch.from_numpy(drawn.t))
+    captions = [
+        "done" if t == 0 else f"step {step + 1} of {len(drawn.t) - 1}, log-SNR {minus(level)}"
+        for step, (t, level) in enumerate(zip(drawn.t, levels.tolist(), strict=True))
+    ]
+    film(
+        [
+            Strip("What is there: x\N{LATIN SUBSCRIPT SMALL LETTER T}", colours(drawn.x), captions, "noise"),
+            Strip("What the model guesses: x₀", colours(drawn.guess), captions, "model"),
+        ],
+        key="guide_film",
+        fps=6,
+        label=f"four pictures of the prompt, from noise to {wish.asked.steps} steps later",
+    )
+    st.caption(
+        f"{len(drawn.pictures)} pictures, {wish.asked.steps} steps, {drawn.evaluations} network calls, "
+        f"**{drawn.seconds:.2f} s** when they were first drawn, the text's encoding with them. {verdict(wish, drawn)}"
+    )
+    return drawn
+
+
+def verdict(wish: Wish, drawn: Drawing) -> str:
+    """What the pictures show, measured or judged, in a sentence."""
+    images = torch.from_numpy(drawn.pictures)
+    if wish.teller.name == "scenes":
+        wanted = checks.request(wish.understood.known)
+        seen = "; ".join(checks.said(image) for image in images)
+        if wanted is None:
+            return f"Measured: {seen}."
+        right = sum(checks.shows(image, wanted) for image in images)
+        return f"Measured: **{right} of {len(images)}** show all that the prompt says ({seen})."
+    judge = load_judge("emoji")
+    named = [best for (best,) in judge.name(images, "concept")]
+    concept = concept_of(wish.understood)
+    hits = f"**{named.count(concept)} of {len(named)}** are named “{plain(concept)}” by " if concept else "Named by "
+    return f"{hits}a judge that was trained on artists' pictures alone: {plain(', '.join(named))}."
+
+
+@st.fragment
+def recall(wish: Wish, drawn: Drawing) -> None:
+    """The nearest pictures that the model learned from."""
+    opened = st.expander("Recall or imagination?", icon=":material/search:", key="guide_recall", on_change="rerun")
+    if not opened.open:
+        return
+    with opened:
+        nearest, names, distances = nearest_drawn(torch.from_numpy(drawn.pictures))
+        heads = [f"picture {letter}" for letter in LETTERS[: len(names)]]
+        rows = [
+            Row("Drawn by the model", colours(drawn.pictures), [], "Pictures of the prompt"),
+            Row("The nearest that an artist drew", colours(nearest), [], "The nearest pictures of the artists"),
+        ]
+        with st.container(width=720):
+            sheet(rows, heads)
+        said = "; ".join(f"{plain(name)} ({distance:.2f})" for name, distance in zip(names, distances, strict=True))
+        st.caption(
+            f"By the root mean square over the pixels, from −1 to 1, mirrored or not: {said}. "
+            f"Two artists' drawings of one thing are {artists_apart():.2f} apart, in the median."
+        )
+
+
+def card(wish: Wish) -> None:
+    """How the model was made, and how often it is right."""
+    from explorer.zoo import model_card
+
+    about = model_card(wish.teller.name)
+    with st.expander(f"The model: {wish.teller.label}", icon=":material/description:"):
+        st.markdown(f"{wish.teller.about} {about['data'][:1].upper()}{about['data'][1:]}.")
+        st.markdown(f"Terms of the data: {about['terms']}.")
+        training = about["training"]
+        st.markdown(
+            f"{about['parameters']:,} weights, {training['steps']:,} steps of {training['batch_size']} pictures, "
+            f"{training['seconds'] / 3600:.1f} hours on {training['machine']}: `{about['command']}`."
+        )
+        if figures := about["metrics"]:
+            st.markdown("\n".join(table(figures)))
+        st.download_button(
+            "Weights as safetensors",
+            lambda: (FOLDER / f"{wish.teller.name}.safetensors").read_bytes(),
+            f"diffusion-explorer-{wish.teller.name}.safetensors",
+            "application/octet-stream",
+            on_click="ignore",
+            icon=":material/save:",
+            key="guide_save",
+        )
+
+
+def table(figures: dict[str, Any]) -> list[str]:
+    """The measured rates of a card as a Markdown table: for each kind of prompt, how often each thing is right, and
+    beside it what the judge finds on real pictures of the same prompts."""
+    lines = ["| prompts | of | right | on real pictures |", "|:--|--:|:--|:--|"]
+    for kind, found in figures.items():
+        if not isinstance(found, dict):
+            continue
+        drawn = found.get("drawn", {name: rate for name, rate in found.items() if name in ("colour", "concept")})
+        cells = [
+            ", ".join(f"{name} {rate:.0%}" for name, rate in rates.items()) for rates in (drawn, found.get("real", {}))
+        ]
+        lines.append(f"| {kind} | {found['prompts']} | {cells[0]} | {cells[1]} |")
+    return lines

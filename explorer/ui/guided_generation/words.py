@@ -1,0 +1,56 @@
+"""What each word looks at: the weights of cross-attention, drawn over the pictures."""
+
+import numpy as np
+import streamlit as st
+
+from explorer.lessons.guided_generation.pictures import Drawing, Looks
+from explorer.ui.controls import choice
+from explorer.ui.guided_generation.asking import Wish
+from explorer.ui.guided_generation.computed import looks
+from explorer.ui.guided_generation.drawing import LETTERS, colours
+from explorer.ui.sheet import Row, sheet
+
+THIRDS = ("First third: layout", "Second third: shapes", "Last third: detail")
+HEAT = np.array([1.0, 0.35, -0.6], np.float32)  # orange, in [-1, 1]
+
+
+def show(wish: Wish, drawn: Drawing) -> None:
+    """One picture, its words over it, from noise to the end."""
+    if wish.understood.empty:
+        st.info("There is no word to look at: give the model a prompt.", icon=":material/edit:")
+        return
+    seen = looks(wish.teller.name, wish.asked)
+    sides = sorted({maps.shape[-1] for maps in seen.maps.values()}, reverse=True)
+    with st.container(horizontal=True):
+        letter = st.segmented_control("Picture", list(LETTERS), default="A", key="guide_look_at", required=True) or "A"
+        labels = {str(side): f"{side} x {side} places" for side in sides}
+        side = int(choice("Seen from", labels, str(sides[0]), key="guide_look_side", width=190))
+    picture = drawn.pictures[LETTERS.index(letter)]
+    maps = seen.of_size(side)[:, LETTERS.index(letter)]
+    top = float(np.quantile(maps[:, 1:], 0.999))
+    rows = []
+    for title, part in zip(THIRDS, np.array_split(maps, 3), strict=True):
+        if not len(part):
+            continue
+        mean = part.mean(0)
+        over = [picture, *(overlaid(picture, one / top) for one in mean)]
+        shares = ["", *(f"{share:.0%}" for share in mean.mean((1, 2)))]
+        rows.append(Row(title, colours(np.stack(over)), shares, f"{title}: what each word looks at"))
+    sheet(rows, ["picture", *words_of(seen)])
+    st.caption(
+        "Orange: how much of its attention a place gives to the word, the mean over heads, parts of this size and the "
+        "steps of that third; all words on one scale. Below each, its share over the whole picture: they add up to "
+        "100 %. The *start* of every text belongs to no word, and places that need none look there."
+    )
+
+
+def words_of(seen: Looks) -> list[str]:
+    return [word.replace("##s", "…s") for word in seen.words]
+
+
+def overlaid(picture: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """A picture (3, height, width) in grey, coloured where the weights (side, side) are: 0 not at all, 1 fully."""
+    times = picture.shape[-1] // weights.shape[-1]
+    heat = np.kron(weights, np.ones((times, times), np.float32)).clip(0, 1)
+    grey = 0.5 + 0.45 * picture.mean(0)
+    return grey + heat * (HEAT[:, None, None] - grey)

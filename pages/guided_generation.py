@@ -1,0 +1,169 @@
+import streamlit as st
+
+from explorer.ui.frame import (
+    Question,
+    begin_page,
+    check_yourself,
+    end_page,
+    mathematics,
+    references,
+    terms,
+    the_code,
+    what_to_notice,
+)
+
+begin_page(
+    "Guided generation",
+    "You will type a prompt, watch a real text-conditional model draw it, and see how the words get in.",
+)
+
+from explorer import guidance
+from explorer.lessons.guided_generation import arithmetic as sums
+from explorer.lessons.guided_generation import edits
+from explorer.networks.unet import Attention
+from explorer.ui.guided_generation import anatomy, arithmetic, clip, drawing, edit, large, sweep, words
+from explorer.ui.guided_generation.asking import Wish, ask, choose_teller
+
+CLOSER = {
+    "guidance": "Guidance taken apart",
+    "words": "What each word looks at",
+    "sweep": "Scales and seeds",
+    "arithmetic": "Arithmetic",
+    "edit": "Edit",
+    "clip": "CLIP",
+    "large": "The large ones",
+}
+
+
+def notebook(wish: Wish) -> str:
+    """Code that draws what the page shows."""
+    asked = wish.asked
+    return f"""
+import explorer as ex
+
+denoiser = ex.load_pretrained({wish.teller.name!r})
+drawn = ex.sample(
+    denoiser, n={asked.n}, sampler={asked.sampler!r}, steps={asked.steps}, seed={asked.seed},
+    condition={asked.prompt!r}, negative_condition={asked.negative!r}, guidance_scale={asked.guidance_scale:g},
+)
+print(drawn.samples.shape, drawn.evaluations)  # pictures in [-1, 1], and network calls""".strip()
+
+
+left, right = st.columns([1, 1.15], gap="large")
+with left:
+    wish = ask(choose_teller())
+with right:
+    drawn = drawing.show_drawing(wish)
+if drawn is not None:
+    drawing.recall(wish, drawn)
+
+
+@st.fragment
+def closer() -> None:
+    """One look at a time, so that nobody waits for those that they do not open."""
+    st.subheader("Look closer", anchor=False)
+    chosen = st.segmented_control(
+        "Look closer",
+        list(CLOSER),
+        default="guidance",
+        format_func=CLOSER.__getitem__,
+        key="guide_closer",
+        bind="query-params",
+        required=True,
+        label_visibility="collapsed",
+    )
+    if drawn is None:
+        st.info("There are no pictures to look at: choose fewer steps or another sampler.", icon=":material/image:")
+    elif chosen == "words":
+        words.show(wish, drawn)
+    elif chosen == "sweep":
+        sweep.show(wish)
+    elif chosen == "arithmetic":
+        arithmetic.show(wish)
+    elif chosen == "edit":
+        edit.show(wish, drawn)
+    elif chosen == "clip":
+        clip.show(wish, drawn)
+    elif chosen == "large":
+        large.show(wish)
+    else:
+        anatomy.show(wish)
+
+
+closer()
+drawing.card(wish)
+what_to_notice(
+    "Colour comes first, then layout, then the thing itself: pause the film early, and read the guess of x₀.",
+    "At scale 0 the prompt is not heard, at 1 it is one wish among many, at 4 it decides. Far above, colours clip and "
+    "the four pictures grow alike: **Scales and seeds** counts it.",
+    "With **scenes** every word can be checked: swap the two things of the prompt, and see whether the model binds "
+    "each colour to its own shape.",
+)
+terms("cfg", "negative_prompt", "cross_attention", "text_encoder", "clip", "log_snr")
+mathematics(
+    (
+        "**Guidance scale** $w$: the network is asked twice at every step, with the prompt $c$ and with the negative "
+        "one $c_-$ (nothing, unless you type one), and the difference is exaggerated:",
+        r"\hat\varepsilon = \hat\varepsilon(x_t, c_-) + w\,\bigl(\hat\varepsilon(x_t, c) - "
+        r"\hat\varepsilon(x_t, c_-)\bigr)",
+    ),
+    (
+        "**Cross-attention**: each place of the picture asks ($Q$), each word of the prompt answers ($K$, $V$). The "
+        "softmax is what **What each word looks at** draws:",
+        r"h \leftarrow h + W\,\mathrm{softmax}\Big(\tfrac{Q(h)\,K(c)^\top}{\sqrt{d}}\Big)\,V(c)",
+    ),
+    (
+        "**CLIP**: a tower for pictures and one for texts learn to give what belongs together the same direction; as a "
+        "guide its slope is added to the noise:",
+        r"\hat\varepsilon \leftarrow \hat\varepsilon - s\,\sigma_t\,\nabla_{x_t} "
+        r"\cos\bigl(f(\hat x_0), g(c)\bigr)",
+    ),
+)
+the_code(notebook(wish), guidance.guided, Attention, sums.Attending, edits.Kept)
+check_yourself(
+    "guide",
+    Question(
+        "The guidance scale is 1. How often is the network asked at each step?",
+        {
+            "Once": "The difference would be multiplied by 1, so what is left is the prediction with the prompt: read "
+            "the network calls under the film.",
+            "Twice, with and without the prompt": "It is, at every other scale; at 1 the unconditional part cancels. "
+            "Set it, and read the network calls.",
+            "Once for each word": "All words go into one call, where every place looks at all of them.",
+        },
+        "Once",
+    ),
+    Question(
+        "The negative prompt is the same as the prompt. What does guidance do?",
+        {
+            "It removes the thing": "It would lead away from it, if there were something to lead to: both predictions "
+            "are one, and their difference is nothing.",
+            "Nothing, whatever the scale": "Their difference is nothing, and any number times nothing is nothing. Try "
+            "it with two scales.",
+            "It draws at random": "The prompt is still heard: what is left is the prediction with it.",
+        },
+        "Nothing, whatever the scale",
+    ),
+    Question(
+        "Why does a large guidance scale make the four pictures alike?",
+        {
+            "They start from the same noise": "They start from four; at scale 1 they differ widely.",
+            "What the prompt has in common is exaggerated, and what is each one's own is not": "In the plane, the "
+            "points of the label crowd together, far from the other labels and beyond where they belong.",
+            "The sampler takes larger steps": "The times visited are the same at all scales.",
+        },
+        "What the prompt has in common is exaggerated, and what is each one's own is not",
+    ),
+)
+references(
+    "guidance",
+    "guidance_interval",
+    "latent_diffusion",
+    "clip",
+    "glide",
+    "prompt_to_prompt",
+    "sdedit",
+    "sde",
+    "attention",
+)
+end_page()
