@@ -31,7 +31,7 @@ SOURCES = {"real": "Real image", "model": "The model's own", "drawing": "Your dr
 
 begin_page(
     "The engine: U-Net",
-    "Look inside the network that does the denoising: what each part computes on a noisy digit, and what is lost "
+    "Look inside the network that does the denoising: what each part computes on a noisy image, and what is lost "
     "when a connection is cut.",
 )
 
@@ -39,7 +39,7 @@ import torch
 
 import explorer as ex
 from explorer.lessons.unet import Moments, cut, fingerprint, guesses, observe, time_embedding
-from explorer.lessons.views import grey
+from explorer.lessons.views import as_shown
 from explorer.metrics import NotFinite
 from explorer.networks.structure import structure
 from explorer.ui.controls import choice
@@ -60,25 +60,25 @@ def parts_of(weights: str, _denoiser: "Denoiser") -> "list[Part]":
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def drawn_from(weights: str, _denoiser: "Denoiser", label: int | None, seed: int) -> np.ndarray:
+def drawn_from(weights: str, _denoiser: "Denoiser", label: int | str | None, seed: int) -> np.ndarray:
     """An image that the model makes, (channels, h, w)."""
-    condition = None if label is None else torch.tensor([label])
+    condition = torch.tensor([label]) if isinstance(label, int) else label
     walk = ex.sample(_denoiser, 1, "dpmpp_2m", STEPS, seed, condition=condition, keep="last")
     return walk.samples[0].clamp(-1, 1).numpy()
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
-def walked(weights: str, _denoiser: "Denoiser", classes: int, scales: Scales) -> np.ndarray:
+def walked(weights: str, _denoiser: "Denoiser", told: Sequence[int] | Sequence[str], scales: Scales) -> np.ndarray:
     """Walks from noise under the network that is cut so: (steps + 1, n, h, w), the last frame the samples."""
-    condition = torch.arange(SAMPLES) % classes if classes else None
+    condition = [told[turn % len(told)] for turn in range(SAMPLES)] if told else None
     network = cut(_denoiser, dict(scales)) if scales else _denoiser
     walk = ex.sample(network, SAMPLES, "dpmpp_2m", STEPS, condition=condition)
-    return grey(torch.cat([walk.x0, walk.samples[None]]).numpy())
+    return as_shown(torch.cat([walk.x0, walk.samples[None]]).numpy())
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def seen(
-    weights: str, _denoiser: "Denoiser", image: np.ndarray, seed: int, label: int | None, scales: Scales
+    weights: str, _denoiser: "Denoiser", image: np.ndarray, seed: int, label: int | str | None, scales: Scales
 ) -> tuple[Moments, dict[str, np.ndarray]]:
     """What the network that is cut so makes of an image at all levels, and its maps, which are kept as they are "
     "sent."""
@@ -88,7 +88,7 @@ def seen(
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def cut_guesses(
-    weights: str, _denoiser: "Denoiser", image: np.ndarray, seed: int, label: int | None, names: tuple[str, ...]
+    weights: str, _denoiser: "Denoiser", image: np.ndarray, seed: int, label: int | str | None, names: tuple[str, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
     """The guesses at the levels of the sheet with each connection cut alone, and their errors."""
     cuts = [{name: 0.0} for name in names]
@@ -112,7 +112,9 @@ def choose_image(model: ImageModel, weights: str) -> tuple[np.ndarray, str, str]
         if len(images):
             unseen = "The clean image is a real one, which this app holds out of every training."
             return images[(number - 1) % len(images)].numpy(), "real, unseen", unseen
-    made = drawn_from(weights, model.denoiser, label if model.classes else None, number)
+    made = drawn_from(
+        weights, model.denoiser, told(model)[label] if model.classes and label is not None else None, number
+    )
     why = {
         "real": "The real images that this model learned from are not here, so the clean image is one that it made "
         "itself.",
@@ -120,6 +122,11 @@ def choose_image(model: ImageModel, weights: str) -> tuple[np.ndarray, str, str]
         "drawing": "Until you draw on the pad, the clean image is one that this model made from noise.",
     }
     return made, "made by it", why[source]
+
+
+def told(model: ImageModel) -> Sequence[int] | Sequence[str]:
+    """What the network can be told, for each class: its number, or its name as a prompt."""
+    return model.classes if model.key == "emoji" else range(len(model.classes))
 
 
 def choose_class(title: str, names: Sequence[str], key: str, default: int, width: int = 90) -> int | None:
@@ -161,7 +168,7 @@ def lab(model: ImageModel, weights: str) -> None:
     parts = parts_of(weights, model.denoiser)
     with st.container(horizontal=True):
         image, source, where_from = choose_image(model, weights)
-        told = choose_class("Class it is told", model.classes and ("nothing", *model.classes), "unet_told", 0, 120)
+        chosen = choose_class("It is told", model.classes and ("nothing", *model.classes), "unet_told", 0, 120)
         seed = st.slider("Noise seed", 0, 99, 0, key="unet_seed", width=120, bind="query-params")
     drawing = st.container()
     st.header("Cut a connection", anchor=False)
@@ -179,14 +186,14 @@ def lab(model: ImageModel, weights: str) -> None:
         st.button("Whole again", on_click=set_whole, args=(cuttable,), icon=":material/healing:", key="unet_whole")
     scales = {name: value for name, value in set_to.items() if value < 1}
 
-    label = told - 1 if told else None
+    label = told(model)[chosen - 1] if chosen else None
     asked = weights, model.denoiser, image, seed, label
     whole, maps = seen(*asked, ())
-    shown, maps = seen(*asked, tuple(scales.items())) if scales else (whole, maps)
+    moments, maps = seen(*asked, tuple(scales.items())) if scales else (whole, maps)
     with drawing:
         diagram(
             parts,
-            shown,
+            moments,
             maps,
             key="unet_diagram",
             source=source,
@@ -198,7 +205,7 @@ def lab(model: ImageModel, weights: str) -> None:
         st.caption(where_from)
         if source != "real, unseen" and st.session_state["unet_source"] == "real":
             offer_missing("unet", model.dataset)
-    others = {"As you set it": (shown.x0[ON_SHEET], shown.error[ON_SHEET])} if scales else {}
+    others = {"As you set it": (moments.x0[ON_SHEET], moments.error[ON_SHEET])} if scales else {}
     alone = zip(cuttable, *cut_guesses(*asked, tuple(cuttable)), strict=True)
     others |= {f"{name.capitalize()} cut": (x0, error) for name, x0, error in alone}
     table, walks = st.columns([3, 2], gap="large")
@@ -216,12 +223,17 @@ def losses(whole: Moments, others: dict[str, tuple[np.ndarray, np.ndarray]]) -> 
     heads = [f"log-SNR {level:.0f}".replace(" -", " \N{MINUS SIGN}") for level in whole.log_snr[ON_SHEET]]
     error = whole.error[ON_SHEET]
     rows = [
-        Row("The noisy image", grey(whole.x[ON_SHEET]), [""] * len(heads), "The noisy image at each level"),
-        Row("The whole network's guess", grey(whole.x0[ON_SHEET]), [f"{value:.3f}" for value in error], "Its guesses"),
+        Row("The noisy image", as_shown(whole.x[ON_SHEET]), [""] * len(heads), "The noisy image at each level"),
+        Row(
+            "The whole network's guess",
+            as_shown(whole.x0[ON_SHEET]),
+            [f"{value:.3f}" for value in error],
+            "Its guesses",
+        ),
     ]
     for title, (x0, errors) in others.items():
         captions = [f"{value:.3f} ({signed(value - good)})" for value, good in zip(errors, error, strict=True)]
-        rows.append(Row(title, grey(x0), captions, f"Guesses: {title}"))
+        rows.append(Row(title, as_shown(x0), captions, f"Guesses: {title}"))
     sheet(rows, heads)
     st.caption(
         "Under each guess its error: the root mean square over the pixels against the clean image. In brackets, what "
@@ -232,11 +244,10 @@ def losses(whole: Moments, others: dict[str, tuple[np.ndarray, np.ndarray]]) -> 
 
 def samples(model: ImageModel, weights: str, scales: dict[str, float]) -> None:
     """Walks from noise by the whole and by the cut network, from the same noise."""
-    classes = len(model.classes)
-    shown = scales or {"skip 1": 0.0}
-    said = ", ".join(f"{name} {f'× {value:g}' if value else 'cut'}" for name, value in shown.items())
-    uncut = walked(weights, model.denoiser, classes, ())
-    changed = walked(weights, model.denoiser, classes, tuple(shown.items()))
+    changes = scales or {"skip 1": 0.0}
+    said = ", ".join(f"{name} {f'× {value:g}' if value else 'cut'}" for name, value in changes.items())
+    uncut = walked(weights, model.denoiser, told(model), ())
+    changed = walked(weights, model.denoiser, told(model), tuple(changes.items()))
     st.markdown("**Samples from the same noise**")
     film(
         [Strip("Whole", uncut, role="exact"), Strip(said.capitalize(), changed)],
@@ -291,6 +302,8 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = choose_model("unet_model")
     with st.container(width="stretch"):
         terms("denoiser", "skip", "embedding", "attention", "log_snr", "held_out")
+if chosen.key == "emoji":  # here the network itself, told in words
+    chosen = replace(chosen, denoiser=ex.load_pretrained(chosen.key))
 lab(chosen, chosen.key if chosen.shipped else fingerprint(chosen.denoiser))
 st.header("How the noise level gets in", anchor=False)
 st.markdown(

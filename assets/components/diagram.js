@@ -353,7 +353,7 @@ function createDiagram(component) {
     }
   }
 
-  const imageShape = () => arrays.x.shape.slice(1); // height, width
+  const imageShape = () => arrays.x.shape.slice(1, 3); // height, width
 
   function attend(by, name) {
     attended[by] = name;
@@ -506,8 +506,8 @@ function createDiagram(component) {
       const images = arrays[name];
       figure.hidden = !images;
       if (!images) continue;
-      const greys = images.shape.length === 2 ? images.data : frameOf(images, frame);
-      paintPixels(figure.querySelector("canvas"), greys, imageShape()[1]);
+      const bytes = images.shape.length < arrays.x.shape.length ? images.data : frameOf(images, frame);
+      paintPixels(figure.querySelector("canvas"), bytes, imageShape()[1], arrays.x.shape[3]);
     }
     showThumbnails(frame);
     showMaps(frame);

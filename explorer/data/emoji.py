@@ -4,6 +4,7 @@
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -12,6 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from explorer.dataset import ImageDataset
 from explorer.files import ASSETS
 
 FOLDER = ASSETS / "pictures"
@@ -42,6 +44,12 @@ class Emoji:
     def names(self) -> list[str]:
         """All concepts, each once, in their order."""
         return list(dict.fromkeys(self.concepts))
+
+    def held_out(self, classes: Sequence[str]) -> ImageDataset:
+        """The pictures of these concepts that no training saw."""
+        places = [place for place, held in enumerate(self.held) if held and self.concepts[place] in classes]
+        labels = torch.tensor([list(classes).index(self.concepts[place]) for place in places])
+        return ImageDataset("emoji", self.images(places), labels, tuple(classes))
 
     def captions(self) -> list[str]:
         """What each picture is called: "cat in noto style"."""

@@ -40,15 +40,15 @@ def observe(
     image: np.ndarray,
     log_snr: np.ndarray,
     seed: int,
-    label: int | None = None,
+    label: int | str | None = None,
     scales: Mapping[str, float] | None = None,
 ) -> Moments:
     """Noise `image`, (channels, h, w) in [-1, 1], to each of `log_snr`, (k,), with one noise, and denoise it.
 
-    `label` is the class that the network is told, None for none; `scales` are those of `UNet.forward`.
+    `label` is the class, or the prompt, that the network is told, None for none; `scales` are those of `UNet.forward`.
     """
     clean, x, t = _noised(denoiser, image, log_snr, seed)
-    condition = None if label is None else torch.full((len(t),), label)
+    condition = label if label is None or isinstance(label, str) else torch.full((len(t),), label)
     maps: dict[str, Tensor] = {}
     x0 = denoiser.predict(x, t, condition, scales=scales, record=maps).x0
     return Moments(
@@ -68,7 +68,7 @@ def guesses(
     image: np.ndarray,
     log_snr: np.ndarray,
     seed: int,
-    label: int | None,
+    label: int | str | None,
     cuts: Sequence[Mapping[str, float]],
 ) -> tuple[np.ndarray, np.ndarray]:
     """The guesses of `observe` for each of `cuts`, (cuts, k, channels, h, w), and their errors, (cuts, k).
@@ -81,7 +81,7 @@ def guesses(
         name: expand(torch.tensor([cut.get(name, 1.0) for cut in cuts]).repeat_interleave(len(t)), x) for name in names
     }
     n = len(cuts)
-    condition = None if label is None else torch.full((n * len(t),), label)
+    condition = label if label is None or isinstance(label, str) else torch.full((n * len(t),), label)
     x0 = denoiser.predict(x.repeat(n, 1, 1, 1), t.repeat(n), condition, scales=scales).x0.unflatten(0, (n, -1))
     return x0.numpy(), (x0 - clean).square().flatten(2).mean(2).sqrt().numpy()
 

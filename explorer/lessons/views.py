@@ -133,6 +133,8 @@ def fields_2d(denoiser: Denoiser, times: Tensor) -> tuple[np.ndarray, np.ndarray
     return field.reshape(shape).numpy(), score.reshape(shape).numpy()
 
 
-def grey(images: np.ndarray) -> np.ndarray:
-    """Images (..., channels, height, width) as (..., height, width) float32, the mean of their channels."""
-    return images.astype(np.float32).mean(-3)
+def as_shown(images: np.ndarray) -> np.ndarray:
+    """Images (..., channels, height, width) as films and sheets take them, float32: three channels are colours,
+    (..., height, width, 3), and of others the mean is grey, (..., height, width)."""
+    images = images.astype(np.float32)
+    return np.moveaxis(images, -3, -1) if images.shape[-3] == 3 else images.mean(-3)

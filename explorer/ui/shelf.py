@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from explorer.denoiser import Denoiser
     from explorer.networks.unet import UNet
 
-SHIPPED = {"digits-8": "Digits 8 x 8", "mnist-28": "MNIST 28 x 28"}
+SHIPPED = {"digits-8": "Digits 8 x 8", "mnist-28": "MNIST 28 x 28", "emoji": "Emoji 32 x 32"}
+PROMPTS = ("strawberry", "apple", "cat", "penguin", "heart", "car", "tomato", "guitar", "mushroom", "star")
 MOST_KEPT = 8
 SHELF_BYTES = 48 * 2**20
 SHELVES_BYTES = 256 * 2**20  # of all visitors
@@ -86,11 +87,15 @@ def _bytes(model: ImageModel) -> int:
 
 
 def shipped(name: str) -> ImageModel:
-    """A shipped model, shared by all sessions."""
+    """A shipped model, shared by all sessions. Of the one that is told in words, classes stand for `PROMPTS`."""
     import explorer as ex
+    from explorer.networks.prompted import prompted
     from explorer.zoo import model_card
 
-    return ImageModel(name, SHIPPED[name], ex.load_pretrained(name), name, tuple("0123456789"), model_card(name))
+    denoiser, classes = ex.load_pretrained(name), tuple("0123456789")
+    if name == "emoji":
+        denoiser, classes = prompted(denoiser, PROMPTS), PROMPTS
+    return ImageModel(name, SHIPPED[name], denoiser, name, classes, model_card(name))
 
 
 def choose_model(key: str, default: str = "mnist-28", label: str = "Model") -> ImageModel:
@@ -128,10 +133,13 @@ def held_out_of(model: ImageModel) -> "ImageDataset | None":
 
     Of MNIST they are always the 200 that come with the app, so that a link shows the same image on every machine.
     """
+    from explorer.data.emoji import SIDE, emoji
     from explorer.data.mnist import shipped_mnist
 
     if model.dataset == "mnist-28" and model.denoiser.shape == (1, 28, 28):
         return shipped_mnist("held-out")
+    if model.dataset == "emoji" and model.denoiser.shape == (3, SIDE, SIDE):
+        return emoji().held_out(model.classes)
     dataset = dataset_of(model)
     return dataset.held_out if dataset else None
 

@@ -7,9 +7,10 @@ import numpy as np
 import streamlit as st
 
 from explorer.charts import palette
+from explorer.lessons.views import as_shown
 from explorer.ui.buffer import pack
 from explorer.ui.components import component
-from explorer.ui.film import to_grey
+from explorer.ui.film import GREY_LIMIT, to_bytes
 
 if TYPE_CHECKING:
     from explorer.lessons.unet import Moments
@@ -68,7 +69,9 @@ def diagram(
     errors = {"error x0": moments.error}
     if whole is not None:
         images["whole"], errors["error whole"] = whole.x0, whole.error
-    arrays = {name: to_grey(values.mean(-3)) for name, values in images.items()} | errors
+    coloured = moments.image.shape[0] == 3
+    limit = 1.0 if coloured else GREY_LIMIT
+    arrays = {name: to_bytes(as_shown(values), limit) for name, values in images.items()} | errors
     meta = {
         "parts": [_described(part) for part in parts],
         "moments": [{"t": float(t), "logSnr": float(r)} for t, r in zip(moments.t, moments.log_snr, strict=True)],

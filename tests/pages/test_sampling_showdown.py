@@ -13,10 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
+import explorer as ex
 from explorer.lessons.sampling_showdown import quality, walks
 from explorer.lessons.sampling_showdown.quality import Quality, QualityTable
 from explorer.metrics import NotFinite
 from explorer.networks.unet import make_image_denoiser
+from explorer.ui.film import to_bytes
 from explorer.ui.shelf import ImageModel, keep
 from tests.pages.acting import ask, said, until
 
@@ -488,3 +490,15 @@ def test_a_link_opens_the_exact_state(open_page: Open) -> None:
     app = open_page(PAGE, **query, show_a_times="Karras", show_trip_steps="20")
     assert values(app) == DEFAULTS | state | {"show_a_times": "karras", "show_trip_steps": 20}
     assert app.session_state["show_b_eta"] == 0.4
+
+
+def test_the_model_that_is_told_in_words_is_compared_too(open_page: Open, sent: Sent) -> None:
+    app = open_page("pages/sampling_showdown.py", show_model="Emoji 32 x 32", show_class="strawberry")
+    assert not app.error
+    meta, arrays = sent(app, "film")
+    assert arrays["strip 0"].shape[1:] == (16, 32, 32, 3)
+    seed = app.slider(key="show_seed").value
+    wanted = ex.sample(ex.load_pretrained("emoji"), 16, "ddpm", 3, seed, condition="strawberry", keep="last").samples
+    drawn = [strip["title"] for strip in meta["strips"]].index("DDPM: guess of x0")
+    shown = arrays[f"strip {drawn}"][-1].astype(int)
+    assert np.abs(shown - to_bytes(wanted.permute(0, 2, 3, 1).numpy(), 1.0)).mean() < 3

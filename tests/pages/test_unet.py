@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 import explorer as ex
+from explorer.data.emoji import emoji
 from explorer.data.images import load_dataset
 from explorer.data.mnist import shipped_mnist
 from explorer.metrics import NotFinite
 from explorer.networks.structure import structure
 from explorer.networks.unet import make_image_denoiser
-from explorer.ui.film import to_grey
+from explorer.ui.film import to_bytes, to_grey
 from explorer.ui.shelf import ImageModel, keep
 from explorer.ui.unet import to_own_range
 from tests.pages.acting import ask
@@ -267,3 +268,21 @@ texts = st.sampled_from(["", "None", "inf", "nan", "-1", "3.5", "9" * 400, "Digi
 @given(st.dictionaries(st.sampled_from(KEYS), texts | st.lists(texts, max_size=3), min_size=1))
 def test_any_url_opens_the_page(open_page: Open, query: dict[str, Any]) -> None:
     assert not open_page(PAGE, **{**DIGITS, **query}).exception
+
+
+def test_a_network_that_is_told_in_words_shows_its_cross_attention_and_colours(open_page: Open, sent: Sent) -> None:
+    app = open_page(PAGE, unet_model="Emoji 32 x 32", unet_class="penguin", unet_told="nothing")
+    meta, arrays = sent(app, "diagram")
+    parts = {part["name"]: part for part in meta["parts"]}
+    assert "words of the prompt" in parts["cross-attention"]["does"]
+    assert arrays["x"].shape == (17, 32, 32, 3)
+    real = emoji().held_out(["penguin"]).images[0].numpy()
+    assert np.abs(arrays["image"].astype(int) - to_bytes(real.transpose(1, 2, 0), 1.0)).max() <= 1
+    assert meta["source"] == "real, unseen"
+    before = arrays["maps cross-attention"]
+    app.selectbox(key="unet_told").set_value(4).run()
+    assert not app.exception
+    assert (sent(app, "diagram")[1]["maps cross-attention"] != before).any()
+    app.slider(key="unet_cross-attention").set_value(0.0).run()
+    assert not app.exception
+    assert sent(app, "diagram")[0]["scales"] == {"cross-attention": 0.0}

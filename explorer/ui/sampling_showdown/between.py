@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from explorer.lessons.sampling_showdown import walks as showdown
 from explorer.lessons.sampling_showdown.walks import Method, Start
-from explorer.lessons.views import grey
+from explorer.lessons.views import as_shown
 from explorer.metrics import NotFinite
 from explorer.samplers import first_noise
 from explorer.ui.controls import SAMPLER_LABELS
@@ -50,7 +50,7 @@ def between(model: ImageModel, takeaway: DeltaGenerator) -> None:
         name = SAMPLER_LABELS[sampler]
         title = f"{name}: {how}. Largest jump {max(jumps):.2f}"
         captions = ["", *(f"{jump:.2f}" for jump in jumps)]
-        rows.append(Row(title, grey(images.numpy()), captions, f"{BETWEEN} images between two noises under {name}"))
+        rows.append(Row(title, as_shown(images.numpy()), captions, f"{BETWEEN} images between two noises under {name}"))
     sheet(rows, [f"{share:.0%}" for share in np.linspace(0, 1, BETWEEN)])
     st.caption(
         "Under each image: how far it is from the one on its left, root mean square over the pixels. Guidance 1."

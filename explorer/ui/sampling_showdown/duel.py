@@ -12,7 +12,7 @@ from explorer.lessons.sampling_showdown import walks as showdown
 from explorer.lessons.sampling_showdown.quality import Quality, read_table
 from explorer.lessons.sampling_showdown.task import walk_of
 from explorer.lessons.sampling_showdown.walks import Method, Start, Walk, one_clock
-from explorer.lessons.views import grey
+from explorer.lessons.views import as_shown
 from explorer.ui.controls import SAMPLER_LABELS
 from explorer.ui.film import Strip, film
 from explorer.ui.sampling_showdown.background import job_params, jobs_of, report, report_others, running, submit
@@ -162,8 +162,10 @@ def show_film(shown: list[tuple[Method, Walk]]) -> None:
     for (method, walk), frame in zip(shown, frames, strict=True):
         step, t = walk.step[frame], walk.t[frame]
         at = [f"step {k:,} of {method.steps:,}, t = {time:.3f}" for k, time in zip(step, t, strict=True)]
-        strips.append(Strip(f"{SAMPLER_LABELS[method.sampler]}: x at time t", grey(walk.x[frame]), at, role="noise"))
+        strips.append(
+            Strip(f"{SAMPLER_LABELS[method.sampler]}: x at time t", as_shown(walk.x[frame]), at, role="noise")
+        )
         guesses = [f"made at t = {time:.3f}" if time else "the sample" for time in t]
-        strips.append(Strip(f"{SAMPLER_LABELS[method.sampler]}: guess of x0", grey(walk.guess[frame]), guesses))
+        strips.append(Strip(f"{SAMPLER_LABELS[method.sampler]}: guess of x0", as_shown(walk.guess[frame]), guesses))
     label = " beside ".join(title_of(method) for method, _ in shown)
     film(strips, key="show_film", fps=max(2.0, len(clock) / 5), label=f"images from noise to data by {label}")

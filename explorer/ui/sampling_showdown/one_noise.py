@@ -7,7 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from explorer.lessons.sampling_showdown import walks as showdown
 from explorer.lessons.sampling_showdown.walks import Method, Repeats, Start
-from explorer.lessons.views import grey
+from explorer.lessons.views import as_shown
 from explorer.metrics import NotFinite
 from explorer.ui.controls import SAMPLER_LABELS, choice
 from explorer.ui.sampling_showdown.cache import judge_of, remembered
@@ -63,7 +63,7 @@ def one_noise(model: ImageModel, takeaway: DeltaGenerator) -> None:
     picture, table = st.columns([5, 4], gap="medium", vertical_alignment="center")
     with picture:
         rows = [
-            Row(name, grey(found.images), [], f"{WALKS} walks of {name} from one noise")
+            Row(name, as_shown(found.images), [], f"{WALKS} walks of {name} from one noise")
             for name, found in measured.items()
         ]
         sheet(rows, [f"walk {number + 1}" for number in range(WALKS)])

@@ -12,7 +12,7 @@ from explorer.data.mnist import shipped_mnist
 from explorer.dataset import ImageDataset
 from explorer.lessons.sampling_showdown import walks as showdown
 from explorer.lessons.sampling_showdown.walks import RoundTrip
-from explorer.lessons.views import grey
+from explorer.lessons.views import as_shown
 from explorer.metrics import NotFinite
 from explorer.ui.controls import choice
 from explorer.ui.datasets import offer_missing
@@ -51,7 +51,7 @@ def round_trip(model: ImageModel, takeaway: DeltaGenerator) -> None:
         difference = found.back - found.image
         shown = np.concatenate([found.image, found.noise, found.back, difference])
         heads = ["the image", "its noise", "back again", "difference"]
-        sheet([Row("", grey(shown), [], "A real image, the noise that DDIM finds for it, and the way back")], heads)
+        sheet([Row("", as_shown(shown), [], "A real image, the noise that DDIM finds for it, and the way back")], heads)
         short = (
             " What is found is not quite noise: where an image is flat, the first steps up find next to nothing to "
             "follow, so its outline stays visible and the standard deviation below 1."

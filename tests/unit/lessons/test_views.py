@@ -13,6 +13,7 @@ from explorer.lessons.views import (
     MESH_EXTENT,
     MESH_LINES,
     MOST_FIELDS,
+    as_shown,
     fan_2d,
     fields_2d,
     view_2d,
@@ -195,3 +196,10 @@ def test_the_cloud_is_what_sample_gives(schedule: str, sampler: str) -> None:
 def test_the_network_calls_are_those_of_the_cloud() -> None:
     assert view_2d(exact("flow"), n=8, sampler="heun", steps=20).evaluations == 39
     assert view_2d(exact("flow"), n=8, sampler="ddim", steps=20).evaluations == 20
+
+
+def test_three_channels_are_shown_in_colours_and_others_as_their_mean() -> None:
+    images = np.random.default_rng(0).normal(size=(2, 5, 3, 4, 6))
+    np.testing.assert_allclose(as_shown(images), np.moveaxis(images, 2, -1).astype(np.float32))
+    np.testing.assert_allclose(as_shown(images[:, :, :2]), images[:, :, :2].mean(2), atol=1e-6)
+    np.testing.assert_allclose(as_shown(images[0, 0, :1]), images[0, 0, 0], atol=1e-6)
