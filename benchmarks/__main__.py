@@ -13,6 +13,7 @@ TABLES = {
     "quality": "time_to_quality",
     "throughput": "throughput",
     "images": "images",
+    "pictures": "pictures",
     "app": "app",
 }
 ON_REQUEST = {"load": "load", "memory": "memory"}

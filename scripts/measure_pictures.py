@@ -22,6 +22,7 @@ from train_pictures import loaded
 
 import explorer as ex
 from explorer.data import scenes
+from explorer.lessons.guided_generation.pictures import Asked, draw, looks
 from explorer.metrics import nearest
 from explorer.networks.judge import Judge
 
@@ -114,6 +115,41 @@ def measure_scenes(folder: Path, prompts: int, guidance_scale: float) -> dict[st
             parts = {part: share([verdict[part] for verdict in verdicts]) for part in verdicts[0]}
             whole = share([all(verdict.values()) for verdict in verdicts])
             found.setdefault(name, {"prompts": prompts})[kind] = {**parts, "all": whole}
+    return found | {"looks": measure_looks(denoiser, min(prompts, 60), guidance_scale)}
+
+
+def measure_looks(denoiser: ex.Denoiser, count: int, guidance_scale: float) -> dict[str, float]:
+    """Whether a word's map lies on the thing that it names: in scenes of two single things, on the pictures that the
+    model drew, where a thing of the colour stands. "colour" and "shape" are the shares of words that are looked at
+    more there than elsewhere, "colour times" and "shape times" the median of how much more."""
+    rng, times = np.random.default_rng(1), {"colour": [], "shape": []}
+    drawn = 0
+    while drawn < count:
+        scene = scenes.compose(rng)
+        things = scene.things
+        if len(scene.groups) != 2 or len(things) != 2 or len({thing.colour for thing in things}) < 2:
+            continue
+        caption, drawn = scenes.describe(scene, rng, exact=True), drawn + 1
+        asked = Asked(caption, n=1, guidance_scale=guidance_scale)
+        _, shown = scenes.read(torch.from_numpy(draw(denoiser, asked).pictures[0]))
+        seen = looks(denoiser, asked)
+        maps = seen.of_size(8)[: 2 * asked.steps // 3, 0].mean(0)
+        y, x = (np.mgrid[:8, :8] + 0.5) * scenes.SIDE / 8
+        for thing in things:
+            there = [one for one in shown if one.colour == thing.colour]
+            if len(there) != 1:
+                continue
+            inside = np.hypot(x - there[0].x, y - there[0].y) < scenes.RADII[there[0].size] + 1
+            for kind, word in (("colour", thing.colour), ("shape", thing.shape)):
+                if seen.words.count(word) == 1:
+                    of_word = maps[seen.words.index(word)]
+                    times[kind].append(of_word[inside].mean() / of_word[~inside].mean())
+    found = {"prompts": count, "words": sum(map(len, times.values()))}
+    for kind, ratios in times.items():
+        found |= {
+            kind: share([bool(ratio > 1) for ratio in ratios]),
+            f"{kind} times": round(float(np.median(ratios)), 2),
+        }
     return found
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from measure_pictures import measure_emoji, measure_scenes
+from measure_pictures import GUIDANCE, measure_emoji, measure_scenes
 from pictures import Emoji
 from PIL import Image
 from torch import nn
@@ -163,7 +163,7 @@ def main() -> None:
     for name, measure in (("emoji", measure_emoji), ("scenes", measure_scenes)):
         figures = given.folder / f"{name}-figures.json"
         if given.measure:
-            figures.write_text(json.dumps(measure(given.folder, 500, 4.0)))
+            figures.write_text(json.dumps(measure(given.folder, 500, GUIDANCE)))
         ship_model(name, given.folder, emoji, json.loads(figures.read_text()) if figures.exists() else {})
 
 

@@ -49,14 +49,11 @@ TELLERS = {
         "It learned from emoji that artists of six makers drew: 189 things in eight styles, and colours.",
         "purple cat",
         (
-            "strawberry",
             "a happy face",
-            "police officer in twemoji style",
             "green heart",
             "🐧",
-            "tree on a blue background",
             "pink car",
-            "sun in flat style",
+            "tree on a blue background",
         ),
     ),
     "scenes": Teller(

@@ -109,9 +109,8 @@ def _try(teller: Teller, key: str) -> None:
         st.session_state["guide_surprises"] = turn = st.session_state.get("guide_surprises", 0) + 1
         st.session_state[f"{key}_prompt"] = teller.surprise(turn)
 
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.pills("Prompts to try", list(teller.chips), key=f"{key}_chip", on_change=take, label_visibility="collapsed")
-        st.button("Surprise me", on_click=surprise, icon=":material/casino:", key=f"{key}_surprise")
+    st.pills("Prompts to try", list(teller.chips), key=f"{key}_chip", on_change=take, label_visibility="collapsed")
+    st.button("Surprise me", on_click=surprise, icon=":material/casino:", key=f"{key}_surprise")
 
 
 def _say(teller: Teller, understood: Understood, against: Understood | None) -> None:

@@ -19,6 +19,7 @@ from explorer.ui.sheet import Row, sheet
 from explorer.zoo import FOLDER, load_judge
 
 LETTERS = "ABCD"
+RATES = ("colour", "concept", "shape")
 
 
 def colours(images: np.ndarray) -> np.ndarray:
@@ -128,11 +129,11 @@ def table(figures: dict[str, Any]) -> list[str]:
     beside it what the judge finds on real pictures of the same prompts."""
     lines = ["| prompts | of | right | on real pictures |", "|:--|--:|:--|:--|"]
     for kind, found in figures.items():
-        if not isinstance(found, dict):
-            continue
-        drawn = found.get("drawn", {name: rate for name, rate in found.items() if name in ("colour", "concept")})
-        cells = [
-            ", ".join(f"{name} {rate:.0%}" for name, rate in rates.items()) for rates in (drawn, found.get("real", {}))
-        ]
-        lines.append(f"| {kind} | {found['prompts']} | {cells[0]} | {cells[1]} |")
+        if isinstance(found, dict):
+            own = {name: rate for name, rate in found.items() if isinstance(rate, float) and name in RATES}
+            cells = [
+                ", ".join(f"{name} {rate:.0%}" for name, rate in rates.items())
+                for rates in (found.get("drawn", own), found.get("real", {}))
+            ]
+            lines.append(f"| {kind} | {found['prompts']} | {cells[0]} | {cells[1]} |")
     return lines

@@ -37,7 +37,9 @@ def show(wish: Wish) -> None:
     rows += [[part, ours[at], *(large.parts[at] for large in LARGE)] for at, part in enumerate(PARTS)]
     rows += [["Source", "this app", *(large.source for large in LARGE)]]
     lines = [["", *heads], [":--"] * (len(heads) + 1), *rows]
-    st.markdown("\n".join("|" + "|".join(line) + "|" for line in lines))
+    with st.container(key="guide_large"):
+        st.html("<style>.st-key-guide_large { overflow-x: auto; }</style>")
+        st.markdown("\n".join("|" + "|".join(line) + "|" for line in lines))
     st.caption(
         "Same parts, other sizes: the largest of these denoisers has "
         f"{LARGE[-1].weights / (count - of_text):,.0f} times the weights of ours. The weights of the four were counted "

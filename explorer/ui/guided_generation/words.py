@@ -9,6 +9,7 @@ from explorer.ui.guided_generation.asking import Wish
 from explorer.ui.guided_generation.computed import looks
 from explorer.ui.guided_generation.drawing import LETTERS, colours
 from explorer.ui.sheet import Row, sheet
+from explorer.zoo import model_card
 
 THIRDS = ("First third: layout", "Second third: shapes", "Last third: detail")
 HEAT = np.array([1.0, 0.35, -0.6], np.float32)  # orange, in [-1, 1]
@@ -42,6 +43,13 @@ def show(wish: Wish, drawn: Drawing) -> None:
         "steps of that third; all words on one scale. Below each, its share over the whole picture: they add up to "
         "100 %. The *start* of every text belongs to no word, and places that need none look there."
     )
+    if proof := model_card(wish.teller.name)["metrics"].get("looks"):
+        st.caption(
+            f"Measured on {proof['prompts']} scenes of two things, at 8 x 8 places, in two thirds of the steps: "
+            f"{proof['colour']:.0%} of the colours are looked at more on a thing of that colour than elsewhere, in the "
+            f"median {proof['colour times']:.1f} times as much; of the shapes {proof['shape']:.0%}, "
+            f"{proof['shape times']:.1f} times."
+        )
 
 
 def words_of(seen: Looks) -> list[str]:
