@@ -31,6 +31,7 @@ WITH_SLIDER = {
     "U-Net": "pages/unet.py",
     "training lab": "pages/training_lab.py",
     "sampling showdown": "pages/sampling_showdown.py",
+    "guided generation": "pages/guided_generation.py",
 }
 APP = '[data-testid="stApp"]'
 READY = f'{APP}[data-test-script-state="notRunning"] h1'

@@ -131,8 +131,9 @@ def measure_looks(denoiser: ex.Denoiser, count: int, guidance_scale: float) -> d
             continue
         caption, drawn = scenes.describe(scene, rng, exact=True), drawn + 1
         asked = Asked(caption, n=1, guidance_scale=guidance_scale)
-        _, shown = scenes.read(torch.from_numpy(draw(denoiser, asked).pictures[0]))
-        seen = looks(denoiser, asked)
+        made = draw(denoiser, asked)
+        _, shown = scenes.read(torch.from_numpy(made.pictures[0]))
+        seen = looks(denoiser, asked, made)
         maps = seen.of_size(8)[: 2 * asked.steps // 3, 0].mean(0)
         y, x = (np.mgrid[:8, :8] + 0.5) * scenes.SIDE / 8
         for thing in things:

@@ -5,7 +5,6 @@ Images are (n, channels, height, width) in [-1, 1]. Nothing here is cached: that
 
 import math
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +14,9 @@ from torch import Tensor
 
 from explorer.denoiser import Denoiser, expand
 from explorer.lessons.views import view_scale
-from explorer.metrics import finite, mean_pairwise_distance
-from explorer.networks.judge import Judge
+from explorer.metrics import finite
 from explorer.networks.text import TextEncoder
-from explorer.samplers import first_noise, sample, sample_steps
+from explorer.samplers import first_noise, sample
 
 
 @dataclass(frozen=True)
@@ -64,6 +62,11 @@ class Drawing:
         """(n, channels, height, width) float32 in [-1, 1]."""
         return self.x[-1].astype(np.float32).clip(-1, 1)
 
+    def x_t(self, denoiser: Denoiser, step: int) -> Tensor:
+        """What the network was shown at a step, (n, channels, height, width) float32."""
+        t = torch.tensor(float(self.t[step]), dtype=torch.float64)
+        return torch.from_numpy(self.x[step]).float() * float(view_scale(denoiser.schedule, t))
+
 
 def draw(denoiser: Denoiser, asked: Asked) -> Drawing:
     """Draw what is asked for, text included. Raises `NotFinite` for a model that blew up."""
@@ -90,16 +93,16 @@ class Anatomy:
 
 
 @torch.no_grad()
-def anatomy(denoiser: Denoiser, asked: Asked, step: int) -> Anatomy:
+def anatomy(denoiser: Denoiser, asked: Asked, drawn: Drawing, step: int) -> Anatomy:
     """Take guidance apart at a step of a drawing, counted from 0. Raises ValueError for a step that it has not."""
-    if not 0 <= step < asked.steps:
-        raise ValueError(f"this drawing has the steps 0 to {asked.steps - 1}, not {step}")
-    here = next(one for one in sample_steps(denoiser, **asked.options()) if one.index == step)
-    conditional, unconditional = denoiser.predict_each(here.x, here.t, [asked.prompt, asked.negative])
+    if not 0 <= step < len(drawn.t) - 1:
+        raise ValueError(f"this drawing has the steps 0 to {len(drawn.t) - 2}, not {step}")
+    t = float(drawn.t[step])
+    told = [asked.prompt, asked.negative]
+    conditional, unconditional = denoiser.predict_each(drawn.x_t(denoiser, step), t, told)
     guided = unconditional.x0 + asked.guidance_scale * (conditional.x0 - unconditional.x0)
-    x = here.x / float(view_scale(denoiser.schedule, torch.tensor(here.t)))
-    parts = (x, unconditional.x0, conditional.x0, guided)
-    return Anatomy(here.t, *(part.numpy() for part in parts))
+    x, without, told_so = drawn.x[step].astype(np.float32), unconditional.x0.numpy(), conditional.x0.numpy()
+    return Anatomy(t, x, without, told_so, guided.numpy())
 
 
 @dataclass(frozen=True)
@@ -125,16 +128,13 @@ class Looks:
 
 
 @torch.no_grad()
-def looks(denoiser: Denoiser, asked: Asked) -> Looks:
-    """Draw what is asked for once more, and note at each step which words each place looks at."""
+def looks(denoiser: Denoiser, asked: Asked, drawn: Drawing) -> Looks:
+    """Which words each place of a drawing looks at, at each of its steps."""
     encoder = text_encoder(denoiser)
     pieces = ("start", *encoder.vocabulary.pieces(asked.prompt))[: encoder.length]
-    times: list[float] = []
     steps: list[dict[str, Tensor]] = []
     told = denoiser.read_condition(asked.prompt, asked.n)
-    for one in sample_steps(denoiser, **asked.options()):
-        if one.t == 0:
-            break
+    for step in range(len(drawn.t) - 1):
         seen: dict[str, Tensor] = {}
 
         def look(name: str, weights: Tensor, seen: dict[str, Tensor] = seen) -> Tensor:
@@ -142,11 +142,10 @@ def looks(denoiser: Denoiser, asked: Asked) -> Looks:
             seen[name] = weights.mean(1).mT.unflatten(-1, (side, side))
             return weights
 
-        denoiser.predict(one.x, one.t, told, look=look)
-        times.append(one.t)
+        denoiser.predict(drawn.x_t(denoiser, step), float(drawn.t[step]), told, look=look)
         steps.append(seen)
     maps = {name: torch.stack([seen[name] for seen in steps]).numpy() for name in steps[0]}
-    return Looks(pieces, np.array(times), maps)
+    return Looks(pieces, drawn.t[:-1], maps)
 
 
 def text_encoder(denoiser: Denoiser) -> TextEncoder:
@@ -155,34 +154,6 @@ def text_encoder(denoiser: Denoiser) -> TextEncoder:
     if not isinstance(encoder, TextEncoder):
         raise ValueError("this model is not told in words")
     return encoder
-
-
-@dataclass(frozen=True)
-class Swept:
-    """One prompt over guidance scales: pictures (scales, n, channels, height, width), how different those of a scale
-    are (mean distance of pairs), and the share that the judge names right, None without a judge."""
-
-    scales: tuple[float, ...]
-    pictures: np.ndarray
-    diversity: tuple[float, ...]
-    accuracy: tuple[float, ...] | None
-
-
-def sweep(
-    denoiser: Denoiser, asked: Asked, scales: Sequence[float], judge: Judge | None = None, concept: str | None = None
-) -> Swept:
-    """Draw one prompt, from the same noise, at each scale; `concept` is what the judge should see."""
-    options = asked.options()
-    drawn = []
-    for scale in scales:
-        options["guidance_scale"] = scale
-        drawn.append(finite(sample(denoiser, **options, keep="last").samples).clamp(-1, 1))
-    diversity = tuple(float(mean_pairwise_distance(images.flatten(1))) for images in drawn)
-    accuracy = None
-    if judge is not None and concept is not None:
-        named = [[best for (best,) in judge.name(images, "concept")] for images in drawn]
-        accuracy = tuple(names.count(concept) / len(names) for names in named)
-    return Swept(tuple(scales), torch.stack(drawn).numpy(), diversity, accuracy)
 
 
 @torch.no_grad()

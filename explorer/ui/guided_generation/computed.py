@@ -33,14 +33,14 @@ def drawing(name: str, asked: Asked) -> "Drawing":
 def anatomy(name: str, asked: Asked, step: int) -> "Anatomy":
     from explorer.lessons.guided_generation import pictures
 
-    return pictures.anatomy(model(name), asked, step)
+    return pictures.anatomy(model(name), asked, drawing(name, asked), step)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def looks(name: str, asked: Asked) -> "Looks":
     from explorer.lessons.guided_generation import pictures
 
-    return pictures.looks(model(name), asked)
+    return pictures.looks(model(name), asked, drawing(name, asked))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

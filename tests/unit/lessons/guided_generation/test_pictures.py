@@ -8,11 +8,8 @@ from explorer.lessons.guided_generation.pictures import (
     between,
     draw,
     looks,
-    sweep,
 )
 from explorer.metrics import NotFinite
-from explorer.networks.blocks import build
-from explorer.networks.judge import Judge
 from explorer.networks.unet import make_image_denoiser
 from explorer.samplers import sample
 
@@ -36,19 +33,19 @@ def test_a_drawing_is_what_the_sampler_makes_and_shows_its_way() -> None:
 
 
 def test_the_parts_of_guidance_add_up_to_the_next_step() -> None:
-    parts = anatomy(MODEL, ASKED, 2)
+    drawing = draw(MODEL, ASKED)
+    parts = anatomy(MODEL, ASKED, drawing, 2)
     mixed = parts.unconditional + 3 * (parts.conditional - parts.unconditional)
     np.testing.assert_allclose(parts.guided, mixed, atol=1e-5)
-    drawing = draw(MODEL, ASKED)
     np.testing.assert_allclose(parts.guided, drawing.guess[2], atol=0.02, rtol=2e-3)
     np.testing.assert_allclose(parts.x, drawing.x[2], atol=4e-3)
     assert parts.t == drawing.t[2]
     with pytest.raises(ValueError, match="the steps 0 to 4, not 5"):
-        anatomy(MODEL, ASKED, 5)
+        anatomy(MODEL, ASKED, drawing, 5)
 
 
 def test_every_place_shares_its_look_among_the_words() -> None:
-    seen = looks(MODEL, ASKED)
+    seen = looks(MODEL, ASKED, draw(MODEL, ASKED))
     assert seen.words == ("start", "a", "red", "cat")
     sides = {"encoder 1": 8, "encoder 2": 4, "middle": 4, "decoder 2": 4, "decoder 1": 8}
     assert {name: maps.shape for name, maps in seen.maps.items()} == {
@@ -63,19 +60,7 @@ def test_every_place_shares_its_look_among_the_words() -> None:
 
 def test_a_model_of_classes_has_no_words() -> None:
     with pytest.raises(ValueError, match="not told in words"):
-        looks(make_image_denoiser((1, 8, 8), classes=3, widths=(8,)), ASKED)
-
-
-def test_a_sweep_draws_each_scale_from_one_noise() -> None:
-    judge = build(lambda: Judge({"concept": ["cat", "dog"]}, width=8), seed=0)
-    swept = sweep(MODEL, ASKED, [0.0, 1.0, 3.0], judge, "cat")
-    assert swept.pictures.shape == (3, 3, 3, 16, 16)
-    np.testing.assert_allclose(swept.pictures[2], draw(MODEL, ASKED).pictures, atol=2e-3)
-    assert swept.accuracy is not None
-    assert all(0 <= share <= 1 for share in swept.accuracy)
-    flat = torch.from_numpy(swept.pictures[0]).flatten(1)
-    assert swept.diversity[0] == pytest.approx(torch.pdist(flat).mean().item(), rel=1e-5)
-    assert sweep(MODEL, ASKED, [1.0]).accuracy is None
+        looks(make_image_denoiser((1, 8, 8), classes=3, widths=(8,)), ASKED, draw(MODEL, ASKED))
 
 
 def test_what_lies_between_two_prompts_begins_and_ends_with_them() -> None:
