@@ -94,8 +94,8 @@ closer()
 drawing.card(wish)
 what_to_notice(
     "Colour comes first, then layout, then the thing itself: pause the film early, and read the guess of x₀.",
-    "At scale 0 the prompt is not heard, at 1 it is one wish among many, at 4 it decides. Far above, colours clip and "
-    "the four pictures grow alike: **Scales and seeds** counts it.",
+    "At scale 0 the prompt is not heard. As the scale grows the pictures come to show it, and to resemble one another; "
+    "far above 4 little is won, and colours clip. **Scales and seeds** counts it.",
     "With **scenes** every word can be checked: swap the two things of the prompt, and see whether the model binds "
     "each colour to its own shape.",
 )

@@ -124,7 +124,7 @@ export function inkPaper(size, backdrop) {
     hint: backdrop ? "Paint over what shall be drawn anew" : "Draw here",
     label: backdrop ? "Pad to paint over a picture" : "Drawing pad for an image",
     isBlank: (ink) => ink.every((value) => value === 0),
-    describe: () => `What the model sees: ${size} × ${size} pixels${backdrop ? ", the white ones anew" : ""}`,
+    describe: () => (backdrop ? "" : `What the model sees: ${size} × ${size} pixels`),
     draw: (ink, from, to, radius) => brush(ink, from, to, radius, Math.max),
     erase: (ink, from, to, radius) =>
       brush(ink, from, to, radius, (value, cleared) => Math.min(value, 255 - cleared)),

@@ -13,14 +13,24 @@ from explorer.networks.text import Vocabulary
 
 @dataclass(frozen=True)
 class Teller:
-    """A model by the name of its weights: its label, a sentence about it, the prompt that the page opens with, and
-    others for a lecture."""
+    """A model by the name of its weights: its label, the prompt that the page opens with, and others for a lecture."""
 
     name: str
     label: str
-    about: str
     prompt: str
     chips: tuple[str, ...]
+
+    @property
+    def about(self) -> str:
+        """What it learned from, in a sentence."""
+        if self.name == "scenes":
+            return "It learned from shapes whose colour, size and place are drawn at random: every word can be checked."
+        sheet = emoji()
+        artists = {maker["maker"].partition(",")[0] for maker in sheet.makers.values()}
+        return (
+            f"It learned from emoji of {len(artists)} makers: {len(sheet.names())} things, {len(sheet.makers)} styles, "
+            "and in colours that nobody drew them in."
+        )
 
     @property
     def characters(self) -> dict[str, str]:
@@ -46,8 +56,7 @@ TELLERS = {
     "emoji": Teller(
         "emoji",
         "Emoji",
-        "It learned from emoji that artists of six makers drew: 189 things in eight styles, and colours.",
-        "purple cat",
+        "strawberry",
         (
             "a happy face",
             "green heart",
@@ -59,7 +68,6 @@ TELLERS = {
     "scenes": Teller(
         "scenes",
         "Scenes of shapes",
-        "It learned from shapes whose colour, size and place are drawn at random, so that every word can be checked.",
         "a red circle above a blue square",
         (
             "a big yellow star on a blue background",

@@ -78,7 +78,7 @@ def start(wish: Wish, drawn: Drawing) -> None:
             "Noise",
             10,
             100,
-            60,
+            75,
             5,
             format="%d%%",
             key="guide_noise",
