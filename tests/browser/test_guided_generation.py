@@ -67,10 +67,10 @@ def test_a_prompt_that_no_chip_holds_is_drawn(browser_page: Page, serve: Serve) 
 def test_a_chip_a_surprise_and_the_other_model(browser_page: Page, serve: Serve) -> None:
     page = browser_page
     opened(page, serve)
-    page.get_by_text("a happy face", exact=True).click()
-    expect(page.get_by_text("It reads: a · happy · face")).to_be_visible(timeout=LONG)
+    page.get_by_text("pink robot", exact=True).click()
+    expect(page.get_by_text("It reads: pink · robot")).to_be_visible(timeout=LONG)
     page.get_by_role("button", name="Surprise me").click()
-    expect(page.get_by_text("It reads: a · happy · face")).to_have_count(0, timeout=LONG)
+    expect(page.get_by_text("It reads: pink · robot")).to_have_count(0, timeout=LONG)
     page.get_by_text("Scenes of shapes", exact=True).click()
     expect(page.get_by_text("show all that the prompt says")).to_be_visible(timeout=LONG)
 

@@ -258,6 +258,8 @@ def test_the_card_says_how_it_was_made_and_the_weights_go_with_you(opened: Opene
     said = "\n".join(element.value for element in app.markdown)
     assert "train_pictures.py emoji" in said
     assert "Microsoft, Fluent Emoji" in said
+    assert "| trained | 500 |" in said
+    assert "Weakest: style" in captions(app)
     assert "Weights as safetensors" in {button.label for button in app.get("download_button")}
 
 

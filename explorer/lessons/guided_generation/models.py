@@ -56,13 +56,14 @@ TELLERS = {
     "emoji": Teller(
         "emoji",
         "Emoji",
-        "strawberry",
+        "purple penguin",
         (
-            "a happy face",
-            "green heart",
-            "🐧",
-            "pink car",
-            "tree on a blue background",
+            "blue strawberry",
+            "pink robot",
+            "🎸",
+            "angry astronaut",
+            "christmas tree in noto style",
+            "ghost on a red background",
         ),
     ),
     "scenes": Teller(

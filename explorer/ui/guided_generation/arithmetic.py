@@ -13,9 +13,9 @@ from explorer.ui.guided_generation.drawing import LETTERS, colours
 from explorer.ui.markdown import plain
 from explorer.ui.sheet import Row, sheet
 
-OTHER = {"emoji": "purple dog", "scenes": "a red star above a blue square"}
+OTHER = {"emoji": "purple owl", "scenes": "a red star above a blue square"}
 SUMS = {
-    "emoji": ("purple cat", "cat", "car"),
+    "emoji": ("purple penguin", "penguin", "robot"),
     "scenes": ("a red circle above a blue square", "a red circle", "a green circle"),
 }
 BETWEEN = 8

@@ -34,7 +34,7 @@ def show(wish: Wish, drawn: Drawing) -> None:
     with right:
         st.markdown("**Which pictures fit this caption?**")
         caption = st.text_input(
-            "Caption", "an animal with a long nose", key="guide_clip_search", bind="query-params", max_chars=300
+            "Caption", "something sweet", key="guide_clip_search", bind="query-params", max_chars=300
         )
         found = fits.pictures_of(caption)
         images = emoji().images([fit.place for fit in found]).numpy()

@@ -113,6 +113,13 @@ def card(wish: Wish) -> None:
         )
         if figures := about["metrics"]:
             st.markdown("\n".join(table(figures)))
+            rate, weakest = min(
+                (rate, f"{name} ({kind})")
+                for kind, found in figures.items()
+                if isinstance(found, dict)
+                for name, rate in found.get("drawn", {}).items()
+            )
+            st.caption(f"At guidance scale {figures['guidance_scale']:g} and 20 steps. Weakest: {weakest}, {rate:.0%}.")
         st.download_button(
             "Weights as safetensors",
             lambda: (FOLDER / f"{wish.teller.name}.safetensors").read_bytes(),
