@@ -20,6 +20,8 @@ begin_page(
 from explorer import guidance
 from explorer.lessons.guided_generation import arithmetic as sums
 from explorer.lessons.guided_generation import edits
+from explorer.lessons.guided_generation.pictures import Drawing
+from explorer.metrics import NotFinite
 from explorer.networks.unet import Attention
 from explorer.ui.guided_generation import anatomy, arithmetic, clip, drawing, edit, large, sweep, words
 from explorer.ui.guided_generation.asking import Wish, ask, choose_teller
@@ -54,7 +56,7 @@ with left:
     wish = ask(choose_teller())
 with right:
     drawn = drawing.show_drawing(wish)
-if drawn is not None:
+if drawn is not None and wish.teller.name == "emoji":  # of scenes there are no two alike to learn by heart
     drawing.recall(wish, drawn)
 
 
@@ -74,7 +76,16 @@ def closer() -> None:
     )
     if drawn is None:
         st.info("There are no pictures to look at: choose fewer steps or another sampler.", icon=":material/image:")
-    elif chosen == "words":
+        return
+    try:
+        look(chosen or "guidance", drawn)
+    except NotFinite as error:
+        st.error(str(error), icon=":material/error:")
+
+
+def look(chosen: str, drawn: Drawing) -> None:
+    """What was chosen."""
+    if chosen == "words":
         words.show(wish, drawn)
     elif chosen == "sweep":
         sweep.show(wish)
@@ -94,8 +105,8 @@ closer()
 drawing.card(wish)
 what_to_notice(
     "Colour comes first, then layout, then the thing itself: pause the film early, and read the guess of x₀.",
-    "At scale 0 the prompt is not heard. As the scale grows the pictures come to show it, and to resemble one another; "
-    "far above 4 little is won, and colours clip. **Scales and seeds** counts it.",
+    "At scale 0 the prompt is not heard. As the scale grows the pictures come to show it; far above 4 little is won, "
+    "and colours clip. **Scales and seeds** counts it.",
     "With **scenes** every word can be checked: swap the two things of the prompt, and see whether the model binds "
     "each colour to its own shape.",
 )
@@ -145,14 +156,14 @@ check_yourself(
         "Nothing, whatever the scale",
     ),
     Question(
-        "Why does a large guidance scale make the four pictures alike?",
+        "In the plane, why do the points end closer together at scale 4 than the Gaussian that they ask for is wide?",
         {
-            "They start from the same noise": "They start from four; at scale 1 they differ widely.",
-            "What the prompt has in common is exaggerated, and what is each one's own is not": "In the plane, the "
-            "points of the label crowd together, far from the other labels and beyond where they belong.",
+            "They start from the same noise": "They start from 400 different places, the same at both scales.",
+            "What tells the label from the others is exaggerated": "The points are pushed away from the other labels, "
+            "and those that lie nearest to them are pushed most: they crowd together, beyond where they belong.",
             "The sampler takes larger steps": "The times visited are the same at all scales.",
         },
-        "What the prompt has in common is exaggerated, and what is each one's own is not",
+        "What tells the label from the others is exaggerated",
     ),
 )
 references(

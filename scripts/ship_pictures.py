@@ -29,6 +29,7 @@ from explorer.zoo import FOLDER as WEIGHTS
 from explorer.zoo import LOOKERS, save_looker, to_bytes
 
 COLUMNS = 48
+COOLED = {"emoji": "--cool 1600, then --cool 2300", "scenes": "--cool 2600, then --cool 3900"}  # what shipped last
 ADDRESSES = {
     "noto": "https://github.com/googlefonts/noto-emoji",
     "blob": "https://github.com/googlefonts/noto-emoji",
@@ -96,8 +97,8 @@ def ship_model(name: str, folder: Path, emoji: Emoji, figures: dict[str, Any]) -
     """A text-to-image model in 16 bits, and its card."""
     denoiser = loaded(name, folder)
     (WEIGHTS / f"{name}.safetensors").write_bytes(to_bytes(denoiser, half=True, name=name))
-    path = next(path for path in (folder / f"{name}-cooled.pt", folder / f"{name}.pt") if path.exists())
-    state = torch.load(path)
+    state, cooled = torch.load(folder / f"{name}.pt"), folder / f"{name}-cooled.pt"
+    last = torch.load(cooled) if cooled.exists() else None
     size = dict(denoiser.network.size)  # type: ignore[arg-type]
     size["text"] = {**size["text"], "words": len(size["text"]["words"])}
     makers = "; ".join(f"{about['maker']}, {about['terms']}" for about in emoji.about["styles"].values())
@@ -114,15 +115,17 @@ def ship_model(name: str, folder: Path, emoji: Emoji, figures: dict[str, Any]) -
         "terms": {"emoji": makers, "scenes": "made by this project's own code"}[name],
         "architecture": {"network": "UNet", **size, "schedule": "cosine", "prediction": denoiser.prediction},
         "parameters": sum(parameter.numel() for parameter in denoiser.parameters()),
-        "command": f"python scripts/train_pictures.py {name} FOLDER",
+        "command": f"python scripts/train_pictures.py {name} FOLDER, then with {COOLED[name]}",
         "training": {
-            "steps": state["step"],
+            "steps": state["step"] + (last["step"] if last else 0),
+            "cooled_ema_decay": 0.998,
+            "cooled_steps": last["step"] if last else 0,
             "batch_size": CONFIG.batch_size,
             "learning_rate": CONFIG.learning_rate,
             "ema_decay": CONFIG.ema_decay,
             "optimizer": CONFIG.optimizer,
             "log_snr": CONFIG.log_snr,
-            "seconds": round(state["seconds"]),
+            "seconds": round((last or state)["seconds"]),
             "machine": "one thread of two shared cores",
         },
         "metrics": figures,

@@ -142,7 +142,7 @@ export function inkPaper(size, backdrop) {
       if (!backdrop) return;
       const context = canvas.getContext("2d"); // ink covers the picture behind
       const image = context.getImageData(0, 0, side, side);
-      ink.forEach((value, index) => (image.data[4 * index + 3] = 0.85 * value));
+      ink.forEach((value, index) => image.data.set([213, 94, 0, 0.85 * value], 4 * index));
       context.putImageData(image, 0, 0);
       canvas.style.background = `center / 100% url(${backdrop})`;
     },

@@ -8,7 +8,7 @@ import streamlit as st
 from explorer.jobs import Store
 from explorer.ui import work
 
-MOST_KEPT = 24
+MOST_KEPT = 200  # each picture that is painted over is one, of a kilobyte
 BYTES = 40 * 2**20
 BYTES_OF_ALL = 200 * 2**20
 

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from explorer.networks.unet import UNet
 
 SHIPPED = {"digits-8": "Digits 8 x 8", "mnist-28": "MNIST 28 x 28", "emoji": "Emoji 32 x 32"}
-PROMPTS = ("strawberry", "apple", "cat", "penguin", "heart", "car", "tomato", "guitar", "mushroom", "star")
 MOST_KEPT = 8
 SHELF_BYTES = 48 * 2**20
 SHELVES_BYTES = 256 * 2**20  # of all visitors
@@ -87,15 +86,12 @@ def _bytes(model: ImageModel) -> int:
 
 
 def shipped(name: str) -> ImageModel:
-    """A shipped model, shared by all sessions. Of the one that is told in words, classes stand for `PROMPTS`."""
-    import explorer as ex
-    from explorer.networks.prompted import prompted
+    """A shipped model, shared by all sessions; classes of one that is told in words are prompts."""
+    from explorer.lessons.told import PROMPTS, shipped_denoiser
     from explorer.zoo import model_card
 
-    denoiser, classes = ex.load_pretrained(name), tuple("0123456789")
-    if name == "emoji":
-        denoiser, classes = prompted(denoiser, PROMPTS), PROMPTS
-    return ImageModel(name, SHIPPED[name], denoiser, name, classes, model_card(name))
+    classes = PROMPTS.get(name, tuple("0123456789"))
+    return ImageModel(name, SHIPPED[name], shipped_denoiser(name), name, classes, model_card(name))
 
 
 def choose_model(key: str, default: str = "mnist-28", label: str = "Model") -> ImageModel:

@@ -14,8 +14,10 @@ from streamlit.testing.v1 import AppTest
 import explorer as ex
 from explorer.lessons.guided_generation.models import TELLERS
 from explorer.lessons.guided_generation.prompts import LONGEST
+from explorer.metrics import NotFinite
 from explorer.ui.film import to_bytes
-from explorer.ui.guided_generation.asking import SCALES, STEPS
+from explorer.ui.guided_generation import anatomy, arithmetic, clip
+from explorer.ui.guided_generation.asking import SAMPLERS, SCALES, STEPS
 from explorer.ui.guided_generation.edit import small
 from tests.pages.acting import ask, labels, press
 
@@ -81,6 +83,16 @@ def test_every_look_shows_something_for_both_models(opened: Opened, name: str, l
         assert "<img" in sheets(app) or look == "Edit"
 
 
+def test_a_model_that_blows_up_in_a_look_says_so(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    def blow_up(*_: Any) -> None:
+        raise NotFinite
+
+    for look, module in (("Arithmetic", arithmetic), ("CLIP", clip), ("Guidance taken apart", anatomy)):
+        monkeypatch.setattr(module, "show", blow_up)
+        app = opened(guide_closer=look)
+        assert [str(NotFinite()) in error.value for error in app.error] == [True]
+
+
 def test_a_chip_and_a_surprise_become_the_prompt(opened: Opened) -> None:
     app = opened()
     chip = TELLERS["emoji"].chips[0]
@@ -110,7 +122,7 @@ def test_the_scale_says_how_often_the_network_is_asked(opened: Opened, scale: fl
     assert f"{2 if scale == 1 else 4} network calls" in captions(app)
 
 
-@pytest.mark.parametrize("sampler", ex.sampler_names())
+@pytest.mark.parametrize("sampler", SAMPLERS)
 def test_every_sampler_draws(opened: Opened, sampler: str) -> None:
     app = opened()
     app.selectbox(key="guide_sampler").select(sampler).run()
@@ -182,6 +194,9 @@ def test_what_was_drawn_is_compared_with_what_was_learned(opened: Opened) -> Non
     app.run()
     assert not app.exception
     assert "apart, in the median" in captions(app)
+    app.session_state["guide_model"] = "scenes"
+    app.run()
+    assert "apart, in the median" not in captions(app)
 
 
 def test_words_that_say_nothing_have_no_looks(opened: Opened) -> None:

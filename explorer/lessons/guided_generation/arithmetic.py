@@ -12,7 +12,7 @@ from explorer.denoiser import Denoiser, Estimate
 from explorer.lessons.guided_generation.pictures import Asked, text_encoder
 from explorer.metrics import finite
 from explorer.networks.text import Text, TextEncoder, filled
-from explorer.samplers import first_noise, sample
+from explorer.samplers import SAMPLERS, first_noise, sample, sample_times
 
 
 class Attending(Denoiser):
@@ -31,7 +31,7 @@ class Attending(Denoiser):
             first, _, *rest = weights.split(self.n)
             return torch.cat([first, first, *rest])
 
-        early = float(torch.as_tensor(t).max()) >= self.until
+        early = float(torch.as_tensor(t, dtype=torch.float64).max()) > self.until
         return super().predict(x_t, t, condition, **({**options, "look": look} if early else options))
 
 
@@ -44,8 +44,9 @@ def swap(denoiser: Denoiser, asked: Asked, other: str, kept: float) -> tuple[np.
         raise ValueError(f"the prompts must have as many words as each other, not {len(one)} and {len(two)}")
     if not 0 <= kept <= 1:
         raise ValueError(f"kept must lie in [0, 1], not {kept}")
-    times = denoiser.schedule.times(asked.steps)
-    until = float(times[round(kept * asked.steps)]) if kept else 2.0
+    times = sample_times(denoiser.schedule, asked.steps, SAMPLERS[asked.sampler].spacing)
+    steps = round(kept * asked.steps)
+    until = float(times[steps - 1] + times[steps]) / 2 if steps else 2.0
     start = first_noise(denoiser, asked.n, asked.seed).repeat(2, 1, 1, 1)
     options = asked.options() | {
         "n": 2 * asked.n,

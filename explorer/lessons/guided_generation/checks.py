@@ -1,5 +1,6 @@
 """What a prompt asks of a scene, word by word, and whether a picture shows it: measured, for scenes alone."""
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from itertools import permutations
@@ -7,7 +8,7 @@ from statistics import fmean
 
 from torch import Tensor
 
-from explorer.data.scenes import COLOURS, NUMBERS, RADII, SHAPES, Seen, read
+from explorer.data.scenes import COLOURS, NEAR, NUMBERS, PLACES, RADII, SHAPES, Seen, read
 from explorer.networks.text import PLURAL
 
 RELATIONS = {
@@ -20,6 +21,7 @@ RELATIONS = {
     "left": (-1, 0),
     "right": (1, 0),
 }
+WHERE = ("top", "bottom", "left", "right", "centre", "middle")
 ASIDE = 3  # pixels by which one thing must lie on its side of another
 
 
@@ -39,39 +41,49 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Request:
-    """The groups of shapes of a prompt, the ground, and where the first group lies of the second, (0, -1) for above."""
+    """The groups of shapes of a prompt, the ground, where the first group lies of the second, (0, -1) for above, and
+    the place of a single one, a name of `PLACES`."""
 
     groups: tuple[Wanted, ...]
     background: str = ""
     relation: tuple[int, int] | None = None
+    place: str = ""
 
 
 def request(pieces: tuple[str, ...]) -> Request | None:
-    """What the pieces of a prompt, plurals in two, ask for; None where they name no shape, or more than two groups."""
-    groups, told, ends = [], dict[str, str](), list[int]()
-    background = ""
-    for place, piece in enumerate(pieces):
+    """What the pieces of a prompt, plurals in two, ask for; None where they name no shape, more than two groups, or
+    something that is not understood here."""
+    groups: list[Wanted] = []
+    told: dict[str, str] = {}
+    background, ends, grounded = "", list[int](), False
+    for at, piece in enumerate(pieces):
         if piece in COLOURS:
-            told["colour"] = piece
+            told["colour"], grounded = piece, {"on", "with"} & {*pieces[max(0, at - 2) : at]} != set()
         elif piece in RADII:
             told["size"] = piece
         elif piece in NUMBERS:
             told["count"] = piece
         elif piece in SHAPES:
-            plural = pieces[place + 1 : place + 2] == (PLURAL,)
+            plural = pieces[at + 1 : at + 2] == (PLURAL,)
             count = NUMBERS.index(told["count"]) if "count" in told else 2 if plural else 1
             groups.append(Wanted(count, told.get("size", ""), told.get("colour", ""), piece))
-            ends.append(place)
+            ends.append(at)
             told = {}
         elif piece == "background":
             background = told.pop("colour", "")
-    background = background or (told.get("colour", "") if groups else "")
-    if not 1 <= len(groups) <= 2:
+    if groups and grounded and not background:
+        background = told.pop("colour", "")
+    if told or not 1 <= len(groups) <= 2:
         return None
-    relation = None
-    if len(groups) == 2:
-        relation = next((RELATIONS[piece] for piece in pieces[ends[0] : ends[1]] if piece in RELATIONS), None)
-    return Request(tuple(groups), background, relation)
+    if len(groups) == 1:
+        where = " ".join("centre" if piece == "middle" else piece for piece in pieces if piece in WHERE)
+        return Request((groups[0],), background, place=where) if where in ("", *PLACES) else None
+    between = pieces[ends[0] + 1 : ends[1]]
+    lies = [piece for piece in between if piece in RELATIONS and (piece != "top" or "on" in between)]
+    named = [piece for piece in pieces if piece in {*WHERE, *RELATIONS}]
+    if len(named) > len(lies) or len(lies) > 1:
+        return None
+    return Request(tuple(groups), background, RELATIONS[lies[0]] if lies else None)
 
 
 def shows(image: Tensor, asked: Request) -> bool:
@@ -87,10 +99,12 @@ def shows(image: Tensor, asked: Request) -> bool:
 
 
 def _placed(asked: Request, order: tuple[Seen, ...]) -> bool:
+    if asked.place:
+        x, y = PLACES[asked.place]
+        return math.hypot(fmean(one.x for one in order) - x, fmean(one.y for one in order) - y) < NEAR
     if asked.relation is None:
         return True
     first, second = order[: asked.groups[0].count], order[asked.groups[0].count :]
-    across, down = asked.relation
     across, down = asked.relation
     right = fmean(one.x for one in first) - fmean(one.x for one in second)
     below = fmean(one.y for one in first) - fmean(one.y for one in second)

@@ -89,13 +89,15 @@ def concepts() -> dict[tuple[str, ...], str]:
 
 
 def concept_of(understood: Understood) -> str | None:
-    """The concept that a prompt names, as a judge calls it; None where it names none."""
-    pieces = understood.known
+    """The concept that a prompt names, as a judge calls it; None where it names none, or several."""
+    pieces, found, taken = understood.known, list[str](), set[int]()
     for words, name in concepts().items():
-        places = range(len(pieces) - len(words) + 1)
-        if any(pieces[place : place + len(words)] == words for place in places):
-            return name
-    return None
+        for place in range(len(pieces) - len(words) + 1):
+            places = {*range(place, place + len(words))}
+            if pieces[place : place + len(words)] == words and not places & taken:
+                taken |= places
+                found.append(name)
+    return found[0] if len(found) == 1 else None
 
 
 def vocabulary_by_kind(vocabulary: Vocabulary, name: str) -> dict[str, list[str]]:

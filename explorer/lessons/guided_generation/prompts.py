@@ -72,7 +72,11 @@ def understand(
     vocabulary = encoder.vocabulary
     pieces = vocabulary.pieces(text)
     known = [piece for piece in pieces if piece in vocabulary]
-    unknown = {piece: _nearest(piece, vocabulary.words) for piece in pieces if piece not in vocabulary}
+    strangers = dict.fromkeys(piece for piece in pieces if piece not in vocabulary)
+    unknown = {
+        piece: _nearest(piece, vocabulary.words) if number < MOST_UNKNOWN else ()
+        for number, piece in enumerate(strangers)
+    }
     places = encoder.length - 1  # the start takes one
     dropped = [piece for piece in pieces[places:] if piece in vocabulary]
     kept = known[: len(known) - len(dropped)]

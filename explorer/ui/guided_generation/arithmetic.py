@@ -6,6 +6,7 @@ import streamlit as st
 
 from explorer.lessons.guided_generation.arithmetic import nearest_words
 from explorer.lessons.guided_generation.pictures import text_encoder
+from explorer.metrics import NotFinite
 from explorer.ui.controls import sentence
 from explorer.ui.guided_generation.asking import Wish, understood_by
 from explorer.ui.guided_generation.computed import drawing, model, pictures
@@ -65,6 +66,8 @@ def swapped(wish: Wish, other: str) -> None:
     free = drawing(wish.teller.name, replace(wish.asked, prompt=other)).pictures
     try:
         one, held = pictures(wish.teller.name, "swap", wish.asked, other, kept / 100)
+    except NotFinite:
+        raise
     except ValueError as error:
         st.caption(f":material/info: To keep the looks, {plain(sentence(error)[0].lower() + sentence(error)[1:])}")
         one, held = drawing(wish.teller.name, wish.asked).pictures, None
@@ -114,5 +117,5 @@ def added(wish: Wish) -> None:
         sum_of = " ".join(f"{'+' if sign > 0 else '−'} {word}" for word, sign in left).removeprefix("+ ")
         st.caption(
             f"In the table of words, nearest to {plain(sum_of)} by cosine: {plain(near)}. These vectors learned from "
-            "a few hundred captions, not from books: do not expect that king − man + woman is queen."
+            "captions of pictures, not from books: do not expect that king − man + woman is queen."
         )

@@ -14,6 +14,7 @@ from explorer.ui.markdown import plain
 STEPS = [2, 4, 6, 8, 10, 15, 20, 30, 50]
 SCALES = [0.0, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0]
 PICTURES = 4
+SAMPLERS = {name: label for name, label in SAMPLER_LABELS.items() if name != "langevin"}  # six calls a step
 
 
 @dataclass(frozen=True)
@@ -81,11 +82,11 @@ def ask(teller: Teller) -> Wish:
         steps = st.select_slider(
             "Steps", STEPS, 20, key="guide_steps", bind="query-params", width=130, help="Times visited on the way."
         )
-        sampler = choice("Sampler", SAMPLER_LABELS, "ddim", key="guide_sampler", width=190)
+        sampler = choice("Sampler", SAMPLERS, "ddim", key="guide_sampler", width=190)
     understood = understood_by(teller, prompt)
     against = understood_by(teller, negative) if negative.strip() else None
     asked = Asked(
-        understood.text,
+        "" if understood.empty else understood.text,
         against.text if against and not against.empty else None,
         PICTURES,
         seed,
@@ -93,7 +94,7 @@ def ask(teller: Teller) -> Wish:
         sampler,
         steps,
     )
-    _say(teller, understood, against)
+    _say(teller, understood, against, scale)
     return Wish(teller, asked, understood)
 
 
@@ -113,7 +114,7 @@ def _try(teller: Teller, key: str) -> None:
     st.button("Surprise me", on_click=surprise, icon=":material/casino:", key=f"{key}_surprise")
 
 
-def _say(teller: Teller, understood: Understood, against: Understood | None) -> None:
+def _say(teller: Teller, understood: Understood, against: Understood | None, scale: float) -> None:
     """What the model reads, and what it cannot."""
     reads = " · ".join(piece.removeprefix("##") for piece in understood.known)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -128,7 +129,14 @@ def _say(teller: Teller, understood: Understood, against: Understood | None) -> 
         return
     if against.empty:
         st.caption(":material/info: The negative prompt says nothing to it: no prompt at all takes its place.")
-    elif against.known == understood.known:
+        return
+    for note in against.notes:
+        st.caption(f":material/info: Of the negative prompt: {plain(note)}")
+    if scale in (0, 1):
+        does = "is all that is heard" if scale == 0 else "cancels"
+        st.caption(f":material/info: At scale {scale:g} the negative prompt {does}.")
+    pieces = text_encoder(model(teller.name)).vocabulary.pieces
+    if pieces(against.text) == pieces(understood.text):
         st.caption(
             ":material/info: The negative prompt is the prompt: their difference is nothing, so that no guidance scale "
             "changes anything."

@@ -1,5 +1,7 @@
 """CLIP: captions for a picture, pictures for a caption, a map of concepts, and CLIP alone as the guide."""
 
+from dataclasses import replace
+
 import streamlit as st
 import torch
 
@@ -46,7 +48,7 @@ def show(wish: Wish, drawn: Drawing) -> None:
     st.markdown("**Guided by CLIP alone**")
     strength = st.select_slider("Strength", STRENGTHS, 8, key="guide_clip_strength", bind="query-params", width=300)
     try:
-        images = climbed(wish.asked, float(strength))
+        images = climbed(replace(wish.asked, negative=None, guidance_scale=1.0), float(strength))
     except NotFinite as error:
         st.error(str(error), icon=":material/error:")
     else:

@@ -1,5 +1,6 @@
 """What was drawn and measured before: once a process, for the models are shipped and all sessions share them."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from explorer.lessons.guided_generation.mixture import Bent
     from explorer.lessons.guided_generation.pictures import Anatomy, Drawing, Looks
 
-# A prompt is anybody's, so what is kept is bounded: a drawing takes a megabyte.
+# A prompt is anybody's, so what is kept is bounded: a drawing of 50 steps takes 2.5 MB.
 
 
 def model(name: str) -> "ex.Denoiser":
@@ -22,11 +23,28 @@ def model(name: str) -> "ex.Denoiser":
     return ex.load_pretrained(name)
 
 
-@st.cache_resource(max_entries=48, show_spinner=False)
+@st.cache_resource(max_entries=32, show_spinner=False)
 def drawing(name: str, asked: Asked) -> "Drawing":
     from explorer.lessons.guided_generation import pictures
 
     return pictures.draw(model(name), asked)
+
+
+@st.cache_resource(max_entries=96, show_spinner=False)
+def ends(name: str, asked: Asked) -> np.ndarray:
+    """The pictures of a drawing alone, (n, channels, height, width)."""
+    import torch
+
+    import explorer as ex
+    from explorer.metrics import finite
+
+    return finite(ex.sample(model(name), **asked.options(), keep="last").samples).clamp(-1, 1).to(torch.float32).numpy()
+
+
+@st.cache_data(max_entries=512, show_spinner=False)
+def said(name: str, asked: Asked, known: tuple[str, ...], _say: Callable[[], Any]) -> Any:
+    """What `_say` finds out about the pictures of a drawing, whose prompt has the pieces `known`."""
+    return _say()
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

@@ -1,5 +1,6 @@
 """The four pictures as they come, and what is to be said of them."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from explorer.lessons.guided_generation.recall import artists_apart, nearest_dra
 from explorer.metrics import NotFinite
 from explorer.ui.film import Strip, film
 from explorer.ui.guided_generation.asking import Wish
-from explorer.ui.guided_generation.computed import drawing, model
+from explorer.ui.guided_generation.computed import drawing, model, said
 from explorer.ui.markdown import plain
 from explorer.ui.sheet import Row, sheet
 from explorer.zoo import FOLDER, load_judge
@@ -54,7 +55,8 @@ def show_drawing(wish: Wish) -> Drawing | None:
     )
     st.caption(
         f"{len(drawn.pictures)} pictures, {wish.asked.steps} steps, {drawn.evaluations} network calls, "
-        f"**{drawn.seconds:.2f} s** when they were first drawn, the text's encoding with them. {verdict(wish, drawn)}"
+        f"**{drawn.seconds:.2f} s** when they were first drawn, the text's encoding with them. "
+        f"{said(wish.teller.name, wish.asked, wish.understood.known, partial(verdict, wish, drawn))}"
     )
     return drawn
 
@@ -108,7 +110,8 @@ def card(wish: Wish) -> None:
         st.markdown(f"Terms of the data: {about['terms']}.")
         training = about["training"]
         st.markdown(
-            f"{about['parameters']:,} weights, {training['steps']:,} steps of {training['batch_size']} pictures, "
+            f"{about['parameters']:,} weights, {training['steps']:,} steps of {training['batch_size']} pictures, the "
+            f"last {training['cooled_steps']:,} at a rate that falls to 0, "
             f"{training['seconds'] / 3600:.1f} hours on {training['machine']}: `{about['command']}`."
         )
         if figures := about["metrics"]:
@@ -136,7 +139,7 @@ def table(figures: dict[str, Any]) -> list[str]:
     beside it what the judge finds on real pictures of the same prompts."""
     lines = ["| prompts | of | right | on real pictures |", "|:--|--:|:--|:--|"]
     for kind, found in figures.items():
-        if isinstance(found, dict):
+        if isinstance(found, dict) and kind != "looks":
             own = {name: rate for name, rate in found.items() if isinstance(rate, float) and name in RATES}
             cells = [
                 ", ".join(f"{name} {rate:.0%}" for name, rate in rates.items())

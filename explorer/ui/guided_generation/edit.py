@@ -51,7 +51,7 @@ def paint(wish: Wish, drawn: Drawing) -> None:
     left, right = st.columns([1, 1.6], gap="large")
     with left, st.container(width=340):
         painted = draw_image(key="guide_mask", size=picture.shape[-1], backdrop=data_url(colours(picture[None])))
-    mask = None if painted is None else (painted > 0).astype(np.float32)
+    mask = None if painted is None else (painted > -0.9).astype(np.float32)
     with right:
         if mask is None or not mask.any():
             st.info(
@@ -94,7 +94,7 @@ def start(wish: Wish, drawn: Drawing) -> None:
             st.info("There is no picture to start from yet.", icon=":material/image:")
             return
         show_pictures(
-            f"From {share} % noise",
+            f"The last {share} % of the steps",
             lambda: from_picture(model(wish.teller.name), wish.asked, torch.from_numpy(picture), share / 100),
             picture,
         )

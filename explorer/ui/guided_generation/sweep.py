@@ -1,6 +1,7 @@
 """One prompt over guidance scales: what accuracy costs in variety."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -12,7 +13,7 @@ from explorer.lessons.guided_generation import checks
 from explorer.lessons.guided_generation.models import concept_of
 from explorer.metrics import NotFinite, mean_pairwise_distance
 from explorer.ui.guided_generation.asking import Wish
-from explorer.ui.guided_generation.computed import drawing
+from explorer.ui.guided_generation.computed import ends, said
 from explorer.ui.guided_generation.drawing import colours
 from explorer.ui.sheet import Row, sheet
 from explorer.zoo import load_judge
@@ -36,13 +37,14 @@ def show(wish: Wish) -> None:
         bar.progress(number / len(SCALES), text=f"Drawing {SEEDS} pictures at scale {scale:g}.")
         asked = replace(wish.asked, n=SEEDS, guidance_scale=scale, guidance_interval=MIDDLE if middle else None)
         try:
-            images = drawing(wish.teller.name, asked).pictures
+            images = ends(wish.teller.name, asked)
         except NotFinite as error:
             st.error(f"Scale {scale:g}: {error}", icon=":material/error:")
             continue
         rows.append(Row(f"Scale {scale:g}", colours(images), [], f"{SEEDS} pictures at guidance scale {scale:g}"))
         spread = float(mean_pairwise_distance(torch.from_numpy(images).flatten(1))) / np.sqrt(images[0].size)
-        points.append((scale, right(wish, torch.from_numpy(images)), spread))
+        judged = partial(right, wish, torch.from_numpy(images))
+        points.append((scale, said(wish.teller.name, asked, wish.understood.known, judged), spread))
         with place.container():
             pictures, chart = st.columns([1.2, 1], gap="large", vertical_alignment="center")
             with pictures:

@@ -9,6 +9,8 @@ from explorer.lessons.guided_generation.checks import Request, Wanted, request, 
 from explorer.networks.text import Vocabulary
 
 VOCABULARY = Vocabulary(words())
+TURNED = "a circle that is red"
+CORNERS = "a red circle at the top left and a blue square at the bottom right"
 
 
 def asked(prompt: str) -> Request | None:
@@ -23,6 +25,7 @@ def asked(prompt: str) -> Request | None:
         ("stars", Request((Wanted(2, "", "", "star"),))),
         ("a big blue star on a yellow background", Request((Wanted(1, "big", "blue", "star"),), "yellow")),
         ("a white heart on red", Request((Wanted(1, "", "white", "heart"),), "red")),
+        ("a heart at the top left", Request((Wanted(1, "", "", "heart"),), place="top left")),
         (
             "a red circle above two blue squares",
             Request((Wanted(1, "", "red", "circle"), Wanted(2, "", "blue", "square")), "", (0, -1)),
@@ -37,7 +40,17 @@ def test_a_prompt_is_taken_apart(prompt: str, expected: Request) -> None:
     assert asked(prompt) == expected
 
 
-@pytest.mark.parametrize("prompt", ["", "red", "on a blue background", "a star and a heart and a circle"])
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "",
+        "red",
+        "on a blue background",
+        "a star and a heart and a circle",
+        "a circle that is red",
+        "a red circle at the top left and a blue square at the bottom right",
+    ],
+)
 def test_what_names_no_shape_or_too_many_asks_for_nothing(prompt: str) -> None:
     assert asked(prompt) is None
 
