@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 import explorer as ex
 from explorer.lessons.guided_generation.models import TELLERS
 from explorer.lessons.guided_generation.prompts import LONGEST
+from explorer.lessons.views import as_shown
 from explorer.metrics import NotFinite
 from explorer.ui.film import to_bytes
 from explorer.ui.guided_generation import anatomy, arithmetic, clip
@@ -223,14 +224,13 @@ def test_a_mask_of_nothing_or_of_everything_is_said(opened: Opened, value: int, 
     import zlib
 
     from explorer.ui.guided_generation.computed import drawing
-    from explorer.ui.guided_generation.drawing import colours
     from explorer.ui.sheet import data_url
 
     app = opened(guide_closer="Edit", guide_emoji_prompt="guitar")
     from explorer.lessons.guided_generation.pictures import Asked
 
     picture = drawing("emoji", Asked("guitar", None, 4, 0, 4.0, "ddim", 2)).pictures[0]
-    key = f"guide_mask_{zlib.crc32(data_url(colours(picture[None])).encode()):x}_kept"
+    key = f"guide_mask_{zlib.crc32(data_url(as_shown(picture[None])).encode()):x}_kept"
     app.session_state[key] = base64.b64encode(bytes([value] * 1024)).decode()
     app.run()
     assert not app.exception

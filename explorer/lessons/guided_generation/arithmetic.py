@@ -11,7 +11,7 @@ from torch.nn import functional
 from explorer.denoiser import Denoiser, Estimate
 from explorer.lessons.guided_generation.pictures import Asked, text_encoder
 from explorer.metrics import finite
-from explorer.networks.text import Text, TextEncoder, filled
+from explorer.networks.text import SPECIAL, Text, TextEncoder, filled
 from explorer.samplers import SAMPLERS, first_noise, sample, sample_times
 
 
@@ -77,11 +77,9 @@ def nearest_words(encoder: TextEncoder, words: Sequence[tuple[str, int]], count:
     vocabulary, table = encoder.vocabulary, encoder.words.vectors
     if unknown := [word for word, _ in words if word not in vocabulary]:
         raise ValueError(f"this model has never seen “{unknown[0]}”")
-    index = {
-        word: number for number, word in enumerate(vocabulary.words, start=len(vocabulary) - len(vocabulary.words))
-    }
-    wanted = sum(sign * functional.normalize(table[index[word]], dim=0) for word, sign in words)
-    fit = functional.cosine_similarity(table[len(vocabulary) - len(vocabulary.words) :], torch.as_tensor(wanted)[None])
+    known = functional.normalize(table[SPECIAL:], dim=1)
+    wanted = torch.stack([sign * known[vocabulary.words.index(word)] for word, sign in words]).sum(0)
+    fit = known @ functional.normalize(wanted, dim=0)
     taken = {word for word, _ in words}
     order = [number for number in fit.argsort(descending=True).tolist() if vocabulary.words[number] not in taken]
     return [(vocabulary.words[number], float(fit[number])) for number in order[:count]]

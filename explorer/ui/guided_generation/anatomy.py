@@ -4,10 +4,10 @@ import numpy as np
 import streamlit as st
 
 from explorer.lessons.guided_generation.mixture import LABELS, middles
-from explorer.lessons.views import EXTENT
+from explorer.lessons.views import EXTENT, as_shown
 from explorer.ui.guided_generation.asking import SCALES, Wish
 from explorer.ui.guided_generation.computed import anatomy, bent, model
-from explorer.ui.guided_generation.drawing import LETTERS, colours, minus
+from explorer.ui.guided_generation.drawing import LETTERS, minus
 from explorer.ui.player import Scene, player
 from explorer.ui.sheet import Row, sheet
 
@@ -41,7 +41,7 @@ def one_step(wish: Wish) -> None:
     ]
     parts = np.stack([found.x, found.unconditional, found.conditional, shown, found.guided], 1)
     rows = [
-        Row(f"Picture {letter}", colours(part), [], f"Guidance at step {step}, picture {letter}")
+        Row(f"Picture {letter}", as_shown(part), [], f"Guidance at step {step}, picture {letter}")
         for letter, part in zip(LETTERS, parts[:3], strict=False)
     ]
     sheet(rows, heads)

@@ -6,11 +6,12 @@ import streamlit as st
 
 from explorer.lessons.guided_generation.arithmetic import nearest_words
 from explorer.lessons.guided_generation.pictures import text_encoder
+from explorer.lessons.views import as_shown
 from explorer.metrics import NotFinite
 from explorer.ui.controls import sentence
 from explorer.ui.guided_generation.asking import Wish, understood_by
-from explorer.ui.guided_generation.computed import drawing, model, pictures
-from explorer.ui.guided_generation.drawing import LETTERS, colours
+from explorer.ui.guided_generation.computed import between, drawing, model, plus_minus, swap
+from explorer.ui.guided_generation.drawing import LETTERS
 from explorer.ui.markdown import plain
 from explorer.ui.sheet import Row, sheet
 
@@ -40,9 +41,9 @@ def show(wish: Wish) -> None:
         st.markdown("**Prompts added and taken away**")
         added(wish)
     st.markdown("**From one to the other, on one noise**")
-    row = pictures(name, "between", wish.asked, other.text, BETWEEN)
+    row = between(name, wish.asked, other.text, BETWEEN)
     heads = [f"{place / (BETWEEN - 1):.0%}" for place in range(BETWEEN)]
-    sheet([Row(f"{first} → {second}", colours(row), [], f"From {first} to {second}")], heads)
+    sheet([Row(f"{first} → {second}", as_shown(row), [], f"From {first} to {second}")], heads)
     st.caption(
         "The vectors of the words are mixed, place by place, and so is their mean; the noise is the same. Look where "
         "one thing becomes the other: between two words lies no third."
@@ -65,18 +66,18 @@ def swapped(wish: Wish, other: str) -> None:
     )
     free = drawing(wish.teller.name, replace(wish.asked, prompt=other)).pictures
     try:
-        one, held = pictures(wish.teller.name, "swap", wish.asked, other, kept / 100)
+        one, held = swap(wish.teller.name, wish.asked, other, kept / 100)
     except NotFinite:
         raise
     except ValueError as error:
         st.caption(f":material/info: To keep the looks, {plain(sentence(error)[0].lower() + sentence(error)[1:])}")
         one, held = drawing(wish.teller.name, wish.asked).pictures, None
     rows = [
-        Row("The prompt", colours(one), [], "Pictures of the prompt"),
-        Row("The other, free", colours(free), [], "Pictures of the other prompt from the same noise"),
+        Row("The prompt", as_shown(one), [], "Pictures of the prompt"),
+        Row("The other, free", as_shown(free), [], "Pictures of the other prompt from the same noise"),
     ]
     if held is not None:
-        rows.append(Row("The other, looking as the first did", colours(held), [], "The other prompt, looks kept"))
+        rows.append(Row("The other, looking as the first did", as_shown(held), [], "The other prompt, looks kept"))
     sheet(rows, list(LETTERS))
 
 
@@ -91,7 +92,7 @@ def added(wish: Wish) -> None:
     told = [understood_by(wish.teller, text) for text in texts]
     for note in dict.fromkeys(note for one in told for note in one.notes):
         st.caption(f":material/info: {plain(note)}")
-    images = pictures(name, "plus_minus", wish.asked, *(one.text for one in told))
+    images = plus_minus(name, wish.asked, *(one.text for one in told))
     sheet(
         [
             Row(
@@ -99,7 +100,7 @@ def added(wish: Wish) -> None:
                     ("−", "+")[sign] + " " + one.text if place else one.text
                     for place, (sign, one) in enumerate(zip((1, 0, 1), told, strict=True))
                 ),
-                colours(images),
+                as_shown(images),
                 [],
                 "Pictures of the sum",
             )

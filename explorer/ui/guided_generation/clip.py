@@ -9,10 +9,11 @@ from explorer.charts.guided_generation import map_chart
 from explorer.data.emoji import emoji
 from explorer.lessons.guided_generation import fits
 from explorer.lessons.guided_generation.pictures import Drawing
+from explorer.lessons.views import as_shown
 from explorer.metrics import NotFinite
 from explorer.ui.guided_generation.asking import Wish
 from explorer.ui.guided_generation.computed import climbed
-from explorer.ui.guided_generation.drawing import LETTERS, colours
+from explorer.ui.guided_generation.drawing import LETTERS
 from explorer.ui.markdown import plain
 from explorer.ui.sheet import Row, sheet
 
@@ -41,7 +42,7 @@ def show(wish: Wish, drawn: Drawing) -> None:
         found = fits.pictures_of(caption)
         images = emoji().images([fit.place for fit in found]).numpy()
         sheet(
-            [Row("Drawn by artists", colours(images), [f"{fit.cosine:.2f}" for fit in found], "The best fits")],
+            [Row("Drawn by artists", as_shown(images), [f"{fit.cosine:.2f}" for fit in found], "The best fits")],
             [str(place) for place in range(1, len(found) + 1)],
         )
         st.caption(plain("; ".join(fit.name for fit in found)))
@@ -55,8 +56,8 @@ def show(wish: Wish, drawn: Drawing) -> None:
         prompt = wish.understood.text
         scores = [fits.score(torch.from_numpy(part), prompt) for part in (drawn.pictures, images)]
         rows = [
-            Row(f"Classifier-free guidance: CLIP gives {scores[0]:.2f}", colours(drawn.pictures), [], "As above"),
-            Row(f"CLIP alone: CLIP gives {scores[1]:.2f}", colours(images), [], "Guided by CLIP alone"),
+            Row(f"Classifier-free guidance: CLIP gives {scores[0]:.2f}", as_shown(drawn.pictures), [], "As above"),
+            Row(f"CLIP alone: CLIP gives {scores[1]:.2f}", as_shown(images), [], "Guided by CLIP alone"),
         ]
         with st.container(width=640):
             sheet(rows, list(LETTERS))

@@ -71,17 +71,24 @@ def bent(guidance_scale: float) -> "tuple[Bent, np.ndarray]":
     return paths, mixture.flow(paths.t, guidance_scale, EXTENT)
 
 
-@st.cache_resource(max_entries=128, show_spinner=False)
-def pictures(name: str, what: str, asked: Asked, *more: Any) -> Any:
-    """What the lesson's function called `what` makes: "between", "swap", "plus_minus", "from_picture", ..."""
-    from explorer.lessons.guided_generation import arithmetic
-    from explorer.lessons.guided_generation import pictures as drawn
+@st.cache_resource(max_entries=48, show_spinner=False)
+def between(name: str, asked: Asked, other: str, count: int) -> np.ndarray:
+    from explorer.lessons.guided_generation import pictures
 
-    if what == "between":
-        return drawn.between(model(name), asked.prompt, more[0], more[1], asked)
-    if what == "swap":
-        return arithmetic.swap(model(name), asked, *more)
-    plus, minus, and_plus = more
+    return pictures.between(model(name), asked.prompt, other, count, asked)
+
+
+@st.cache_resource(max_entries=48, show_spinner=False)
+def swap(name: str, asked: Asked, other: str, kept: float) -> tuple[np.ndarray, np.ndarray]:
+    from explorer.lessons.guided_generation import arithmetic
+
+    return arithmetic.swap(model(name), asked, other, kept)
+
+
+@st.cache_resource(max_entries=48, show_spinner=False)
+def plus_minus(name: str, asked: Asked, plus: str, minus: str, and_plus: str) -> np.ndarray:
+    from explorer.lessons.guided_generation import arithmetic
+
     return arithmetic.plus_minus(model(name), plus, minus, and_plus, asked)
 
 

@@ -3,7 +3,6 @@
 from functools import partial
 from typing import Any
 
-import numpy as np
 import streamlit as st
 import torch
 
@@ -11,6 +10,7 @@ from explorer.lessons.guided_generation import checks
 from explorer.lessons.guided_generation.models import concept_of
 from explorer.lessons.guided_generation.pictures import Drawing
 from explorer.lessons.guided_generation.recall import artists_apart, nearest_drawn
+from explorer.lessons.views import as_shown
 from explorer.metrics import NotFinite
 from explorer.ui.film import Strip, film
 from explorer.ui.guided_generation.asking import Wish
@@ -21,11 +21,6 @@ from explorer.zoo import FOLDER, load_judge
 
 LETTERS = "ABCD"
 RATES = ("colour", "concept", "shape")
-
-
-def colours(images: np.ndarray) -> np.ndarray:
-    """(..., channels, height, width) with the channels last, as films and sheets take them."""
-    return np.moveaxis(images.astype(np.float32), -3, -1)
 
 
 def minus(value: float) -> str:
@@ -46,8 +41,8 @@ def show_drawing(wish: Wish) -> Drawing | None:
     ]
     film(
         [
-            Strip("What is there: x\N{LATIN SUBSCRIPT SMALL LETTER T}", colours(drawn.x), captions, "noise"),
-            Strip("What the model guesses: x₀", colours(drawn.guess), captions, "model"),
+            Strip("What is there: x\N{LATIN SUBSCRIPT SMALL LETTER T}", as_shown(drawn.x), captions, "noise"),
+            Strip("What the model guesses: x₀", as_shown(drawn.guess), captions, "model"),
         ],
         key="guide_film",
         fps=6,
@@ -88,8 +83,8 @@ def recall(wish: Wish, drawn: Drawing) -> None:
         nearest, names, distances = nearest_drawn(torch.from_numpy(drawn.pictures))
         heads = [f"picture {letter}" for letter in LETTERS[: len(names)]]
         rows = [
-            Row("Drawn by the model", colours(drawn.pictures), [], "Pictures of the prompt"),
-            Row("The nearest that an artist drew", colours(nearest), [], "The nearest pictures of the artists"),
+            Row("Drawn by the model", as_shown(drawn.pictures), [], "Pictures of the prompt"),
+            Row("The nearest that an artist drew", as_shown(nearest), [], "The nearest pictures of the artists"),
         ]
         with st.container(width=720):
             sheet(rows, heads)

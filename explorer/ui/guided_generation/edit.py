@@ -10,12 +10,13 @@ import torch
 from explorer.data.uploads import ENDINGS, centred_square, read_image
 from explorer.lessons.guided_generation.edits import from_picture, repaint
 from explorer.lessons.guided_generation.pictures import Drawing
+from explorer.lessons.views import as_shown
 from explorer.metrics import NotFinite
 from explorer.ui import made
 from explorer.ui.controls import choice, sentence
 from explorer.ui.guided_generation.asking import Wish, understood_by
 from explorer.ui.guided_generation.computed import model
-from explorer.ui.guided_generation.drawing import LETTERS, colours
+from explorer.ui.guided_generation.drawing import LETTERS
 from explorer.ui.markdown import plain
 from explorer.ui.pad import draw_image
 from explorer.ui.sheet import Row, data_url, sheet
@@ -50,7 +51,7 @@ def paint(wish: Wish, drawn: Drawing) -> None:
     picture = drawn.pictures[LETTERS.index(letter)]
     left, right = st.columns([1, 1.6], gap="large")
     with left, st.container(width=340):
-        painted = draw_image(key="guide_mask", size=picture.shape[-1], backdrop=data_url(colours(picture[None])))
+        painted = draw_image(key="guide_mask", size=picture.shape[-1], backdrop=data_url(as_shown(picture[None])))
     mask = None if painted is None else (painted > -0.9).astype(np.float32)
     with right:
         if mask is None or not mask.any():
@@ -88,7 +89,7 @@ def start(wish: Wish, drawn: Drawing) -> None:
         )
     left, right = st.columns([1, 1.6], gap="large")
     with left, st.container(width=340):
-        picture = drawn.pictures[0] if source == "first" else drawing(drawn) if source == "drawing" else upload(drawn)
+        picture = drawn.pictures[0] if source == "first" else sketch(drawn) if source == "drawing" else upload(drawn)
     with right:
         if picture is None:
             st.info("There is no picture to start from yet.", icon=":material/image:")
@@ -100,7 +101,7 @@ def start(wish: Wish, drawn: Drawing) -> None:
         )
 
 
-def drawing(drawn: Drawing) -> np.ndarray | None:
+def sketch(drawn: Drawing) -> np.ndarray | None:
     """Dark ink on white, in the three colours of a picture."""
     ink = draw_image(key="guide_sketch", size=drawn.pictures.shape[-1])
     return None if ink is None else np.repeat(-ink[None], 3, 0)
@@ -139,4 +140,4 @@ def show_pictures(title: str, draw: Callable[[], np.ndarray], before: np.ndarray
     heads = list(LETTERS[: len(images)])
     if before is not None:
         images, heads = np.concatenate([before[None], images]), ["start", *heads]
-    sheet([Row(title, colours(images), [], title)], heads)
+    sheet([Row(title, as_shown(images), [], title)], heads)

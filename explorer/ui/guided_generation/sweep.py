@@ -11,10 +11,10 @@ from explorer.charts.guided_generation import sweep_chart
 from explorer.guidance import MIDDLE
 from explorer.lessons.guided_generation import checks
 from explorer.lessons.guided_generation.models import concept_of
+from explorer.lessons.views import as_shown
 from explorer.metrics import NotFinite, mean_pairwise_distance
 from explorer.ui.guided_generation.asking import Wish
 from explorer.ui.guided_generation.computed import ends, said
-from explorer.ui.guided_generation.drawing import colours
 from explorer.ui.sheet import Row, sheet
 from explorer.zoo import load_judge
 
@@ -41,7 +41,7 @@ def show(wish: Wish) -> None:
         except NotFinite as error:
             st.error(f"Scale {scale:g}: {error}", icon=":material/error:")
             continue
-        rows.append(Row(f"Scale {scale:g}", colours(images), [], f"{SEEDS} pictures at guidance scale {scale:g}"))
+        rows.append(Row(f"Scale {scale:g}", as_shown(images), [], f"{SEEDS} pictures at guidance scale {scale:g}"))
         spread = float(mean_pairwise_distance(torch.from_numpy(images).flatten(1))) / np.sqrt(images[0].size)
         judged = partial(right, wish, torch.from_numpy(images))
         points.append((scale, said(wish.teller.name, asked, wish.understood.known, judged), spread))

@@ -4,10 +4,11 @@ import numpy as np
 import streamlit as st
 
 from explorer.lessons.guided_generation.pictures import Drawing, Looks
+from explorer.lessons.views import as_shown
 from explorer.ui.controls import choice
 from explorer.ui.guided_generation.asking import Wish
 from explorer.ui.guided_generation.computed import looks
-from explorer.ui.guided_generation.drawing import LETTERS, colours
+from explorer.ui.guided_generation.drawing import LETTERS
 from explorer.ui.sheet import Row, sheet
 from explorer.zoo import model_card
 
@@ -36,7 +37,7 @@ def show(wish: Wish, drawn: Drawing) -> None:
         mean = part.mean(0)
         over = [picture, *(overlaid(picture, one / top) for one in mean)]
         shares = ["", *(f"{share:.0%}" for share in mean.mean((1, 2)))]
-        rows.append(Row(title, colours(np.stack(over)), shares, f"{title}: what each word looks at"))
+        rows.append(Row(title, as_shown(np.stack(over)), shares, f"{title}: what each word looks at"))
     sheet(rows, ["picture", *words_of(seen)])
     st.caption(
         "Orange: how much of its attention a place gives to the word, the mean over heads, parts of this size and the "
