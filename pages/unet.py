@@ -126,7 +126,7 @@ def choose_image(model: ImageModel, weights: str) -> tuple[np.ndarray, str, str]
 
 def told(model: ImageModel) -> Sequence[int] | Sequence[str]:
     """What the network can be told, for each class: its number, or its name as a prompt."""
-    return model.classes if model.key == "emoji" else range(len(model.classes))
+    return model.classes if model.told_in_words else range(len(model.classes))
 
 
 def choose_class(title: str, names: Sequence[str], key: str, default: int, width: int = 90) -> int | None:
@@ -302,7 +302,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = choose_model("unet_model")
     with st.container(width="stretch"):
         terms("denoiser", "skip", "embedding", "attention", "log_snr", "held_out")
-if chosen.key == "emoji":  # here the network itself, told in words
+if chosen.told_in_words:  # here the network itself, told in words
     chosen = replace(chosen, denoiser=ex.load_pretrained(chosen.key))
 lab(chosen, chosen.key if chosen.shipped else fingerprint(chosen.denoiser))
 st.header("How the noise level gets in", anchor=False)

@@ -197,7 +197,6 @@ def main() -> None:
     held = held_out([pair for pair in pairs if styles[pair[0]] >= 4], seed=0)
     found = [dominant(image) for image in pictures]
     colourable = sorted({row["concept"] for row, main in zip(rows, found, strict=True) if main and main[2] > 0.3})
-    held_colours = held_out([(concept, colour) for concept in colourable for colour in PALETTE], seed=1)
     recolours, which = [], []
     for image, row, main in zip(pictures, rows, found, strict=True):
         row["held"] = (row["concept"], row["style"]) in held
@@ -205,6 +204,8 @@ def main() -> None:
         which.append(len(recolours) if main and main[2] > 0.3 else -1)
         if main and main[2] > 0.3:
             recolours.append([recoloured(image, main[0], main[1], colour) for colour in PALETTE])
+    drawn_so = {(row["concept"], row["colour"]) for row in rows}  # a lemon is yellow in every training
+    held_colours = held_out([(concept, colour) for concept in colourable for colour in PALETTE], seed=1) - drawn_so
     keywords = {
         label: [words(tag) for tag in entry.get("tags", []) if 0 < len(words(tag)) <= 2]
         for label, entry in labels.items()

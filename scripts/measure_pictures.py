@@ -118,12 +118,14 @@ def measure_scenes(folder: Path, prompts: int, guidance_scale: float) -> dict[st
     return found | {"looks": measure_looks(denoiser, min(prompts, 60), guidance_scale)}
 
 
-def measure_looks(denoiser: ex.Denoiser, count: int, guidance_scale: float) -> dict[str, float]:
-    """Whether a word's map lies on the thing that it names: in scenes of two single things, on the pictures that the
-    model drew, where a thing of the colour stands. "colour" and "shape" are the shares of words that are looked at
-    more there than elsewhere, "colour times" and "shape times" the median of how much more."""
-    rng, times = np.random.default_rng(1), {"colour": [], "shape": []}
-    drawn = 0
+def measure_looks(denoiser: ex.Denoiser, count: int, guidance_scale: float) -> dict[str, Any]:
+    """Whether a word's map lies on the thing that it names, for each part of the network: in scenes of two single
+    things of two colours, on the pictures that the model drew, where each colour stands once. "colour" and "shape" are
+    the shares of words that are looked at more there than on the other thing, "... times" the median of how much
+    more; "... here" compares with all other places."""
+    rng = np.random.default_rng(1)
+    ratios: dict[str, dict[str, list[float]]] = {}
+    drawn, measured = 0, 0
     while drawn < count:
         scene = scenes.compose(rng)
         things = scene.things
@@ -133,25 +135,29 @@ def measure_looks(denoiser: ex.Denoiser, count: int, guidance_scale: float) -> d
         asked = Asked(caption, n=1, guidance_scale=guidance_scale)
         made = draw(denoiser, asked)
         _, shown = scenes.read(torch.from_numpy(made.pictures[0]))
+        there = [[one for one in shown if one.colour == thing.colour] for thing in things]
+        if any(len(ones) != 1 for ones in there):
+            continue
+        measured += 1
+        y, x = np.mgrid[: scenes.SIDE, : scenes.SIDE] + 0.5
+        discs = [np.hypot(x - one.x, y - one.y) < scenes.RADII[one.size] + 1 for (one,) in there]
         seen = looks(denoiser, asked, made)
-        maps = seen.of_size(8)[: 2 * asked.steps // 3, 0].mean(0)
-        y, x = (np.mgrid[:8, :8] + 0.5) * scenes.SIDE / 8
-        for thing in things:
-            there = [one for one in shown if one.colour == thing.colour]
-            if len(there) != 1:
-                continue
-            inside = np.hypot(x - there[0].x, y - there[0].y) < scenes.RADII[there[0].size] + 1
-            for kind, word in (("colour", thing.colour), ("shape", thing.shape)):
-                if seen.words.count(word) == 1:
-                    of_word = maps[seen.words.index(word)]
-                    times[kind].append(of_word[inside].mean() / of_word[~inside].mean())
-    found = {"prompts": count, "words": sum(map(len, times.values()))}
-    for kind, ratios in times.items():
-        found |= {
-            kind: share([bool(ratio > 1) for ratio in ratios]),
-            f"{kind} times": round(float(np.median(ratios)), 2),
-        }
-    return found
+        for part, of_part in seen.maps.items():
+            maps = of_part[: 2 * asked.steps // 3, 0].mean(0)
+            pixels = scenes.SIDE // maps.shape[-1]
+            maps = maps.repeat(pixels, 1).repeat(pixels, 2)
+            found = ratios.setdefault(part, {"colour": [], "shape": [], "colour here": [], "shape here": []})
+            for thing, own, other in zip(things, discs, discs[::-1], strict=True):
+                for kind, word in (("colour", thing.colour), ("shape", thing.shape)):
+                    if seen.words.count(word) == 1:
+                        of_word = maps[seen.words.index(word)]
+                        found[kind].append(of_word[own].mean() / of_word[other].mean())
+                        found[f"{kind} here"].append(of_word[own].mean() / of_word[~own].mean())
+    parts = {}
+    for part, found in ratios.items():
+        parts[part] = {kind: share([bool(ratio > 1) for ratio in one]) for kind, one in found.items()}
+        parts[part] |= {f"{kind} times": round(float(np.median(one)), 2) for kind, one in found.items()}
+    return {"prompts": measured, "parts": parts}
 
 
 def main() -> None:

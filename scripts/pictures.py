@@ -79,9 +79,9 @@ class Emoji:
         if rng.random() < 0.35:
             words = [article(words[0]), *words]
         kind = rng.random()
-        if kind < 0.6:
+        if kind < 0.8:
             words += [row["style"], "style"] if kind < 0.12 else ["in", row["style"], "style"]
-            words = words if kind < 0.5 else [row["style"], *words[:-3]]
+            words = words if kind < 0.7 else [row["style"], *words[:-3]]
         if background:
             words += ["on", "a", background, "background"] if rng.random() < 0.6 else ["on", background]
         return " ".join(words)

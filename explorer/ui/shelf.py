@@ -31,7 +31,7 @@ class ImageModel:
     """A frozen denoiser of images and what is known about it; `key` names it, `label` is what people read.
 
     `dataset` is the name of its `ImageDataset`, `classes` are the names of its classes (none: unconditional),
-    `about` what its model card or its training says.
+    `about` what its model card or its training says. Of one that is `told_in_words` the classes are prompts.
     """
 
     key: str
@@ -40,6 +40,7 @@ class ImageModel:
     dataset: str
     classes: tuple[str, ...] = ()
     about: dict[str, Any] = field(default_factory=dict)
+    told_in_words: bool = False
 
     @property
     def shipped(self) -> bool:
@@ -91,7 +92,9 @@ def shipped(name: str) -> ImageModel:
     from explorer.zoo import model_card
 
     classes = PROMPTS.get(name, tuple("0123456789"))
-    return ImageModel(name, SHIPPED[name], shipped_denoiser(name), name, classes, model_card(name))
+    return ImageModel(
+        name, SHIPPED[name], shipped_denoiser(name), name, classes, model_card(name), told_in_words=name in PROMPTS
+    )
 
 
 def choose_model(key: str, default: str = "mnist-28", label: str = "Model") -> ImageModel:
@@ -129,12 +132,12 @@ def held_out_of(model: ImageModel) -> "ImageDataset | None":
 
     Of MNIST they are always the 200 that come with the app, so that a link shows the same image on every machine.
     """
-    from explorer.data.emoji import SIDE, emoji
+    from explorer.data.emoji import emoji
     from explorer.data.mnist import shipped_mnist
 
     if model.dataset == "mnist-28" and model.denoiser.shape == (1, 28, 28):
         return shipped_mnist("held-out")
-    if model.dataset == "emoji" and model.denoiser.shape == (3, SIDE, SIDE):
+    if model.told_in_words:
         return emoji().held_out(model.classes)
     dataset = dataset_of(model)
     return dataset.held_out if dataset else None

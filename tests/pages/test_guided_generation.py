@@ -12,6 +12,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import explorer as ex
+from explorer.data.emoji import emoji
 from explorer.lessons.guided_generation.models import TELLERS
 from explorer.lessons.guided_generation.prompts import LONGEST
 from explorer.lessons.views import as_shown
@@ -208,6 +209,26 @@ def test_words_that_say_nothing_have_no_looks(opened: Opened) -> None:
 def test_the_shares_of_the_looks_add_up(opened: Opened) -> None:
     app = opened(guide_closer="What each word looks at", guide_steps="6", guide_emoji_prompt="red cat")
     assert all(word in sheets(app) for word in ("start", "red", "cat", "First third", "Last third"))
+
+
+def test_a_link_says_which_picture_is_looked_at_and_from_where(opened: Opened) -> None:
+    links = [{}, {"guide_look_at": "C"}, {"guide_emoji_look_from": "decoder 3: 4 x 4 places"}]
+    seen = [sheets(opened(guide_closer="What each word looks at", **link)) for link in links]
+    assert len(set(seen)) == 3
+
+
+def test_a_link_says_at_which_step_guidance_is_taken_apart(opened: Opened) -> None:
+    apart = {"guide_closer": "Guidance taken apart", "guide_steps": "6"}
+    seen = [sheets(opened(**apart, guide_step_6=step)) for step in ("1", "5", "99", "-1")]
+    assert len(set(seen)) == 2
+    assert seen[0] == seen[2] == seen[3]
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_what_no_training_saw_is_said(opened: Opened, held: bool) -> None:
+    (concept, colour), *_ = emoji().held_colours
+    app = opened(guide_emoji_prompt=f"{colour} {concept}" if held else concept)
+    assert (f"never trained on: {colour} {concept}." in captions(app)) == held
 
 
 def test_prompts_of_other_lengths_cannot_keep_their_looks(opened: Opened) -> None:

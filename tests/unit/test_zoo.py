@@ -646,7 +646,9 @@ def test_what_draws_from_prompts_is_as_good_as_was_wanted() -> None:
     assert min(emoji[kind]["colour"] for kind in ("colours", "colours held out")) >= 0.9
     assert min(rate for name, rate in scenes["trained"]["drawn"].items() if name not in ("shape", "all")) >= 0.9
     assert min(scenes["held out"]["drawn"].values()) >= 0.75
-    assert scenes["looks"]["colour"] >= 0.95
+    where = scenes["looks"]["parts"]["decoder 3"]
+    assert min(where[kind] for kind in ("colour", "shape", "colour here", "shape here")) >= 0.95
+    assert min(where[f"{kind} times"] for kind in ("colour here", "shape here")) >= 3
 
 
 @pytest.mark.xfail(strict=True, reason="the style of an emoji and the shapes of scenes fall short of what was wanted")

@@ -8,7 +8,8 @@ from statistics import fmean
 
 from torch import Tensor
 
-from explorer.data.scenes import COLOURS, NEAR, NUMBERS, PLACES, RADII, SHAPES, Seen, read
+from explorer.data.scenes import COLOURS, NEAR, NUMBERS, PLACES, RADII, SHAPES, Seen, Thing, read
+from explorer.data.scenes import RELATIONS as LIE
 from explorer.networks.text import PLURAL
 
 RELATIONS = {
@@ -21,6 +22,7 @@ RELATIONS = {
     "left": (-1, 0),
     "right": (1, 0),
 }
+SIDES = {RELATIONS[word]: lie[:2] for word, lie in LIE.items()}  # the places of both
 WHERE = ("top", "bottom", "left", "right", "centre", "middle")
 ASIDE = 3  # pixels by which one thing must lie on its side of another
 
@@ -84,6 +86,17 @@ def request(pieces: tuple[str, ...]) -> Request | None:
     if len(named) > len(lies) or len(lies) > 1:
         return None
     return Request(tuple(groups), background, RELATIONS[lies[0]] if lies else None)
+
+
+def held_out(asked: Request) -> list[tuple[str, str, str]]:
+    """The triples of colour, shape and place of a prompt, where it says all three, that no training saw."""
+    places = SIDES[asked.relation] if asked.relation else (asked.place,)
+    things = [
+        Thing(group.shape, group.colour, group.size, place, 0, 0)
+        for group, place in zip(asked.groups, places, strict=False)
+        if group.colour and place
+    ]
+    return [(thing.colour, thing.shape, thing.place) for thing in things if thing.held_out]
 
 
 def shows(image: Tensor, asked: Request) -> bool:

@@ -38,14 +38,17 @@ def repaint(denoiser: Denoiser, asked: Asked, picture: Tensor, mask: Tensor) -> 
     return torch.lerp(picture, drawn.clamp(-1, 1), mask).numpy()
 
 
+def last_times(denoiser: Denoiser, steps: int, share: float) -> Tensor:
+    """The times of that last share of a walk, at least one step. Raises ValueError for a share outside (0, 1]."""
+    if not 0 < share <= 1:
+        raise ValueError(f"share must lie above 0 and be at most 1, not {share}")
+    return denoiser.schedule.times(steps)[steps - max(1, round(share * steps)) :]
+
+
 def from_picture(denoiser: Denoiser, asked: Asked, picture: Tensor, share: float) -> np.ndarray:
     """n pictures of the prompt that start from `picture` with noise (Meng et al. 2022, SDEdit), (n, channels, height,
     width). `share` in (0, 1] of the walk is walked: 1 keeps nothing of it."""
-    if not 0 < share <= 1:
-        raise ValueError(f"share must lie above 0 and be at most 1, not {share}")
-    schedule = denoiser.schedule
-    times = schedule.times(asked.steps)
-    times = times[asked.steps - max(1, round(share * asked.steps)) :]
+    schedule, times = denoiser.schedule, last_times(denoiser, asked.steps, share)
     alpha, sigma = (float(part(times[0])) for part in (schedule.alpha, schedule.sigma))
     generator = torch.Generator().manual_seed(asked.seed)
     start = alpha * picture + sigma * torch.randn(asked.n, *denoiser.shape, generator=generator)

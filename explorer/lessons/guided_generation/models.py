@@ -7,6 +7,7 @@ import numpy as np
 
 from explorer.data import scenes
 from explorer.data.emoji import emoji
+from explorer.lessons.guided_generation.checks import held_out, request
 from explorer.lessons.guided_generation.prompts import Understood
 from explorer.networks.text import Vocabulary
 
@@ -98,6 +99,23 @@ def concept_of(understood: Understood) -> str | None:
                 taken |= places
                 found.append(name)
     return found[0] if len(found) == 1 else None
+
+
+def never_trained(name: str, understood: Understood) -> list[str]:
+    """What a prompt asks for that was held out of all training of the model: pairs and triples, in words."""
+    if name == "scenes":
+        wanted = request(understood.known)
+        return [] if wanted is None else [" ".join(triple) for triple in held_out(wanted)]
+    concept, said = concept_of(understood), {*understood.known}
+    styles = {
+        style
+        for one, style, held in zip(emoji().concepts, emoji().styles, emoji().held, strict=True)
+        if held and one == concept
+    }
+    colours = {colour for one, colour in emoji().held_colours if one == concept}
+    return [f"{concept} in {style} style" for style in sorted(styles & said)] + [
+        f"{colour} {concept}" for colour in sorted(colours & said)
+    ]
 
 
 def vocabulary_by_kind(vocabulary: Vocabulary, name: str) -> dict[str, list[str]]:

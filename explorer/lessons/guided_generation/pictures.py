@@ -118,14 +118,6 @@ class Looks:
     t: np.ndarray
     maps: dict[str, np.ndarray]
 
-    def of_size(self, side: int) -> np.ndarray:
-        """The mean over the parts whose maps have this side, (steps, n, words, side, side). Raises ValueError where
-        there is none."""
-        fitting = [maps for maps in self.maps.values() if maps.shape[-1] == side]
-        if not fitting:
-            raise ValueError(f"no part looks at words on {side} x {side} places")
-        return np.mean(fitting, axis=0)
-
 
 @torch.no_grad()
 def looks(denoiser: Denoiser, asked: Asked, drawn: Drawing) -> Looks:

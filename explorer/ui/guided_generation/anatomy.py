@@ -25,7 +25,14 @@ def one_step(wish: Wish) -> None:
     """What the model says at a step without the prompt and with it, their difference, and the sum."""
     steps = wish.asked.steps
     step = st.slider(
-        "At step", 1, steps, max(1, steps // 8), key=f"guide_step_{steps}", help="Counted from pure noise.", width=260
+        "At step",
+        1,
+        steps,
+        max(1, steps // 8),
+        key=f"guide_step_{steps}",
+        bind="query-params",
+        help="Counted from pure noise.",
+        width=260,
     )
     found = anatomy(wish.teller.name, wish.asked, step - 1)
     difference = found.conditional - found.unconditional

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from explorer.lessons.guided_generation.mixture import Bent
     from explorer.lessons.guided_generation.pictures import Anatomy, Drawing, Looks
 
+DRAWING = "Drawing…"
 # A prompt is anybody's, so what is kept is bounded: a drawing of 50 steps takes 2.5 MB.
 
 
@@ -71,29 +72,47 @@ def bent(guidance_scale: float) -> "tuple[Bent, np.ndarray]":
     return paths, mixture.flow(paths.t, guidance_scale, EXTENT)
 
 
-@st.cache_resource(max_entries=48, show_spinner=False)
+@st.cache_resource(max_entries=48, show_spinner=DRAWING)
 def between(name: str, asked: Asked, other: str, count: int) -> np.ndarray:
     from explorer.lessons.guided_generation import pictures
 
     return pictures.between(model(name), asked.prompt, other, count, asked)
 
 
-@st.cache_resource(max_entries=48, show_spinner=False)
+@st.cache_resource(max_entries=48, show_spinner=DRAWING)
 def swap(name: str, asked: Asked, other: str, kept: float) -> tuple[np.ndarray, np.ndarray]:
     from explorer.lessons.guided_generation import arithmetic
 
     return arithmetic.swap(model(name), asked, other, kept)
 
 
-@st.cache_resource(max_entries=48, show_spinner=False)
+@st.cache_resource(max_entries=48, show_spinner=DRAWING)
 def plus_minus(name: str, asked: Asked, plus: str, minus: str, and_plus: str) -> np.ndarray:
     from explorer.lessons.guided_generation import arithmetic
 
     return arithmetic.plus_minus(model(name), plus, minus, and_plus, asked)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@st.cache_resource(max_entries=64, show_spinner=DRAWING)
 def climbed(asked: Asked, strength: float) -> np.ndarray:
     from explorer.lessons.guided_generation import fits
 
     return fits.climbed(model("emoji"), asked, strength)
+
+
+@st.cache_resource(max_entries=32, show_spinner=DRAWING)
+def repainted(name: str, asked: Asked, picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    import torch
+
+    from explorer.lessons.guided_generation import edits
+
+    return edits.repaint(model(name), asked, torch.from_numpy(picture), torch.from_numpy(mask))
+
+
+@st.cache_resource(max_entries=32, show_spinner=DRAWING)
+def started(name: str, asked: Asked, picture: np.ndarray, share: float) -> np.ndarray:
+    import torch
+
+    from explorer.lessons.guided_generation import edits
+
+    return edits.from_picture(model(name), asked, torch.from_numpy(picture), share)

@@ -7,7 +7,7 @@ import streamlit as st
 import torch
 
 from explorer.lessons.guided_generation import checks
-from explorer.lessons.guided_generation.models import concept_of
+from explorer.lessons.guided_generation.models import concept_of, never_trained
 from explorer.lessons.guided_generation.pictures import Drawing
 from explorer.lessons.guided_generation.recall import artists_apart, nearest_drawn
 from explorer.lessons.views import as_shown
@@ -48,12 +48,20 @@ def show_drawing(wish: Wish) -> Drawing | None:
         fps=6,
         label=f"four pictures of the prompt, from noise to {wish.asked.steps} steps later",
     )
+    unseen = never_trained(wish.teller.name, wish.understood)
     st.caption(
         f"{len(drawn.pictures)} pictures, {wish.asked.steps} steps, {drawn.evaluations} network calls, "
         f"**{drawn.seconds:.2f} s** when they were first drawn, the text's encoding with them. "
         f"{said(wish.teller.name, wish.asked, wish.understood.known, partial(verdict, wish, drawn))}"
+        + (f" It was never trained on: {plain(', '.join(unseen))}." if unseen else "")
     )
     return drawn
+
+
+def choose_picture(key: str) -> int:
+    """Which of the pictures is meant, counted from 0."""
+    letter = st.segmented_control("Picture", list(LETTERS), default="A", key=key, bind="query-params", required=True)
+    return LETTERS.index(letter or "A")
 
 
 def verdict(wish: Wish, drawn: Drawing) -> str:

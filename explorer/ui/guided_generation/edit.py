@@ -1,22 +1,22 @@
 """A picture edited: a part painted over and drawn anew, or a picture taken as the start."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import streamlit as st
-import torch
 
 from explorer.data.uploads import ENDINGS, centred_square, read_image
-from explorer.lessons.guided_generation.edits import from_picture, repaint
+from explorer.lessons.guided_generation.edits import last_times
 from explorer.lessons.guided_generation.pictures import Drawing
 from explorer.lessons.views import as_shown
 from explorer.metrics import NotFinite
 from explorer.ui import made
 from explorer.ui.controls import choice, sentence
 from explorer.ui.guided_generation.asking import Wish, understood_by
-from explorer.ui.guided_generation.computed import model
-from explorer.ui.guided_generation.drawing import LETTERS
+from explorer.ui.guided_generation.computed import model, repainted, started
+from explorer.ui.guided_generation.drawing import LETTERS, choose_picture, minus
 from explorer.ui.markdown import plain
 from explorer.ui.pad import draw_image
 from explorer.ui.sheet import Row, data_url, sheet
@@ -47,8 +47,7 @@ def show(wish: Wish, drawn: Drawing) -> None:
 
 def paint(wish: Wish, drawn: Drawing) -> None:
     """Inpainting of one of the pictures."""
-    letter = st.segmented_control("Picture", list(LETTERS), default="A", key="guide_paint_at", required=True) or "A"
-    picture = drawn.pictures[LETTERS.index(letter)]
+    picture = drawn.pictures[choose_picture("guide_paint_at")]
     left, right = st.columns([1, 1.6], gap="large")
     with left, st.container(width=340):
         painted = draw_image(key="guide_mask", size=picture.shape[-1], backdrop=data_url(as_shown(picture[None])))
@@ -63,8 +62,7 @@ def paint(wish: Wish, drawn: Drawing) -> None:
             return
         if mask.all():
             st.caption(":material/info: All of it is painted over: that is a new picture, of which nothing is kept.")
-        kept, new = torch.from_numpy(picture), torch.from_numpy(mask)
-        show_pictures("Painted anew", lambda: repaint(model(wish.teller.name), wish.asked, kept, new))
+        show_pictures("Painted anew", lambda: repainted(wish.teller.name, wish.asked, picture, mask))
         st.caption(
             f"{mask.mean():.0%} of the pixels are drawn anew. At every step the guess of x₀ is put back to the picture "
             "where nothing is painted, so that the rest has to fit."
@@ -96,8 +94,15 @@ def start(wish: Wish, drawn: Drawing) -> None:
             return
         show_pictures(
             f"The last {share} % of the steps",
-            lambda: from_picture(model(wish.teller.name), wish.asked, torch.from_numpy(picture), share / 100),
+            lambda: started(wish.teller.name, wish.asked, picture, share / 100),
             picture,
+        )
+        schedule = model(wish.teller.name).schedule
+        first = last_times(model(wish.teller.name), wish.asked.steps, share / 100)[0]
+        noise = float(schedule.sigma(first)) / math.hypot(float(schedule.alpha(first)), float(schedule.sigma(first)))
+        st.caption(
+            f"The walk begins at log-SNR {minus(float(schedule.log_snr(first)))}, where {noise**2:.0%} of the variance "
+            "of xₜ is noise for a picture of unit variance."
         )
 
 

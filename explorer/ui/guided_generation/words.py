@@ -8,11 +8,12 @@ from explorer.lessons.views import as_shown
 from explorer.ui.controls import choice
 from explorer.ui.guided_generation.asking import Wish
 from explorer.ui.guided_generation.computed import looks
-from explorer.ui.guided_generation.drawing import LETTERS
+from explorer.ui.guided_generation.drawing import choose_picture
 from explorer.ui.sheet import Row, sheet
 from explorer.zoo import model_card
 
 THIRDS = ("First third: layout", "Second third: shapes", "Last third: detail")
+PARTS = {"scenes": "decoder 3", "emoji": "decoder 2"}  # that to open with: where shapes are pointed at, and the finest
 HEAT = np.array([1.0, 0.35, -0.6], np.float32)  # orange, in [-1, 1]
 
 
@@ -22,34 +23,37 @@ def show(wish: Wish, drawn: Drawing) -> None:
         st.info("There is no word to look at: give the model a prompt.", icon=":material/edit:")
         return
     seen = looks(wish.teller.name, wish.asked)
-    sides = sorted({maps.shape[-1] for maps in seen.maps.values()}, reverse=True)
     with st.container(horizontal=True):
-        letter = st.segmented_control("Picture", list(LETTERS), default="A", key="guide_look_at", required=True) or "A"
-        labels = {str(side): f"{side} x {side} places" for side in sides}
-        side = int(choice("Seen from", labels, str(sides[0]), key="guide_look_side", width=190))
-    picture = drawn.pictures[LETTERS.index(letter)]
-    maps = seen.of_size(side)[:, LETTERS.index(letter)]
+        picture = choose_picture("guide_look_at")
+        labels = {part: "{0}: {1} x {1} places".format(part, maps.shape[-1]) for part, maps in seen.maps.items()}
+        part = choice(
+            "Seen from", labels, PARTS[wish.teller.name], key=f"guide_{wish.teller.name}_look_from", width=230
+        )
+    maps = seen.maps[part][:, picture]
     top = float(np.quantile(maps[:, 1:], 0.999))
     rows = []
-    for title, part in zip(THIRDS, np.array_split(maps, 3), strict=True):
-        if not len(part):
+    for title, steps in zip(THIRDS, np.array_split(maps, 3), strict=True):
+        if not len(steps):
             continue
-        mean = part.mean(0)
-        over = [picture, *(overlaid(picture, one / top) for one in mean)]
+        mean = steps.mean(0)
+        over = [drawn.pictures[picture], *(overlaid(drawn.pictures[picture], one / top) for one in mean)]
         shares = ["", *(f"{share:.0%}" for share in mean.mean((1, 2)))]
         rows.append(Row(title, as_shown(np.stack(over)), shares, f"{title}: what each word looks at"))
     sheet(rows, ["picture", *words_of(seen)])
     st.caption(
-        "Orange: how much of its attention a place gives to the word, the mean over heads, parts of this size and the "
-        "steps of that third; all words on one scale. Below each, its share over the whole picture: they add up to "
+        "Orange: how much of its attention a place gives to the word, the mean over heads and the steps of "
+        "that third; all words on one scale. Below each, its share over the whole picture: they add up to "
         "100 %. The *start* of every text belongs to no word, and places that need none look there."
     )
     if proof := model_card(wish.teller.name)["metrics"].get("looks"):
+        found = proof["parts"][part]
         st.caption(
-            f"Measured on {proof['prompts']} scenes of two things, at 8 x 8 places, in two thirds of the steps: "
-            f"{proof['colour']:.0%} of the colours are looked at more on a thing of that colour than elsewhere, in the "
-            f"median {proof['colour times']:.1f} times as much; of the shapes {proof['shape']:.0%}, "
-            f"{proof['shape times']:.1f} times."
+            f"Measured on {proof['prompts']} scenes of two things, in this part, in the first two thirds of the steps: "
+            f"{found['colour']:.0%} of the words for colours are looked at more on their own thing than on the other, "
+            f"in the median {found['colour times']:,.1f} times as much; of the words for shapes {found['shape']:.0%}, "
+            f"{found['shape times']:,.1f} times. Compared with all places "
+            f"that are not their thing: {found['colour here']:.0%} and {found['shape here']:.0%}, "
+            f"{found['colour here times']:,.1f} and {found['shape here times']:,.1f} times."
         )
 
 

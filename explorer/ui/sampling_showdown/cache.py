@@ -51,7 +51,7 @@ def judge_of(model: ImageModel) -> "Classifier | None":
     """The classifier of the data that a model was trained on, where there is one and the model fits it."""
     from explorer.zoo import load_classifier
 
-    if model.dataset not in SHIPPED or model.dataset == "emoji":
+    if model.dataset not in SHIPPED or model.told_in_words:
         return None
     judged = shipped(model.dataset)  # a file of weights may say that it was trained on anything
     fits = model.denoiser.shape == judged.denoiser.shape and len(model.classes) <= len(judged.classes)

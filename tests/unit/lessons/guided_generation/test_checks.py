@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from explorer.data.scenes import Scene, Thing, compose, describe, draw, words
-from explorer.lessons.guided_generation.checks import Request, Wanted, request, said, shows
+from explorer.lessons.guided_generation.checks import Request, Wanted, held_out, request, said, shows
 from explorer.networks.text import Vocabulary
 
 VOCABULARY = Vocabulary(words())
@@ -97,3 +97,18 @@ def test_what_stands_there_is_said() -> None:
     assert said(torch.ones(3, 32, 32)) == "nothing on white"
     composed, _ = scene(3)
     assert composed.groups[0][0].shape in said(draw(composed))
+
+
+def test_what_was_held_out_is_found_in_the_words_of_a_scene() -> None:
+    rng, found = np.random.default_rng(3), 0
+    for _ in range(400):
+        scene = compose(rng)
+        wanted = asked(describe(scene, rng, exact=True))
+        told = set() if wanted is None else set(held_out(wanted))
+        things = {(thing.colour, thing.shape, thing.place) for thing in scene.things if thing.held_out}
+        assert told <= things
+        if scene.relation:
+            assert told == things
+        found += bool(told)
+    assert found > 30
+    assert held_out(Request((Wanted(1, "", "red", "circle"),))) == []

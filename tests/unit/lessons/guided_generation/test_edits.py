@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from explorer.denoiser import Denoiser
-from explorer.lessons.guided_generation.edits import Kept, from_picture, repaint
+from explorer.lessons.guided_generation.edits import Kept, from_picture, last_times, repaint
 from explorer.lessons.guided_generation.pictures import Asked, draw
 from explorer.networks.unet import make_image_denoiser
 
@@ -46,3 +46,10 @@ def test_the_more_noise_the_less_stays_of_a_picture() -> None:
     for share in (0, 1.5):
         with pytest.raises(ValueError, match="share must lie"):
             from_picture(MODEL, ASKED, PICTURE, share)
+
+
+def test_a_share_of_a_walk_is_its_end() -> None:
+    whole = MODEL.schedule.times(5)
+    torch.testing.assert_close(last_times(MODEL, 5, 1.0), whole)
+    torch.testing.assert_close(last_times(MODEL, 5, 0.4), whole[3:])
+    torch.testing.assert_close(last_times(MODEL, 5, 0.01), whole[4:])

@@ -1,8 +1,9 @@
 import pytest
 
 import explorer as ex
+from explorer.data.emoji import emoji
 from explorer.lessons.guided_generation.checks import request
-from explorer.lessons.guided_generation.models import TELLERS, Teller, concept_of, vocabulary_by_kind
+from explorer.lessons.guided_generation.models import TELLERS, Teller, concept_of, never_trained, vocabulary_by_kind
 from explorer.lessons.guided_generation.pictures import text_encoder
 from explorer.lessons.guided_generation.prompts import understand
 
@@ -41,3 +42,18 @@ def test_the_longest_concept_counts() -> None:
     encoder = text_encoder(ex.load_pretrained("emoji"))
     assert concept_of(understand("a big angry face", encoder)) == "angry face"
     assert concept_of(understand("happy music", encoder)) is None
+
+
+def test_what_was_held_out_is_named() -> None:
+    encoder, sheet = text_encoder(ex.load_pretrained("emoji")), emoji()
+    held = [f"{colour} {concept}" for concept, colour in sheet.held_colours]
+    for prompt in held[:20]:
+        assert prompt in never_trained("emoji", understand(prompt, encoder)), prompt
+    captions = dict(zip(sheet.captions(), sheet.held, strict=True))
+    for caption, unseen in captions.items():
+        assert (caption in never_trained("emoji", understand(caption, encoder))) == unseen, caption
+
+
+def test_a_colour_that_an_artist_drew_a_thing_in_is_not_held_out() -> None:
+    assert ("lemon", "yellow") not in emoji().held_colours
+    assert ("crying face", "yellow") not in emoji().held_colours

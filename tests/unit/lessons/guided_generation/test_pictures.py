@@ -53,9 +53,6 @@ def test_every_place_shares_its_look_among_the_words() -> None:
     }
     for maps in seen.maps.values():
         np.testing.assert_allclose(maps.sum(2), 1, rtol=1e-5)
-    np.testing.assert_allclose(seen.of_size(8), (seen.maps["encoder 1"] + seen.maps["decoder 1"]) / 2)
-    with pytest.raises(ValueError, match="on 7 x 7 places"):
-        seen.of_size(7)
 
 
 def test_a_model_of_classes_has_no_words() -> None:
