@@ -22,7 +22,9 @@ from train_pictures import loaded
 
 import explorer as ex
 from explorer.data import scenes
-from explorer.lessons.guided_generation.pictures import Asked, draw, looks
+from explorer.lessons.guided_generation.arithmetic import plus_minus
+from explorer.lessons.guided_generation.checks import request, shows
+from explorer.lessons.guided_generation.pictures import Asked, draw, looks, text_encoder
 from explorer.metrics import nearest
 from explorer.networks.judge import Judge
 
@@ -99,6 +101,34 @@ def measure_emoji(folder: Path, prompts: int, guidance_scale: float) -> dict[str
         named = [best for part in images.split(BATCH) for (best,) in judge.name(part, "concept")]
         concept = [best == wanted for best, (wanted, _) in zip(named, told, strict=True)]
         found[name] = {"prompts": len(told), "colour": share(right), "concept": share(concept)}
+    return found | {"sums": measure_emoji_sums(denoiser, judge, emoji, min(prompts // 5, 100))}
+
+
+def measure_emoji_sums(denoiser: ex.Denoiser, judge: Judge, emoji: Emoji, count: int) -> dict[str, Any]:
+    """How often a sum of prompts shows what it should, beside the same told in words: a colour and a style taken from
+    one thing to another ("red cat" - "cat" + "dog"), and things without a word in common ("cat" - "dog" + "car")."""
+    rng, found = np.random.default_rng(2), {}
+    things = [name for name in emoji.about["concepts"] if name not in PEOPLE]
+    for kind in ("colour", "style", "things"):
+        verdicts: dict[str, list[list[bool]]] = {"sum": [], "told": []}
+        for seed in range(count):
+            one, other, third = (str(name) for name in rng.choice(things, 3, replace=False))
+            mark = str(rng.choice(emoji.colours if kind == "colour" else emoji.styles))
+            marked = {"colour": "{1} {0}", "style": "{0} in {1} style", "things": "{0}"}[kind]
+            minus, told = (other, third) if kind == "things" else (one, marked.format(other, mark))
+            asked = Asked(told, n=1, seed=seed)
+            plus, and_plus = marked.format(one, mark), third if kind == "things" else other
+            for way, image in (
+                ("sum", torch.from_numpy(plus_minus(denoiser, plus, minus, and_plus, asked))[0]),
+                ("told", torch.from_numpy(draw(denoiser, asked).pictures)[0]),
+            ):
+                ((named,),) = judge.name(image[None], "concept")
+                right = {"colour": colour_of(image) == mark, "things": named == one}
+                if kind == "style":
+                    right[kind] = judge.name(image[None], "style") == [[mark]]
+                verdicts[way].append([named == and_plus, right[kind]])
+        shares = {way: [share(list(one)) for one in zip(*hits, strict=True)] for way, hits in verdicts.items()}
+        found[kind] = {"prompts": count, **shares}
     return found
 
 
@@ -115,7 +145,28 @@ def measure_scenes(folder: Path, prompts: int, guidance_scale: float) -> dict[st
             parts = {part: share([verdict[part] for verdict in verdicts]) for part in verdicts[0]}
             whole = share([all(verdict.values()) for verdict in verdicts])
             found.setdefault(name, {"prompts": prompts})[kind] = {**parts, "all": whole}
+    found["sums"] = measure_scene_sums(denoiser, min(prompts // 5, 100))
     return found | {"looks": measure_looks(denoiser, min(prompts, 60), guidance_scale)}
+
+
+def measure_scene_sums(denoiser: ex.Denoiser, count: int) -> dict[str, Any]:
+    """How often one of two things is another after a sum ("a red circle above a blue square" - "a red circle" + "a
+    green heart"), all of it right, beside the same told in words."""
+    rng = np.random.default_rng(2)
+    verdicts: dict[str, list[bool]] = {"sum": [], "told": []}
+    while len(verdicts["sum"]) < count:
+        one, other, third = (scenes.compose(rng).things[0] for _ in range(3))
+        if len({thing.colour for thing in (one, other, third)} | {"white"}) < 4:
+            continue
+        first, second, instead = (f"a {thing.colour} {thing.shape}" for thing in (one, other, third))
+        told = f"{instead} above {second}"
+        wanted = request(tuple(text_encoder(denoiser).vocabulary.pieces(told)))
+        assert wanted is not None
+        asked = Asked(told, n=1, seed=len(verdicts["sum"]))
+        summed = plus_minus(denoiser, f"{first} above {second}", first, instead, asked)
+        for way, pictures in (("sum", summed), ("told", draw(denoiser, asked).pictures)):
+            verdicts[way].append(shows(torch.from_numpy(pictures)[0], wanted))
+    return {"scene": {"prompts": count, **{way: [share(hits)] for way, hits in verdicts.items()}}}
 
 
 def measure_looks(denoiser: ex.Denoiser, count: int, guidance_scale: float) -> dict[str, Any]:

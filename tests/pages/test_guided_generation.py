@@ -231,6 +231,17 @@ def test_what_no_training_saw_is_said(opened: Opened, held: bool) -> None:
     assert (f"never trained on: {colour} {concept}." in captions(app)) == held
 
 
+@pytest.mark.parametrize("name", TELLERS)
+def test_a_sum_is_a_click_away_and_says_how_often_such_sums_are_right(opened: Opened, name: str) -> None:
+    app = opened(guide_model=TELLERS[name].label, guide_closer="Arithmetic")
+    chosen = arithmetic.SUMS[name][1]
+    app.pills(key=f"guide_{name}_sum").set_value(1).run()
+    assert not app.exception
+    assert tuple(app.text_input(key=f"guide_{name}_{place}").value for place in range(3)) == chosen
+    assert "{} − {} + {}".format(*chosen) in sheets(app)
+    assert "Measured on" in captions(app)
+
+
 def test_prompts_of_other_lengths_cannot_keep_their_looks(opened: Opened) -> None:
     app = opened(guide_closer="Arithmetic", guide_emoji_prompt="cat", guide_emoji_other="a red dog")
     assert "as many words as each other" in captions(app)

@@ -58,12 +58,30 @@ def swap(denoiser: Denoiser, asked: Asked, other: str, kept: float) -> tuple[np.
     return drawn[: asked.n], drawn[asked.n :]
 
 
+def placed(plus: Sequence[str], minus: Sequence[str], and_plus: Sequence[str]) -> tuple[int, int]:
+    """Where the words of `minus` and `and_plus` begin in a sum, counted in words of `plus`: the first where it has
+    them, or else at its end, and the other one so that both end together."""
+    found = [place for place in range(len(plus)) if minus and list(plus[place : place + len(minus)]) == list(minus)]
+    end = found[0] + len(minus) if found else len(plus)
+    return max(0, end - len(minus)), max(0, end - len(and_plus))
+
+
+def shifted(text: Text, places: int) -> Text:
+    """The same texts with that many empty places behind their start."""
+    start, words = text.vectors[:, :1], text.vectors[:, 1:]
+    empty = torch.zeros_like(text.mask[:, :1]).expand(-1, places)
+    mask = torch.cat([text.mask[:, :1], empty, text.mask[:, 1:]], 1)
+    return Text(torch.cat([start.expand(-1, places + 1, -1), words], 1), mask, text.pooled)
+
+
 @torch.no_grad()
 def plus_minus(denoiser: Denoiser, plus: str, minus: str, and_plus: str, asked: Asked) -> np.ndarray:
-    """Pictures of plus - minus + and_plus, (n, channels, height, width): the texts' vectors, place by place, and their
-    means are added up; a place counts where the first or the third text has a word."""
+    """Pictures of plus - minus + and_plus, (n, channels, height, width): the texts' vectors and their means are added
+    up, where `placed` puts their words; a place counts where the first or the third text has a word."""
     encoder = text_encoder(denoiser)
-    one, less, more = filled(*(encoder(encoder.read(text, asked.n)) for text in (plus, minus, and_plus)))
+    first = (0, *placed(*(encoder.vocabulary.pieces(text) for text in (plus, minus, and_plus))))
+    texts = [encoder(encoder.read(text, asked.n)) for text in (plus, minus, and_plus)]
+    one, less, more = filled(*map(shifted, texts, first))
     masked = [text.vectors * text.mask[..., None] for text in (one, less, more)]
     told = Text(masked[0] - masked[1] + masked[2], one.mask | more.mask, one.pooled - less.pooled + more.pooled)
     drawn = sample(denoiser, **(asked.options() | {"condition": told}), keep="last").samples

@@ -1,6 +1,7 @@
 """From one prompt to another, a word swapped, and prompts added and taken away."""
 
 from dataclasses import replace
+from typing import Any
 
 import streamlit as st
 
@@ -14,11 +15,21 @@ from explorer.ui.guided_generation.computed import between, drawing, model, plus
 from explorer.ui.guided_generation.drawing import LETTERS
 from explorer.ui.markdown import plain
 from explorer.ui.sheet import Row, sheet
+from explorer.zoo import model_card
 
 OTHER = {"emoji": "purple owl", "scenes": "a red star above a blue square"}
-SUMS = {
-    "emoji": ("purple penguin", "penguin", "robot"),
-    "scenes": ("a red circle above a blue square", "a red circle", "a green circle"),
+SUMS = {  # the first is there to begin with
+    "emoji": (
+        ("purple penguin", "penguin", "robot"),
+        ("strawberry in fluent style", "strawberry", "guitar"),
+        ("princess", "woman", "man"),
+        ("cat", "dog", "car"),
+    ),
+    "scenes": (
+        ("a red circle above a blue square", "a red circle", "a green heart"),
+        ("a big star on a yellow background", "yellow", "blue"),
+        ("two red hearts", "two", "three"),
+    ),
 }
 BETWEEN = 8
 
@@ -84,10 +95,25 @@ def swapped(wish: Wish, other: str) -> None:
 def added(wish: Wish) -> None:
     """Plus, minus, plus: pictures of a sum of texts, and the words that are nearest to a sum of words."""
     name = wish.teller.name
+    keys = [f"guide_{name}_{place}" for place in range(3)]
+
+    def take() -> None:
+        if (chosen := st.session_state.pop(f"guide_{name}_sum", None)) is not None:
+            st.session_state.update(zip(keys, SUMS[name][chosen], strict=True))
+
+    st.pills(
+        "Sums to try",
+        range(len(SUMS[name])),
+        format_func=lambda number: "{} − {} + {}".format(*SUMS[name][number]),
+        key=f"guide_{name}_sum",
+        on_change=take,
+        label_visibility="collapsed",
+        wrap=True,
+    )
     with st.container(horizontal=True):
         texts = [
-            st.text_input(label, default, key=f"guide_{name}_{place}", bind="query-params", max_chars=100, width=150)
-            for place, (label, default) in enumerate(zip(("This", "minus", "plus"), SUMS[name], strict=True))
+            st.text_input(label, default, key=key, bind="query-params", max_chars=100, width=126)
+            for key, label, default in zip(keys, ("This", "minus", "plus"), SUMS[name][0], strict=True)
         ]
     told = [understood_by(wish.teller, text) for text in texts]
     for note in dict.fromkeys(note for one in told for note in one.notes):
@@ -107,6 +133,8 @@ def added(wish: Wish) -> None:
         ],
         list(LETTERS),
     )
+    if found := model_card(name)["metrics"].get("sums"):
+        st.caption(measured(found))
     encoder = text_encoder(model(name))
     signed: dict[str, int] = {}
     for sign, one in zip((1, -1, 1), told, strict=True):
@@ -120,3 +148,24 @@ def added(wish: Wish) -> None:
             f"In the table of words, nearest to {plain(sum_of)} by cosine: {plain(near)}. These vectors learned from "
             "captions of pictures, not from books: do not expect that king − man + woman is queen."
         )
+
+
+def measured(found: dict[str, Any]) -> str:
+    """How often such sums come out right, by the model's card."""
+    if "scene" in found:
+        scene = found["scene"]
+        return (
+            f"Measured on {scene['prompts']} sums like the first: all of the new scene is right in "
+            f"{scene['sum'][0]:.0%}; told in words, in {scene['told'][0]:.0%}."
+        )
+    said = {
+        kind: f"the thing is right in {found[kind]['sum'][0]:.0%} and the {kind} in {found[kind]['sum'][1]:.0%} (told "
+        f"in words: {found[kind]['told'][0]:.0%} and {found[kind]['told'][1]:.0%})"
+        for kind in ("colour", "style")
+    }
+    third, first = found["things"]["sum"]
+    return (
+        f"Measured on {found['colour']['prompts']} sums of each kind. A colour taken from one thing to another: "
+        f"{said['colour']}. A style: {said['style']}. That is where directions work. Where three things have no word "
+        f"in common, as in cat − dog + car, the third comes in {third:.0%}, and the first stays in {first:.0%}."
+    )

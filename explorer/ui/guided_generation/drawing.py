@@ -142,7 +142,7 @@ def table(figures: dict[str, Any]) -> list[str]:
     beside it what the judge finds on real pictures of the same prompts."""
     lines = ["| prompts | of | right | on real pictures |", "|:--|--:|:--|:--|"]
     for kind, found in figures.items():
-        if isinstance(found, dict) and kind != "looks":
+        if isinstance(found, dict) and kind not in ("looks", "sums"):
             own = {name: rate for name, rate in found.items() if isinstance(rate, float) and name in RATES}
             cells = [
                 ", ".join(f"{name} {rate:.0%}" for name, rate in rates.items())

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from explorer.lessons.guided_generation.arithmetic import nearest_words, plus_minus, swap
+from explorer.lessons.guided_generation.arithmetic import nearest_words, placed, plus_minus, shifted, swap
 from explorer.lessons.guided_generation.pictures import Asked, draw, text_encoder
 from explorer.networks.unet import make_image_denoiser
 
@@ -44,6 +44,33 @@ def test_a_prompt_minus_and_plus_the_same_is_the_prompt() -> None:
     np.testing.assert_allclose(same, draw(MODEL, ASKED).pictures, atol=4e-3)
     changed = plus_minus(MODEL, "a red cat", "cat", "dog", ASKED)
     assert np.abs(changed - same).max() > 1e-4
+
+
+@pytest.mark.parametrize(
+    ("plus", "minus", "and_plus", "expected"),
+    [
+        ("purple penguin", "penguin", "robot", (1, 1)),
+        ("cat in noto style", "cat", "dog", (0, 0)),
+        ("cat in noto style", "cat", "police officer", (0, 0)),
+        ("a red cat on blue", "red cat", "dog", (1, 2)),
+        ("king", "man", "woman", (0, 0)),
+        ("cat", "red dog", "", (0, 1)),
+        ("", "dog", "cat", (0, 0)),
+    ],
+)
+def test_what_is_taken_away_lies_on_itself(plus: str, minus: str, and_plus: str, expected: tuple[int, int]) -> None:
+    assert placed(plus.split(), minus.split(), and_plus.split()) == expected
+
+
+def test_a_word_that_is_taken_away_from_its_prompt_leaves_nothing_in_its_place() -> None:
+    encoder = text_encoder(MODEL)
+    cat = encoder(encoder.read("cat", 2))
+    moved = shifted(cat, 2)
+    assert moved.mask[0].tolist() == [True, False, False, True]
+    torch.testing.assert_close(moved.vectors[:, [0, 3]], cat.vectors)
+    torch.testing.assert_close(shifted(cat, 0).vectors, cat.vectors)
+    alone = plus_minus(MODEL, "dog", "dog", "cat", ASKED)
+    np.testing.assert_allclose(alone, draw(MODEL, Asked("cat", n=2, steps=4, guidance_scale=3.0)).pictures, atol=4e-3)
 
 
 def test_the_nearest_word_of_a_word_that_was_copied_is_its_copy() -> None:
