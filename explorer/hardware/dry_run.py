@@ -7,7 +7,7 @@ calling thread only.
 """
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from explorer.denoiser import Denoiser
+from explorer.hardware.weights import kept_in_fp32, plain_tensors
 
 ATTENTION = ("flash", "efficient", "math")
 
@@ -37,14 +38,14 @@ def shape_copy(module: nn.Module, dtype: torch.dtype | None = None) -> nn.Module
     Parameters keep `requires_grad`; when all are frozen, as in a shared model, all of the copy's are trainable.
     """
     frozen = not any(parameter.requires_grad for parameter in module.parameters())
+    kept = kept_in_fp32(module)
     memo: dict[int, Any] = {}
-    for part in module.modules():
-        for tensor in (*vars(part).values(), *part._buffers.values()):
-            if isinstance(tensor, Tensor):
-                memo[id(tensor)] = shape_of(tensor, dtype)
-        for parameter in part.parameters(recurse=False):
-            trainable = parameter.is_floating_point() and (frozen or parameter.requires_grad)
-            memo[id(parameter)] = nn.Parameter(shape_of(parameter, dtype), requires_grad=trainable)
+    for tensor in (*plain_tensors(module), *module.buffers()):
+        memo[id(tensor)] = shape_of(tensor, torch.float32 if dtype and id(tensor) in kept else dtype)
+    for parameter in module.parameters():
+        trainable = parameter.is_floating_point() and (frozen or parameter.requires_grad)
+        shape = shape_of(parameter, torch.float32 if dtype and id(parameter) in kept else dtype)
+        memo[id(parameter)] = nn.Parameter(shape, requires_grad=trainable)
     return copy.deepcopy(module, memo)
 
 
@@ -73,13 +74,28 @@ def meta_inputs(
     """Positional and keyword arguments, their tensors on the meta device."""
 
     def on_meta(value: Any) -> Any:
-        return shape_of(value, dtype) if isinstance(value, Tensor) else value
+        if isinstance(value, Tensor):
+            return shape_of(value, dtype)
+        if isinstance(value, Mapping):
+            return {name: on_meta(one) for name, one in value.items()}
+        return type(value)(map(on_meta, value)) if isinstance(value, list | tuple) else value
 
     if isinstance(example_inputs, Mapping):
-        return [], {name: on_meta(value) for name, value in example_inputs.items()}
+        return [], on_meta(example_inputs)
     return [
         on_meta(value) for value in ([example_inputs] if isinstance(example_inputs, Tensor) else example_inputs)
     ], {}
+
+
+def tensors_in(value: Any) -> Iterator[Tensor]:
+    """The tensors in lists, tuples and dictionaries of them."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from tensors_in([*value.values()])
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from tensors_in(one)
 
 
 def is_channels_last(tensor: Tensor) -> bool:

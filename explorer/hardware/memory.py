@@ -1,6 +1,5 @@
 """How much memory a model takes: counted from the real module, without allocating it."""
 
-import math
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,14 +9,31 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
+from explorer.arguments import whole_number
 from explorer.denoiser import Denoiser
-from explorer.hardware.dry_run import ATTENTION, AttentionKernel, DeviceLayout, inputs_of, meta_inputs, shape_copy
+from explorer.hardware.dry_run import (
+    ATTENTION,
+    AttentionKernel,
+    DeviceLayout,
+    aten,
+    inputs_of,
+    meta_inputs,
+    shape_copy,
+    tensors_in,
+)
+from explorer.hardware.weights import (
+    COMPUTED_IN,
+    OPTIMIZERS,
+    QUANTISED,
+    add_low_rank,
+    count_weights,
+    optimizer_bytes,
+    plain_tensors,
+)
 from explorer.modes import default_modes
 
 MODES = ("train", "inference")
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "mixed": torch.bfloat16}
-STATES = {"sgd": 0, "sgd-momentum": 1, "adam": 2, "adamw": 2, "adam-ema": 3}
-OPTIMIZERS = (*STATES, "adamw-8bit")
+DEVICES = ("cpu", "cuda")
 
 
 @dataclass(frozen=True)
@@ -58,17 +74,22 @@ class Storages:
 
 
 class LiveBytes(DeviceLayout):
-    """Bytes of the storages that are alive: `now`, and at most, `peak`. Those of `known` tensors are left out."""
+    """Bytes of the storages that are alive: `now`, and at most, `peak`. Those of `known` tensors are left out.
+
+    `with_scratch` is the peak on a device whose convolutions take a copy of their input while they run.
+    """
 
     def __init__(self, known: Sequence[Tensor] = ()):
         super().__init__()
-        self.now = self.peak = 0
+        self.now = self.peak = self.with_scratch = 0
         self.alive = {tensor.untyped_storage()._cdata for tensor in known}
 
     def note(self, func: Any, args: Any, out: Any) -> None:
         for tensor in out if isinstance(out, tuple | list) else (out,):
             if isinstance(tensor, Tensor):
                 self.born(tensor)
+        scratch = args[0].numel() * args[0].element_size() if func is aten.convolution.default else 0
+        self.with_scratch = max(self.with_scratch, self.peak, self.now + scratch)
 
     def born(self, tensor: Tensor) -> None:
         storage = tensor.untyped_storage()
@@ -83,12 +104,17 @@ class LiveBytes(DeviceLayout):
         self.now -= nbytes
 
 
+def owned_by(network: nn.Module) -> list[Tensor]:
+    """All that a module holds: parameters, buffers and plain tensors."""
+    return [*network.parameters(), *network.buffers(), *plain_tensors(network)]
+
+
 def saved_bytes(network: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> int:
     """Bytes of all that autograd saves for the backward pass of `network(*args, **kwargs)`.
 
     Each storage counts once, those of parameters and buffers not at all. It counts a run on any device.
     """
-    saved = Storages([*network.parameters(), *network.buffers()])
+    saved = Storages(owned_by(network))
     with torch.enable_grad(), saved_tensors_hooks(saved.keep, lambda tensor: tensor):
         network(*args, **kwargs)
     return saved.nbytes
@@ -97,7 +123,7 @@ def saved_bytes(network: nn.Module, args: Sequence[Any], kwargs: Mapping[str, An
 def checkpointed_bytes(network: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> int:
     """What `saved_bytes` would be if each of `checkpointed_blocks(network)` kept its inputs only, and the
     hungriest of them ran again: that is the fullest moment (Chen et al. 2016)."""
-    owned = [*network.parameters(), *network.buffers()]
+    owned = owned_by(network)
     kept, recomputed = Storages(owned), [0]
 
     def checkpoint(block: nn.Module) -> None:
@@ -157,6 +183,9 @@ def estimate_memory(
     batch_size: int = 1,
     attention: str = "flash",
     gradient_checkpointing: bool = False,
+    lora_rank: int | None = None,
+    ema: bool = False,
+    device: str = "cpu",
 ) -> Memory:
     """Bytes that training a model, or running it, keeps; nothing is allocated and the model is not changed.
 
@@ -164,79 +193,92 @@ def estimate_memory(
     dictionary of them, whose batch counts then. A `Denoiser` needs neither: its network gets noisy samples,
     log-SNRs, and classes if it knows them (token vectors for cross-attention come as `example_inputs`).
 
-    - `weights`: parameters and buffers. `precision` is that of all tensors, "fp32", "bf16" or "fp16"; or "mixed",
+    - `weights`: parameters, buffers, and tensors that a module holds as plain attributes. `precision` is that of all
+      tensors but those of modules that diffusers keeps in fp32: "fp32", "bf16" or "fp16"; or "mixed",
       float32 weights with a half-precision copy that computes. (torch's autocast keeps norms and losses in
-      float32, so it saves more than "mixed" says.)
+      float32, so it saves more than "mixed" says.) In "fp8", "int8" and "nf4" the weights of linear layers are
+      quantised (`Weights.bytes`), all else computes in bf16.
     - `gradients`: one per trainable weight; when all are frozen, as in a shared model, all count as trainable.
-    - `optimizer`: "sgd" keeps nothing, "sgd-momentum" one value a weight, "adam" and "adamw" two; "adam-ema",
-      which is `ex.train`, a third, the averaged weights; "adamw-8bit" two bytes and a scale per 256 of them.
+      With a `lora_rank` the weights are frozen, and two matrices of that rank beside each linear layer are trained in
+      float32 (Hu et al. 2021); quantised weights are trained in no other way.
+    - `optimizer`: see `optimizer_bytes`; with `ema` averaged weights in float32 besides.
     - `activations`: in training, what autograd saves in one forward pass of the network, each storage once,
       the input batch if it saves that; the loss is not included. `attention` names the kernel: "flash" and
       "efficient" save a number per query, "math" the whole matrix of weights. With `gradient_checkpointing`,
       see `checkpointed_bytes`. In inference, all tensors that are alive at the fullest moment, input and
       output included.
-    - `overhead`: what the runtime takes beside the tensors; 0, for a CPU keeps nothing that grows with the
-      model. Scratch space inside an operation, and gradients of activations on their way back, are not counted.
+    - `overhead`: what the runtime takes beside the tensors: on a `device` "cpu" nothing; on "cuda" the copy of its
+      input that a convolution takes while it runs, where it makes the fullest moment fuller (in training, the largest).
+      What the driver takes, and gradients of activations on their way back, are not counted.
 
     Raises ValueError for an unknown name, a batch below 1, or inputs that the model can't take.
     """
     for what, value, known in (
         ("mode", mode, MODES),
         ("optimizer", optimizer, OPTIMIZERS),
-        ("precision", precision, PRECISIONS),
+        ("precision", precision, COMPUTED_IN),
         ("attention", attention, ATTENTION),
+        ("device", device, DEVICES),
     ):
         if value not in known:
             raise ValueError(f"{what} must be one of {', '.join(known)}, not {value!r}")
     if gradient_checkpointing and mode == "inference":
         raise ValueError("gradient checkpointing is about training: inference keeps nothing for a backward pass")
-    dtype = PRECISIONS[precision]
+    training = mode == "train"
+    if training and precision in QUANTISED and lora_rank is None:
+        raise ValueError(f"weights in {precision} are not trained themselves: give a lora_rank, or train in 16 bits")
+    if lora_rank is not None:
+        lora_rank = whole_number(lora_rank, "lora_rank", 1)
+    dtype = COMPUTED_IN[precision]
     with default_modes(), AttentionKernel(attention):
-        network = shape_copy(model.network if isinstance(model, Denoiser) else model, dtype).train(mode == "train")
+        network = shape_copy(model.network if isinstance(model, Denoiser) else model, dtype).train(training)
+        weights = count_weights(network)
+        if training and lora_rank is not None:
+            add_low_rank(network, lora_rank)
         given = inputs_of(model, input_shape, batch_size) if example_inputs is None else example_inputs
         args, kwargs = meta_inputs(given, dtype)
-        activations = _activations(network, args, kwargs, mode, gradient_checkpointing)
+        activations, scratch = _activations(network, args, kwargs, mode, gradient_checkpointing)
 
-    owned = [*network.parameters(), *network.buffers()]
-    kept = sum(tensor.numel() * tensor.element_size() for tensor in owned)
-    counts = [parameter.numel() for parameter in network.parameters() if parameter.requires_grad]
-    size = 4 if precision == "mixed" else dtype.itemsize
-    masters = 4 * sum(parameter.numel() for parameter in network.parameters()) if precision == "mixed" else 0
-    training = mode == "train"
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad and training]
+    values = sum(parameter.numel() for parameter in trained)
+    size = 4 if precision == "mixed" or lora_rank else dtype.itemsize
     return Memory(
-        weights=kept + masters,
-        gradients=size * sum(counts) if training else 0,
-        optimizer=_optimizer_bytes(optimizer, counts, size) if training else 0,
+        weights=weights.bytes(precision) + (4 * values if lora_rank else 0),
+        gradients=size * values,
+        optimizer=optimizer_bytes(optimizer, trained, size) + (4 * values if ema else 0),
         activations=activations,
-        overhead=0,
+        overhead=scratch if device == "cuda" else 0,
     )
 
 
 def _activations(
     network: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], mode: str, checkpointing: bool
-) -> int:
+) -> tuple[int, int]:
+    """Bytes, and what the scratch of convolutions adds at the fullest moment."""
     try:
         if mode == "train":
-            with DeviceLayout():
-                return (checkpointed_bytes if checkpointing else saved_bytes)(network, args, kwargs)
-        return live_bytes(network, args, kwargs)
+            with Scratch() as scratch:
+                return (checkpointed_bytes if checkpointing else saved_bytes)(network, args, kwargs), scratch.most
+        live = live_bytes(network, args, kwargs)
+        return live.peak, live.with_scratch - live.peak
     except (TypeError, RuntimeError, AttributeError, IndexError) as error:
         raise ValueError(f"this model could not be run on these inputs; check their shapes ({error})") from error
 
 
-def live_bytes(network: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> int:
-    """Bytes of all tensors, but for parameters and buffers, at the fullest moment of a call without gradients."""
-    with torch.no_grad(), LiveBytes([*network.parameters(), *network.buffers()]) as live:
-        for value in (*args, *kwargs.values()):
-            if isinstance(value, Tensor):
-                live.born(value)
+class Scratch(DeviceLayout):
+    """The largest input of a convolution, of which some devices keep a copy while it runs."""
+
+    most = 0
+
+    def note(self, func: Any, args: Any, out: Any) -> None:
+        if func is aten.convolution.default:
+            self.most = max(self.most, args[0].numel() * args[0].element_size())
+
+
+def live_bytes(network: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> LiveBytes:
+    """What is alive in a call without gradients, all tensors but parameters, buffers and what the module holds."""
+    with torch.no_grad(), LiveBytes(owned_by(network)) as live:
+        for tensor in tensors_in([*args, *kwargs.values()]):
+            live.born(tensor)
         network(*args, **kwargs)
-    return live.peak
-
-
-def _optimizer_bytes(optimizer: str, counts: Sequence[int], size: int) -> int:
-    """`counts` are the numbers of values of the trainable tensors, `size` the bytes of one."""
-    if optimizer != "adamw-8bit":
-        return STATES[optimizer] * size * sum(counts)
-    # bitsandbytes leaves tensors below 4,096 values in float32, and scales the others by blocks of 256.
-    return sum(8 * count if count < 4096 else 2 * count + 2 * 4 * math.ceil(count / 256) for count in counts)
+    return live

@@ -56,6 +56,7 @@ KEPT: dict[str, tuple[Any, ...]] = {
     "explorer.data.digits.distances_between_scans": (),
     "explorer.data.emoji.emoji": (),
     "explorer.data.mnist.shipped_mnist": ("held-out",),
+    "explorer.hardware.diffusers_models.configs": (),
     "explorer.hardware.timing.measure_rates": (True, False),
     "explorer.hardware.timing.seconds_per_operation": (True, False),
     "explorer.hardware.timing.seconds_per_weight": (),

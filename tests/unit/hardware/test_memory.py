@@ -375,7 +375,10 @@ class Looks(nn.Module):
     [
         ({"mode": "sleep"}, "mode must be one of train, inference, not 'sleep'"),
         ({"optimizer": "lion"}, "optimizer must be one of .*adamw.*, not 'lion'"),
-        ({"precision": "fp8"}, "precision must be one of fp32, bf16, fp16, mixed, not 'fp8'"),
+        ({"precision": "int2"}, "precision must be one of fp32, bf16, fp16, mixed, fp8, int8, nf4, not 'int2'"),
+        ({"precision": "nf4"}, "weights in nf4 are not trained themselves: give a lora_rank"),
+        ({"lora_rank": 0}, "lora_rank must be at least 1, not 0"),
+        ({"device": "tpu"}, "device must be one of cpu, cuda, not 'tpu'"),
         ({"attention": "sage"}, "attention must be one of flash, efficient, math, not 'sage'"),
         ({"batch_size": 0}, "batch_size and every axis of input_shape must be at least 1"),
         ({"input_shape": (4, -4)}, "batch_size and every axis of input_shape must be at least 1"),
