@@ -25,6 +25,7 @@ from explorer.hardware.weights import (
     COMPUTED_IN,
     OPTIMIZERS,
     QUANTISED,
+    LowRank,
     add_low_rank,
     count_weights,
     optimizer_bytes,
@@ -159,7 +160,10 @@ def checkpointed_blocks(network: nn.Module) -> list[nn.Module]:
     blocks. Raises ValueError where there are none."""
 
     def is_block(module: nn.Module) -> bool:
-        return sum(bool(list(part.parameters(recurse=False))) for part in module.modules()) > 1
+        return (
+            not isinstance(module, LowRank)
+            and sum(bool(list(part.parameters(recurse=False))) for part in module.modules()) > 1
+        )
 
     entries = [entry for part in network.modules() if isinstance(part, nn.ModuleList) for entry in part]
     blocks = {id(entry): entry for entry in entries if is_block(entry)}

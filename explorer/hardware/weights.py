@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 COMPUTED_IN = {  # of each way to keep weights
     "fp32": torch.float32,
@@ -24,12 +25,14 @@ OPTIMIZERS = (*STATES, "adamw-8bit", "adafactor", "muon")
 
 @dataclass(frozen=True)
 class Weights:
-    """How many values a module has: `linear` in the weights of its linear layers, of `rows` rows and `blocks` blocks of
-    64 values; `other` in parameters, buffers and plain tensors of any other kind; `kept` in those that stay in 32 bits
-    because the module's `_keep_in_fp32_modules` names them. `fixed` are bytes of values that no precision changes."""
+    """How many values a module has: `linear` in the weights of its linear layers, which have `rows` rows and `columns`
+    columns together, and `blocks` blocks of 64 values; `other` in parameters, buffers and plain tensors of any other
+    kind; `kept` in those that stay in 32 bits because the module's `_keep_in_fp32_modules` names them. `fixed` are
+    bytes of values that no precision changes."""
 
     linear: int
     rows: int
+    columns: int
     blocks: int
     other: int
     kept: int
@@ -73,7 +76,7 @@ def count_weights(module: nn.Module) -> Weights:
     for part in module.modules():
         if isinstance(part, nn.Linear) and id(part.weight) not in kept:
             in_linear[id(part.weight)] = part.weight.shape
-    linear = rows = blocks = other = stay = fixed = 0
+    linear = rows = columns = blocks = other = stay = fixed = 0
     seen = set()
     for tensor in (*module.parameters(), *module.buffers(), *plain_tensors(module)):
         if (storage := tensor.untyped_storage()._cdata) in seen:
@@ -84,12 +87,13 @@ def count_weights(module: nn.Module) -> Weights:
         elif (shape := in_linear.get(id(tensor))) is not None:
             linear += tensor.numel()
             rows += shape[0]
+            columns += shape[1]
             blocks += math.ceil(tensor.numel() / NF4_BLOCK)
         elif tensor.is_floating_point():
             other += tensor.numel()
         else:
             fixed += tensor.nbytes
-    return Weights(linear, rows, blocks, other, stay, fixed)
+    return Weights(linear, rows, columns, blocks, other, stay, fixed)
 
 
 def optimizer_bytes(optimizer: str, trained: Sequence[Tensor], size: int) -> int:
@@ -120,7 +124,8 @@ def _factors(tensor: Tensor) -> int:
 
 
 class LowRank(nn.Module):
-    """A frozen linear layer with a trained one of low rank beside it (Hu et al. 2021): W x + B A x."""
+    """A frozen linear layer with a trained one of low rank beside it (Hu et al. 2021), W x + B A x, whose two matrices
+    are kept in float32 and compute in the precision of x, as autocast has it."""
 
     def __init__(self, frozen: nn.Linear, rank: int):
         super().__init__()
@@ -129,8 +134,8 @@ class LowRank(nn.Module):
         self.up = nn.Linear(rank, frozen.out_features, bias=False, device=frozen.weight.device)
 
     def forward(self, x: Tensor, *rest: Tensor) -> Tensor:
-        dtype = x.dtype
-        return self.frozen(x, *rest) + self.up(self.down(x.to(self.down.weight.dtype))).to(dtype)
+        down, up = (layer.weight.to(x.dtype) for layer in (self.down, self.up))
+        return self.frozen(x, *rest) + functional.linear(functional.linear(x, down), up)
 
 
 def add_low_rank(module: nn.Module, rank: int) -> None:

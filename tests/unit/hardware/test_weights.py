@@ -29,7 +29,7 @@ class Block(nn.Module):
 
 def test_values_are_counted_by_how_they_are_kept() -> None:
     assert count_weights(Block()) == Weights(
-        linear=3200, rows=100, blocks=50, other=100 + 7 + 50 + 7, kept=200, fixed=72
+        linear=3200, rows=100, columns=32, blocks=50, other=100 + 7 + 50 + 7, kept=200, fixed=72
     )
 
 
@@ -62,7 +62,7 @@ def test_shared_values_count_once_and_meta_counts_as_well() -> None:
     for device in ("cpu", "meta"):
         tied = nn.Sequential(*(nn.Linear(6, 6, bias=False, device=device) for _ in range(2)))
         tied[1].weight = tied[0].weight
-        assert count_weights(tied) == Weights(36, 6, 1, 0, 0, 0)
+        assert count_weights(tied) == Weights(36, 6, 6, 1, 0, 0, 0)
 
 
 def test_optimisers_keep_what_theirs_keep() -> None:
