@@ -48,6 +48,13 @@ MODULES = {
             "Type a prompt, watch a model draw it, and see what each word looks at.",
         ),
     },
+    "Machines": {
+        "pages/build_your_rig.py": (
+            "Build your rig",
+            ":material/memory:",
+            "What published systems need in memory, time and money, computed from their own graphs.",
+        ),
+    },
 }
 
 

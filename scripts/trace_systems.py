@@ -10,7 +10,7 @@ import json
 import logging
 import tomllib
 import warnings
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import diffusers
@@ -29,58 +29,68 @@ VIDEOS = ((320, 512, 17), (480, 832, 49), (704, 1280, 81), (1088, 1920, 161))
 TIMES = {"ltx": 8, "mochi": 6}  # frames that become one latent, 4 elsewhere
 
 
+def systems_of(name: str) -> list[dict[str, Any]]:
+    """The systems that a component belongs to."""
+    part, _, key = name.partition(".")
+    return [
+        one for one in tomllib.loads((ASSETS / "hardware" / "systems.toml").read_text())["system"] if one[part] == key
+    ]
+
+
 def settings(name: str) -> list[Setting]:
-    """Where a component is run, from small to large."""
+    """Where a component is run: a few sizes, from small to large, then those that its systems have by default."""
     kind = configs()[name]["_class_name"]
     if "StableAudio" in kind or "Oobleck" in kind:
         return [Setting()]
+    default = [Setting(1, one["height"], one["width"], one["frames"]) for one in systems_of(name)]
     times = next((times for part, times in TIMES.items() if part in name), 4)
-    if "3D" in kind or "LTX2" in kind or any(part in kind for part in ("Wan", "Cog", "Hunyuan", "Mochi", "LTX")):
-        sized = [Setting(1, height, width, times * ((frames - 1) // times) + 1) for height, width, frames in VIDEOS]
-        if name.startswith("denoiser."):
-            return sized
-        frames = sorted({one.frames for one in sized})[:1] + sorted({one.frames for one in sized})[2:]
-        return [Setting(1, one.height, one.width, count) for one in sized for count in frames]
-    return [Setting(1, side, side) for side in SIDES]
-
-
-def trace(name: str) -> dict[str, Any]:
-    """All of one component. A row is height x width, frames, and what was counted."""
-    module = component(name)
-    rows: dict[str, Any] = {"weights": counted(module)}
-    at = settings(name)
+    if "3D" not in kind and not any(part in kind for part in ("LTX", "Wan", "Cog", "Hunyuan", "Mochi")):
+        return list(dict.fromkeys([*(Setting(1, side, side) for side in SIDES), *default]))
+    sized = [Setting(1, height, width, times * ((frames - 1) // times) + 1) for height, width, frames in VIDEOS]
     if name.startswith("vae."):
-        systems = tomllib.loads((ASSETS / "hardware" / "systems.toml").read_text())["system"]
-        for precision in {one["vae_precision"] for one in systems if f"vae.{one['vae']}" == name}:
-            rows[precision] = [
-                [one.height * one.width, one.frames, *trace_running(name, module, one, "flash", COMPUTED_IN[precision])]
-                for one in at
-            ]
-        return rows
-    rows["running"] = [
-        [
-            one.height * one.width,
-            one.frames,
-            *trace_running(name, module, one, "flash", torch.bfloat16),
-            *trace_running(name, module, one, "math", torch.bfloat16),
-            trace_operations(name, module, one),
-        ]
-        for one in at
-    ]
-    once, twice = (
-        trace_running(name, module, Setting(n, at[0].height, at[0].width, at[0].frames), "flash", torch.bfloat16)[1]
-        for n in (1, 2)
-    )
-    rows["second sample"] = round(twice / once - 1, 4)
-    rows["training"] = [[one.height * one.width, one.frames, *training(name, module, one)] for one in at[:3]]
-    return rows
+        counts = [one.frames for one in sized if one.frames != sized[1].frames]
+        sized = [Setting(1, one.height, one.width, count) for one in sized for count in counts]
+    return list(dict.fromkeys([*sized, *default]))
+
+
+def trace(name: str, rows: dict[str, Any]) -> bool:
+    """Add what `rows` lack of one component, and say whether that was anything. A row is height x width, frames, and
+    what was counted."""
+    module, at, before = component(name), settings(name), json.dumps(rows)
+    rows["weights"] = counted(module)
+
+    def missing(kind: str, wanted: list[Setting]) -> list[Setting]:
+        known = [(row[0], row[1]) for row in rows.setdefault(kind, [])]
+        return [one for one in wanted if (one.height * one.width, one.frames) not in known]
+
+    if name.startswith("vae."):
+        for precision in {one["vae_precision"] for one in systems_of(name)}:
+            for one in missing(precision, at):
+                try:
+                    bytes_alive = trace_running(name, module, one, "flash", COMPUTED_IN[precision])
+                except RuntimeError as error:  # its own code splits a large frame into pieces too small for its kernels
+                    print(f"{name} cannot decode {one}: {error}")
+                    continue
+                rows[precision].append([one.height * one.width, one.frames, *bytes_alive])
+        return json.dumps(rows) != before
+    for one in missing("running", at):
+        flash, plain = (trace_running(name, module, one, kind, torch.bfloat16) for kind in ("flash", "math"))
+        rows["running"].append(
+            [one.height * one.width, one.frames, *flash, *plain, trace_operations(name, module, one)]
+        )
+    if "second sample" not in rows:
+        once, twice = (trace_running(name, module, replace(at[0], batch=n), "flash", torch.bfloat16)[1] for n in (1, 2))
+        rows["second sample"] = round(twice / once - 1, 4)
+    for one in missing("training", at[:3]):
+        rows["training"].append([one.height * one.width, one.frames, *training(name, module, one)])
+    return json.dumps(rows) != before
 
 
 def counted(module: nn.Module) -> dict[str, int]:
     return asdict(count_weights(getattr(module, "vae", module)))
 
 
-def training(name: str, module: nn.Module, setting: Setting) -> list[int | None]:
+def training(name: str, module: nn.Module, setting: Setting) -> list[int]:
     """Saved bytes in full and with checkpointing, then the same with low-rank matrices alone trained."""
     return [
         trace_training(name, module, setting, low_rank, checkpointing)
@@ -94,27 +104,21 @@ def main() -> None:
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
     table = json.loads(TABLE.read_text()) if TABLE.exists() else {"components": {}}
-    for name, found in table["components"].items():
-        found["weights"] = counted(component(name))
     for name in sorted(configs(), reverse=True):  # decoders, which are quick, come first
-        if name in table["components"] or name in LEFT_OUT:
+        found = table["components"].setdefault(name, {})
+        if name in LEFT_OUT or not trace(name, found):
             continue
-        table["components"][name] = found = trace(name)
         table["made"] = {
             "torch": torch.__version__.partition("+")[0],
             "diffusers": diffusers.__version__,
             "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
         }
-        lines = [f"  {json.dumps(name)}: {json.dumps(one)}" for name, one in sorted(table["components"].items())]
+        lines = [f"  {json.dumps(name)}: {json.dumps(one)}" for name, one in sorted(table["components"].items()) if one]
         TABLE.write_text(
             '{\n "made": ' + json.dumps(table["made"]) + ',\n "components": {\n' + ",\n".join(lines) + "\n }\n}\n"
         )
         settled = next(rows for rows in found.values() if isinstance(rows, list))
-        largest = max(row[3] for row in settled)
-        print(
-            f"{name}: {len(settled)} settings, up to {largest / 2**30:.1f} GiB",
-            flush=True,
-        )
+        print(f"{name}: {len(settled)} settings, up to {max(row[3] for row in settled) / 2**30:.1f} GiB", flush=True)
     print(f"{TABLE.stat().st_size / 2**10:.0f} KiB, {len(table['components'])} components")
 
 

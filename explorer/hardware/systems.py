@@ -7,6 +7,7 @@ they run, tens of MB, is left out.
 
 import json
 import tomllib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -167,6 +168,12 @@ def check(system: System, asked: Asked) -> None:
         raise ValueError(f"{system.name} makes single images, not {asked.frames} frames")
     if asked.frames < 1:
         raise ValueError(f"a video has at least 1 frame, not {asked.frames}")
+    decoded = max(row[0] for row in traces()[f"vae.{system.vae}"][system.vae_precision])
+    if asked.height * asked.width > decoded and not (asked.tiling and system.tile):
+        raise ValueError(
+            f"the decoder of {system.name} was not traced on {asked.width} x {asked.height} pixels at once: let it "
+            "work in tiles, or choose fewer"
+        )
     most = max(row[0] * latents_of(system, row[1]) for row in traces()[f"denoiser.{system.denoiser}"]["running"])
     if asked.height * asked.width * latents_of(system, asked.frames) > most:
         raise ValueError(
@@ -277,9 +284,11 @@ def along_places(system: System, rows: Sequence[Sequence[int]], asked: Asked, co
 
 def over_grid(rows: Sequence[Sequence[int]], pixels: int, frames: int, column: int) -> float:
     """A decoder's column at so many pixels and frames."""
-    if len(rows) == 1:
-        return rows[0][column]
-    sizes = sorted({row[0] for row in rows})
+    for row in rows:
+        if len(rows) == 1 or (row[0], row[1]) == (pixels, frames):
+            return row[column]
+    at_each = Counter(row[0] for row in rows)
+    sizes = [size for size, count in at_each.items() if count > 1 or set(at_each.values()) == {1}]
     at_size = [(size, through([(row[1], row[column]) for row in rows if row[0] == size], frames)) for size in sizes]
     return through(at_size, pixels)
 

@@ -23,7 +23,8 @@ class Decoder(nn.Module):
         self.vae = vae
 
     def forward(self, latents: torch.Tensor) -> Any:
-        return self.vae.decode(latents, return_dict=False)
+        times = [latents.new_empty(len(latents))] if self.vae.config.get("timestep_conditioning") else []
+        return self.vae.decode(latents, *times, return_dict=False)
 
 
 def component(name: str) -> nn.Module:

@@ -133,6 +133,11 @@ class LowRank(nn.Module):
         self.down = nn.Linear(frozen.in_features, rank, bias=False, device=frozen.weight.device)
         self.up = nn.Linear(rank, frozen.out_features, bias=False, device=frozen.weight.device)
 
+    @property
+    def weight(self) -> Tensor:
+        """The frozen one, for models that ask their layers for its precision."""
+        return self.frozen.weight
+
     def forward(self, x: Tensor, *rest: Tensor) -> Tensor:
         down, up = (layer.weight.to(x.dtype) for layer in (self.down, self.up))
         return self.frozen(x, *rest) + functional.linear(functional.linear(x, down), up)

@@ -45,16 +45,28 @@ GLOSSARY: dict[str, tuple[str, str]] = {
     ),
     "eta": ("η (eta)", "The share of fresh noise in each step of a sampler: 0 is DDIM, 1 is DDPM."),
     "evaluations": ("Network calls", "How often the network is asked. They are nearly all that sampling costs."),
+    "flash": (
+        "Flash attention",
+        "Attention computed piece by piece, so that the matrix of all weights is never kept.",
+    ),
     "frechet": (
         "Fréchet distance",
         "How far the features of samples are, as a cloud, from those of real images: 0 is no difference.",
     ),
     "held_out": ("Held out", "Images that no training has seen. They tell learning from learning by heart."),
+    "latent": (
+        "Latent",
+        "A small image, or video, of what a VAE makes of pixels: there the denoiser works.",
+    ),
     "learning_rate": ("Learning rate", "How far the weights move in one step of training."),
     "log_snr": (
         "log-SNR",
         "How much signal there is for the noise, as a logarithm. At 0 both are equally strong; every +1.4 doubles the "
         "signal beside the noise, and negative numbers mean that noise is stronger.",
+    ),
+    "lora": (
+        "LoRA",
+        "Fine-tuning of two thin matrices beside each frozen one.",
     ),
     "loss": (
         "Loss",
@@ -63,6 +75,14 @@ GLOSSARY: dict[str, tuple[str, str]] = {
     ),
     "negative_prompt": ("Negative prompt", "What guidance leads away from, in place of no prompt at all."),
     "noise": ("N(0, 1)", "The normal distribution with mean 0 and variance 1: the bell curve that pure noise follows."),
+    "offload": (
+        "Offload",
+        "Components that do not run wait in main memory, and come to the card in turn.",
+    ),
+    "quantised": (
+        "Quantised weights",
+        "Weights kept in 8 or 4 bits with a scale for each row or block, and computed in 16.",
+    ),
     "sampler": ("Sampler", "The rule that walks from noise to data by asking the model again and again."),
     "schedule": ("Schedule", "How much of the image and how much noise there is at each time."),
     "score": ("Score", "The direction in which data become most likely: from where one stands, uphill."),
@@ -70,6 +90,10 @@ GLOSSARY: dict[str, tuple[str, str]] = {
     "skip": ("Skip connection", "Hands what the way down has seen straight across to the way up."),
     "text_encoder": ("Text encoder", "Turns the words of a prompt into a vector each, which know of one another."),
     "time": ("Time t", "Where one is between data, t = 0, and noise, t = 1."),
+    "vae": (
+        "VAE",
+        "Two networks, one that turns pixels into latents, and a decoder that turns them back.",
+    ),
     "velocity": (
         "Velocity",
         "Where the flow moves a point at a moment, and how fast, as time runs from data to noise. A sampler walks "

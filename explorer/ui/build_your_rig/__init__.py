@@ -1,0 +1,1 @@
+"""What the page that builds a rig shows: one file for each look at it."""

@@ -1,0 +1,63 @@
+"""How near the estimates come to what others measured and published."""
+
+import streamlit as st
+
+from explorer.charts.build_your_rig import accuracy_chart
+from explorer.hardware.published import measured, summary
+from explorer.hardware.speed import reached
+from explorer.lessons.build_your_rig import GIB
+
+
+def show() -> None:
+    """The chart, the counts, and the rows."""
+    found = measured()
+    rows = [
+        {
+            "model": one.model,
+            "setting": one.setting,
+            "kind": one.kind,
+            "measured": round(one.measured / GIB, 2),
+            "estimate": None if one.estimate is None else round(one.estimate / GIB, 2),
+            "error": None if one.estimate is None else round(100 * one.error, 1),
+            "source": one.source,
+        }
+        for one in found
+    ]
+    told = summary(found)
+    shown = [row for row in rows if row["estimate"] is not None]
+    st.vega_lite_chart(
+        accuracy_chart(shown, st.context.theme.type == "dark"), alt="Estimated against published peaks of memory."
+    )
+    st.markdown(
+        f"Of **{told['rows comparable']} comparable** rows (diffusers, allocated memory, an exact unit, every switch "
+        f"modelled) the median error is **{told['median error']:.1%}**, from {told['least error']:+.1%} to "
+        f"{told['greatest error']:+.1%}. Of {told['rows bound']} published as “about” or “minimum” "
+        f"{told['bounds missed']} are above their estimate. {told['rows rule']} rows are of FLUX.1, on which the rule "
+        f"for the scratch of convolutions was found, and {told['rows other']} of other code or of reserved memory: "
+        "shown, not counted."
+    )
+    st.dataframe(
+        rows,
+        hide_index=True,
+        column_config={
+            "measured": st.column_config.NumberColumn("published, GiB"),
+            "estimate": st.column_config.NumberColumn("estimate, GiB"),
+            "error": st.column_config.NumberColumn("error", format="%+.1f %%"),
+        },
+    )
+    st.markdown("**Published speeds**: the share of a card's dense peak that they reach, from the shortest step.")
+    st.dataframe(
+        [
+            {
+                "model": one.model,
+                "card": one.card,
+                "a step at the peak, ms": round(1000 * one.ideal, 1),
+                "reached": one.share,
+                "source": one.source,
+            }
+            for one in sorted(reached(), key=lambda one: one.ideal)
+        ],
+        hide_index=True,
+        column_config={"reached": st.column_config.NumberColumn("reached", format="percent")},
+    )
+    st.caption("All of this was held against published figures alone: no card was at hand to measure on.")

@@ -1,0 +1,83 @@
+"""The memory of a task by phase and part, against what cards hold, and what would save most of it."""
+
+import streamlit as st
+
+from explorer.charts.build_your_rig import memory_chart
+from explorer.hardware.systems import phases, savings
+from explorer.lessons.build_your_rig import (
+    GIB,
+    HEADROOM,
+    LORA_RANK,
+    cheapest,
+    fit,
+    held,
+    known_cards,
+    training_memory,
+)
+from explorer.ui.build_your_rig.asking import Wish
+
+LINES = ("GeForce RTX 3060 12GB", "GeForce RTX 5080", "GeForce RTX 4090", "GeForce RTX 5090", "L40S", "A100 80GB SXM")
+
+
+def gib(size: float) -> str:
+    return f"{size / GIB:.1f} GiB"
+
+
+def show(wish: Wish) -> None:
+    """The bars, the answer in words, and the switches."""
+    if wish.task == "make":
+        found = phases(wish.system, wish.asked)
+        bars = {phase.name: {name: float(size) for name, size in phase.parts.items()} for phase in found}
+        fullest = max(found, key=lambda phase: phase.total)
+        where, total, computed = f" in {fullest.name}", float(fullest.total), fullest.computed
+    else:
+        bars = {"a training step": training_memory(wish.system, wish.asked, wish.task)}
+        where, total, computed = "", sum(bars["a training step"].values()), False
+    st.markdown(f"## At least {gib(total)}{where}; plan for {gib(HEADROOM * total)}")
+    cards = known_cards()
+    lines = {wish.card.name: held(wish.card)} | {
+        name: held(cards[name]) for name in LINES if name in cards and abs(held(cards[name]) - held(wish.card)) > GIB
+    }
+    st.vega_lite_chart(
+        memory_chart(bars, lines, st.context.theme.type == "dark"),
+        alt=f"Memory by part: {'; '.join(f'{name} {gib(sum(parts.values()))}' for name, parts in bars.items())}.",
+    )
+    st.markdown(answer(wish))
+    st.caption(how(wish, computed))
+    if wish.task == "make":
+        saved = ", ".join(f"**{name.lower()}** {gib(size)}" for name, size in savings(wish.system, wish.asked)[:4])
+        st.markdown(
+            f"What would save most, each alone: {saved}." if saved else "No switch is left that would save any."
+        )
+
+
+def answer(wish: Wish) -> str:
+    """Whether it fits on the chosen card, and the cheapest that holds it."""
+    spare = fit(wish.system, wish.asked, wish.card, wish.task).spare
+    fits = f"fits, {gib(spare)} to spare" if spare >= 0 else f"is short by {gib(-spare)}"
+    best = cheapest(wish.system, wish.asked, wish.task)
+    holds = "No card with a known price holds it."
+    if best:
+        holds = (
+            f"The cheapest that holds it, by launch price: **{best.name}** ({best.launch_price:,.0f} USD, {best.year})."
+        )
+    return f"On a **{wish.card.name}** it {fits}. {holds}"
+
+
+def how(wish: Wish, computed: bool) -> str:
+    """Where the numbers come from."""
+    system = wish.system
+    said = "computed at this very setting" if computed else "interpolated between settings that were traced"
+    parts = [
+        f"Activations are {said}, on shapes alone (diffusers' own code); weights are counted, and checked against "
+        f"{'the' if system.counts == 'exact' else 'a rounded'} published number. The line of a card is what it holds, "
+        "less 0.6 GiB for the driver's context, which is assumed.",
+    ]
+    if wish.task != "make":
+        parts.append(
+            "In bf16 with AdamW and gradient checkpointing; latents and texts are computed before."
+            + (f" LoRA of rank {LORA_RANK} beside every linear layer." if wish.task == "lora" else "")
+        )
+    if system.experts > 1:
+        parts.append(f"It has {system.experts} denoisers that take turns over the noise levels.")
+    return " ".join([*parts, system.note]).strip()

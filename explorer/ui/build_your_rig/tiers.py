@@ -1,0 +1,79 @@
+"""Machines by tier: their parts, cost and power, and what each can make, fine-tune and train."""
+
+import streamlit as st
+
+from explorer.hardware.catalogue import Build, builds, problems
+from explorer.hardware.systems import asked_by_default, systems
+from explorer.lessons.build_your_rig import GIB, Verdict, fine_tuning, held, making
+from explorer.ui.controls import choice
+from explorer.ui.markdown import plain
+
+
+def show() -> None:
+    """One machine, and all systems on one of its cards."""
+    for problem in problems():
+        st.warning(plain(problem), icon=":material/table:")
+    offered = {build.name: build for build in builds()}
+    if not offered:
+        st.info("The table of machines is empty.", icon=":material/table:")
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        budget = st.slider("Budget, USD", 500, 20_000, 20_000, 500, key="rig_budget", bind="query-params", width=300)
+        affordable = {name: build for name, build in offered.items() if build.price[0] <= budget}
+        if affordable:
+            labels = {name: f"{build.label} ({build.card.name})" for name, build in affordable.items()}
+            build = affordable[choice("Tier", labels, next(reversed(labels)), key="rig_tier", width=420)]
+    if not affordable:
+        least = min(build.price[0] for build in offered.values())
+        st.info(
+            f"The cheapest machine costs about {least:,.0f} USD: rent a card by the hour.", icon=":material/savings:"
+        )
+        return
+    left, right = st.columns([1, 1.3], gap="large")
+    with left:
+        parts(build)
+    with right:
+        st.dataframe(
+            [row(build, key) for key in systems()],
+            hide_index=True,
+            height=520,
+            column_config={"System": st.column_config.TextColumn(pinned=True)},
+        )
+        st.caption(
+            f"On one {build.card.name}, which holds {held(build.card) / GIB:.1f} GiB: every system at its default "
+            "size, a batch of 1, with the fewest remedies that let it fit. Fine-tuning and training: one sample at a "
+            "time, bf16, gradient checkpointing, latents and texts computed before."
+        )
+
+
+def row(build: Build, key: str) -> dict[str, str]:
+    """What one system can do there."""
+    system = systems()[key]
+    asked = asked_by_default(system)
+
+    def said(verdict: Verdict) -> str:
+        return ("✓ " if verdict.fits else "✗ ") + verdict.reason
+
+    return {
+        "System": system.name,
+        "Make": said(making(system, asked, build.card)),
+        "Fine-tune (LoRA)": said(fine_tuning(system, asked, build.card, "lora")),
+        "Train all weights": said(fine_tuning(system, asked, build.card, "full")),
+    }
+
+
+def parts(build: Build) -> None:
+    """What a machine is made of, and what each part decides."""
+    low, high = build.price
+    st.markdown(f"**{build.label}**: {low:,.0f} to {high:,.0f} USD, {build.draw:,.0f} W under load")
+    st.markdown(
+        "\n".join(
+            f"- **{part.name}**: {part.what}, {part.low:,.0f} to {part.high:,.0f} USD. {part.decides}"
+            for part in build.parts
+        )
+    )
+    st.caption(
+        f"Power supply: {build.count} x {build.card.power or 0:,.0f} W and {build.rest:,.0f} W for the rest, "
+        f"{build.headroom:.0%} more: {build.needed:,.0f} W, so {build.power_supply:,.0f} W."
+        + (f" Prices are assumptions of {build.date}, without a source." if build.assumed else "")
+    )
