@@ -29,7 +29,10 @@ from explorer.zoo import FOLDER as WEIGHTS
 from explorer.zoo import LOOKERS, save_looker, to_bytes
 
 COLUMNS = 48
-COOLED = {"emoji": "--cool 1600, then --cool 2300", "scenes": "--cool 2600, then --cool 3900"}  # what shipped last
+COOLED = {  # what shipped last: each goes on where the one before it was stopped
+    "emoji": "--cool 1600, --cool 2300, --cool 6500 and --cool 6200",
+    "scenes": "--cool 2600, --cool 3900, --cool 10000 and --cool 9000",
+}
 ADDRESSES = {
     "noto": "https://github.com/googlefonts/noto-emoji",
     "blob": "https://github.com/googlefonts/noto-emoji",
@@ -115,7 +118,7 @@ def ship_model(name: str, folder: Path, emoji: Emoji, figures: dict[str, Any]) -
         "terms": {"emoji": makers, "scenes": "made by this project's own code"}[name],
         "architecture": {"network": "UNet", **size, "schedule": "cosine", "prediction": denoiser.prediction},
         "parameters": sum(parameter.numel() for parameter in denoiser.parameters()),
-        "command": f"python scripts/train_pictures.py {name} FOLDER, then with {COOLED[name]}",
+        "command": f"python scripts/train_pictures.py {name} FOLDER, then with {COOLED[name]} in turn",
         "training": {
             "steps": state["step"] + (last["step"] if last else 0),
             "cooled_ema_decay": 0.998,

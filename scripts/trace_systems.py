@@ -1,6 +1,7 @@
 """Run the components of published systems on shapes alone and write what they keep: `assets/hardware/traces.json`.
 
-    python scripts/trace_systems.py          # goes on with what the file lacks; an hour on one core for all
+    python scripts/trace_systems.py                  # goes on with what the file lacks; an hour on one core for all
+    python scripts/trace_systems.py denoiser.sdxl    # of one component
 
 Needs diffusers (the extra `rig`). Nothing is downloaded: the configurations are in `assets/hardware/configs.json`.
 """
@@ -8,6 +9,7 @@ Needs diffusers (the extra `rig`). Nothing is downloaded: the configurations are
 import datetime
 import json
 import logging
+import sys
 import tomllib
 import warnings
 from dataclasses import asdict, replace
@@ -104,7 +106,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
     table = json.loads(TABLE.read_text()) if TABLE.exists() else {"components": {}}
-    for name in sorted(configs(), reverse=True):  # decoders, which are quick, come first
+    for name in sys.argv[1:] or sorted(configs(), reverse=True):  # decoders, which are quick, come first
         found = table["components"].setdefault(name, {})
         if name in LEFT_OUT or not trace(name, found):
             continue

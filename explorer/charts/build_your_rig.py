@@ -46,7 +46,7 @@ def memory_chart(
                         "field": "part",
                         "type": "nominal",
                         "title": None,
-                        "legend": {"orient": "bottom"},
+                        "legend": {"orient": "bottom", "columns": 3},
                         "scale": {"domain": shown, "range": [colours[PARTS[part]] for part in shown]},
                     },
                     "opacity": {
@@ -62,21 +62,22 @@ def memory_chart(
 
 
 def _lines(at: Mapping[str, float], colours: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Vertical lines with their names at the top."""
-    values = {"values": [{"name": name, "GiB": size} for name, size in at.items()]}
+    """Vertical lines, their names above: sizes in a row, a card by name in a row over it."""
     x = {"field": "GiB", "type": "quantitative"}
-    return [
-        {
-            "data": values,
-            "mark": {"type": "rule", "strokeDash": [5, 4], "color": colours["noise"]},
-            "encoding": {"x": x},
-        },
-        {
-            "data": values,
-            "mark": {"type": "text", "align": "left", "baseline": "top", "dx": 4, "fontSize": 12},
-            "encoding": {"x": x, "y": {"value": 2}, "text": {"field": "name", "type": "nominal"}},
-        },
-    ]
+    rule = {"type": "rule", "strokeDash": [5, 4], "color": colours["noise"]}
+    layers = []
+    for named, above in ((False, 4), (True, 20)):
+        rows = [{"name": name, "GiB": size} for name, size in at.items() if name[0].isdigit() != named]
+        text = {"type": "text", "baseline": "bottom", "fontSize": 13, "fontWeight": "bold" if named else "normal"}
+        layers += [
+            {"data": {"values": rows}, "mark": rule, "encoding": {"x": x}},
+            {
+                "data": {"values": rows},
+                "mark": text | {"color": colours["noise"]},
+                "encoding": {"x": x, "y": {"value": -above}, "text": {"field": "name", "type": "nominal"}},
+            },
+        ]
+    return layers
 
 
 def growth_chart(

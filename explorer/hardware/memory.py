@@ -159,11 +159,12 @@ def checkpointed_blocks(network: nn.Module) -> list[nn.Module]:
     least two layers with weights. In our U-Net the residual blocks, in diffusers' its residual and transformer
     blocks. Raises ValueError where there are none."""
 
+    def layers(module: nn.Module) -> int:
+        own = bool(list(module.parameters(recurse=False)))
+        return 1 if isinstance(module, LowRank) else own + sum(map(layers, module.children()))
+
     def is_block(module: nn.Module) -> bool:
-        return (
-            not isinstance(module, LowRank)
-            and sum(bool(list(part.parameters(recurse=False))) for part in module.modules()) > 1
-        )
+        return layers(module) > 1
 
     entries = [entry for part in network.modules() if isinstance(part, nn.ModuleList) for entry in part]
     blocks = {id(entry): entry for entry in entries if is_block(entry)}
@@ -212,8 +213,9 @@ def estimate_memory(
       see `checkpointed_bytes`. In inference, all tensors that are alive at the fullest moment, input and
       output included.
     - `overhead`: what the runtime takes beside the tensors: on a `device` "cpu" nothing; on "cuda" the copy of its
-      input that a convolution takes while it runs, where it makes the fullest moment fuller (in training, the largest).
-      What the driver takes, and gradients of activations on their way back, are not counted.
+      input that a convolution takes while it runs, where it makes the fullest moment fuller (in training, the
+      largest), and the largest layer in 16 bits where weights are kept in "fp8" or "nf4". What the driver takes, and
+      gradients of activations on their way back, are not counted.
 
     Raises ValueError for an unknown name, a batch below 1, or inputs that the model can't take.
     """
@@ -251,7 +253,7 @@ def estimate_memory(
         gradients=size * values,
         optimizer=optimizer_bytes(optimizer, trained, size) + (4 * values if ema else 0),
         activations=activations,
-        overhead=scratch if device == "cuda" else 0,
+        overhead=scratch + weights.scratch(precision) if device == "cuda" else 0,
     )
 
 

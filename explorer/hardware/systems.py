@@ -36,7 +36,7 @@ class Encoder:
     def bytes(self, precision: str) -> int:
         """Of its weights in one of `PRECISIONS`."""
         linear = self.parameters - self.embedding
-        return Weights(linear, 0, 0, -(-linear // NF4_BLOCK), self.embedding, 0, 0).bytes(precision)
+        return Weights(linear, 0, 0, -(-linear // NF4_BLOCK), self.embedding, 0, 0, 0).bytes(precision)
 
 
 @dataclass(frozen=True)
@@ -112,9 +112,10 @@ def encoders() -> dict[str, Encoder]:
 
 @cache
 def systems() -> dict[str, System]:
-    """The systems by key."""
+    """The systems by key, those whose components were traced."""
     rows = [System(**{**row, "encoders": tuple(row["encoders"])}) for row in _described()["system"]]
-    return {row.key: row for row in rows if {f"denoiser.{row.denoiser}", f"vae.{row.vae}"} <= set(traces())}
+    done = {name for name, found in traces().items() if name.startswith("vae.") or "training" in found}
+    return {row.key: row for row in rows if {f"denoiser.{row.denoiser}", f"vae.{row.vae}"} <= done}
 
 
 def _described() -> dict[str, Any]:
@@ -168,23 +169,27 @@ def check(system: System, asked: Asked) -> None:
         raise ValueError(f"{system.name} makes single images, not {asked.frames} frames")
     if asked.frames < 1:
         raise ValueError(f"a video has at least 1 frame, not {asked.frames}")
+    if asked.height * asked.width * latents_of(system, asked.frames) > most_places(system):
+        raise ValueError(
+            f"{asked.width} x {asked.height} pixels in {asked.frames} frames are more than was ever traced of "
+            f"{system.name}: choose fewer, or trace it anew"
+        )
     decoded = max(row[0] for row in traces()[f"vae.{system.vae}"][system.vae_precision])
     if asked.height * asked.width > decoded and not (asked.tiling and system.tile):
         raise ValueError(
             f"the decoder of {system.name} was not traced on {asked.width} x {asked.height} pixels at once: let it "
             "work in tiles, or choose fewer"
         )
-    most = max(row[0] * latents_of(system, row[1]) for row in traces()[f"denoiser.{system.denoiser}"]["running"])
-    if asked.height * asked.width * latents_of(system, asked.frames) > most:
-        raise ValueError(
-            f"{asked.width} x {asked.height} pixels in {asked.frames} frames are more than was ever traced of "
-            f"{system.name}: choose fewer, or trace it anew"
-        )
 
 
 def latents_of(system: System, frames: int) -> int:
     """How many latents in time a number of frames becomes."""
     return (frames - 1) // system.frames_a_latent + 1
+
+
+def most_places(system: System) -> int:
+    """Pixels times latents in time of the largest setting that was traced."""
+    return max(row[0] * latents_of(system, row[1]) for row in traces()[f"denoiser.{system.denoiser}"]["running"])
 
 
 def phases(system: System, asked: Asked) -> tuple[Phase, ...]:
@@ -236,7 +241,8 @@ def denoising(system: System, asked: Asked) -> tuple[int, int, bool]:
     alive, with_scratch = (
         samples * size * along_places(system, traces()[name]["running"], asked, one) for one in (column, column + 1)
     )
-    return round(alive), round(with_scratch - alive), asked.batch == times == 1 and traced_at(system, name, asked)
+    scratch = with_scratch - alive + weights(name).scratch(asked.precision)
+    return round(alive), round(scratch), asked.batch == times == 1 and traced_at(system, name, asked)
 
 
 def decoding(system: System, asked: Asked) -> tuple[int, int, bool]:

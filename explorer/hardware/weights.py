@@ -18,6 +18,7 @@ COMPUTED_IN = {  # of each way to keep weights
     "nf4": torch.bfloat16,
 }
 QUANTISED = ("fp8", "int8", "nf4")
+DEQUANTISED = ("fp8", "nf4")  # a layer of these is 16 bits wide while it computes; "int8" multiplies as it is
 NF4_BLOCK, EIGHT_BIT_BLOCK, SMALL = 64, 256, 4096
 STATES = {"sgd": 0, "sgd-momentum": 1, "adam": 2, "adamw": 2, "adam-ema": 3}
 OPTIMIZERS = (*STATES, "adamw-8bit", "adafactor", "muon")
@@ -28,7 +29,7 @@ class Weights:
     """How many values a module has: `linear` in the weights of its linear layers, which have `rows` rows and `columns`
     columns together, and `blocks` blocks of 64 values; `other` in parameters, buffers and plain tensors of any other
     kind; `kept` in those that stay in 32 bits because the module's `_keep_in_fp32_modules` names them. `fixed` are
-    bytes of values that no precision changes."""
+    bytes of values that no precision changes, `largest` the values of the largest linear layer."""
 
     linear: int
     rows: int
@@ -37,6 +38,7 @@ class Weights:
     other: int
     kept: int
     fixed: int
+    largest: int
 
     def bytes(self, precision: str) -> int:
         """In one of `COMPUTED_IN`. Only linear layers are quantised, the rest stays in 16 bits: "int8" and "fp8" have a
@@ -51,6 +53,10 @@ class Weights:
             "nf4": math.ceil(self.linear / 2) + 4 * self.blocks,
         }.get(precision, size * self.linear)
         return linear + size * self.other + 4 * self.kept + self.fixed
+
+    def scratch(self, precision: str) -> int:
+        """Of the largest layer, which is 16 bits wide while it computes where weights are kept in 8 or 4."""
+        return 2 * self.largest if precision in DEQUANTISED else 0
 
 
 def plain_tensors(module: nn.Module) -> Iterator[Tensor]:
@@ -76,7 +82,7 @@ def count_weights(module: nn.Module) -> Weights:
     for part in module.modules():
         if isinstance(part, nn.Linear) and id(part.weight) not in kept:
             in_linear[id(part.weight)] = part.weight.shape
-    linear = rows = columns = blocks = other = stay = fixed = 0
+    linear = rows = columns = blocks = other = stay = fixed = largest = 0
     seen = set()
     for tensor in (*module.parameters(), *module.buffers(), *plain_tensors(module)):
         if (storage := tensor.untyped_storage()._cdata) in seen:
@@ -86,6 +92,7 @@ def count_weights(module: nn.Module) -> Weights:
             stay += tensor.numel()
         elif (shape := in_linear.get(id(tensor))) is not None:
             linear += tensor.numel()
+            largest = max(largest, tensor.numel())
             rows += shape[0]
             columns += shape[1]
             blocks += math.ceil(tensor.numel() / NF4_BLOCK)
@@ -93,7 +100,7 @@ def count_weights(module: nn.Module) -> Weights:
             other += tensor.numel()
         else:
             fixed += tensor.nbytes
-    return Weights(linear, rows, columns, blocks, other, stay, fixed)
+    return Weights(linear, rows, columns, blocks, other, stay, fixed, largest)
 
 
 def optimizer_bytes(optimizer: str, trained: Sequence[Tensor], size: int) -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from explorer.hardware.catalogue import Card
-from explorer.hardware.systems import ATTENTION, Asked, System, latents_of, systems, traces
+from explorer.hardware.systems import ATTENTION, Asked, System, latents_of, most_places, systems
 from explorer.lessons.build_your_rig import known_cards
 from explorer.ui.controls import choice
 
@@ -44,19 +44,19 @@ class Wish:
 def ask() -> Wish:
     """The controls."""
     known = systems()
-    labels = {key: f"{system.name} · {system.kind}" for key, system in known.items()}
-    with st.container(horizontal=True):
-        system = known[
-            choice("System", labels, "sdxl" if "sdxl" in labels else next(iter(labels)), key="rig_system", width=300)
-        ]
-        task = choice("Task", TASKS, "make", key="rig_task", width=190)
-    height, width, frames, batch = size(system)
-    with st.container(horizontal=True):
-        precision = choice("Weights of the denoiser", PRECISIONS, "bf16", key="rig_precision", width=180)
-        of_encoders = choice("Weights of the text encoders", OF_ENCODERS, "bf16", key="rig_encoders", width=210)
+    labels = {key: system.name for key, system in known.items()}
+    left, right = st.columns(2)
+    with left:
+        system = known[choice("System", labels, "sdxl", key="rig_system")]
+        task = choice("Task", TASKS, "make", key="rig_task")
+        precision = choice("Weights of the denoiser", PRECISIONS, "bf16", key="rig_precision")
+    with right:
+        card = choose_card()
+        batch = st.select_slider("Batch", BATCHES, 1, key="rig_batch", bind="query-params")
+        of_encoders = choice("Weights of the text encoders", OF_ENCODERS, "bf16", key="rig_encoders")
+    height, width, frames = size(system)
     switches = dict.fromkeys(SWITCHES, False)
-    guided = system.guidance != "none"
-    attention = "flash"
+    guided, attention = system.guidance != "none", "flash"
     if task == "make":
         with st.container(horizontal=True):
             for name, (label, help) in SWITCHES.items():
@@ -72,47 +72,42 @@ def ask() -> Wish:
             )
             attention = ATTENTION[plain]
     asked = Asked(height, width, frames, batch, guided, precision, of_encoders, attention, **switches)
-    return Wish(system, asked, task, choose_card())
+    return Wish(system, asked, task, card)
 
 
-def size(system: System) -> tuple[int, int, int, int]:
-    """Height, width, frames and batch, by as many controls as the system needs."""
-    with st.container(horizontal=True):
-        batch = st.select_slider("Batch", BATCHES, 1, key="rig_batch", bind="query-params", width=150)
-        if system.kind == "audio":
-            return system.height, system.width, 1, batch
-        sizes = sizes_of(system)
-        labels = [f"{width} x {height}" for height, width in sizes]
-        chosen = st.select_slider(
-            "Resolution",
-            labels,
-            f"{system.width} x {system.height}",
-            key=f"rig_{system.key}_size",
-            bind="query-params",
-            width=230,
-        )
-        (height, width), frames = sizes[labels.index(chosen)], 1
-        if system.kind == "video":
-            times = system.frames_a_latent
-            frames = st.select_slider(
-                "Frames",
-                sorted({system.frames, *(times * count + 1 for count in COUNTS if times * count < 165)}),
-                system.frames,
-                key=f"rig_{system.key}_frames",
-                bind="query-params",
-                width=200,
-            )
-    return height, width, frames, batch
+def size(system: System) -> tuple[int, int, int]:
+    """Height, width and frames, by as many controls as the system needs."""
+    if system.kind == "audio":
+        return system.height, system.width, 1
+    left, right = st.columns(2)
+    sizes = sizes_of(system)
+    labels = [f"{width} x {height}" for height, width in sizes]
+    key, default = f"rig_{system.key}", f"{system.width} x {system.height}"
+    with left:
+        chosen = st.select_slider("Resolution", labels, default, key=f"{key}_size", bind="query-params")
+    frames = 1
+    if system.kind == "video":
+        with right:
+            counts = counts_of(system)
+            frames = st.select_slider("Frames", counts, system.frames, key=f"{key}_frames", bind="query-params")
+    height, width = sizes[labels.index(chosen)]
+    return height, width, frames
+
+
+def counts_of(system: System) -> list[int]:
+    """Numbers of frames that become whole latents, up to what was traced."""
+    times = system.frames_a_latent
+    return sorted({system.frames, *(times * count + 1 for count in COUNTS if times * count < 165)})
 
 
 def sizes_of(system: System) -> list[tuple[int, int]]:
     """Resolutions, height and width, that the system takes and that were traced, from small to large."""
     offered = VIDEOS if system.kind == "video" else [(side, side) for side in SIDES]
-    most = max(row[0] * latents_of(system, row[1]) for row in traces()[f"denoiser.{system.denoiser}"]["running"])
     fitting = {
         (height, width)
         for height, width in [*offered, (system.height, system.width)]
-        if height % system.multiple == width % system.multiple == 0 and height * width <= most
+        if height % system.multiple == width % system.multiple == 0
+        and height * width * latents_of(system, 1) <= most_places(system)
     }
     return sorted(fitting, key=lambda size: size[0] * size[1])
 
@@ -128,4 +123,4 @@ def choose_card() -> Card:
     """The card that everything is held against."""
     known = known_cards()
     labels = {name: f"{name} · {(card.memory or 0) / 2**30:.0f} GiB" for name, card in known.items()}
-    return known[choice("Card", labels, "GeForce RTX 4090", key="rig_card", width=300)]
+    return known[choice("Card", labels, "GeForce RTX 4090", key="rig_card")]

@@ -5,9 +5,9 @@ from dataclasses import replace
 import streamlit as st
 
 from explorer.charts.build_your_rig import growth_chart
-from explorer.hardware.systems import ATTENTION, latents_of, peak, traces
+from explorer.hardware.systems import ATTENTION, latents_of, most_places, peak
 from explorer.lessons.build_your_rig import held
-from explorer.ui.build_your_rig.asking import COUNTS, Wish, sizes_of
+from explorer.ui.build_your_rig.asking import Wish, counts_of, sizes_of
 from explorer.ui.build_your_rig.memory import gib
 
 
@@ -19,7 +19,7 @@ def show(wish: Wish) -> None:
         return
     dark = st.context.theme.type == "dark"
     lines = {wish.card.name: float(held(wish.card))}
-    most = max(row[0] * latents_of(system, row[1]) for row in traces()[f"denoiser.{system.denoiser}"]["running"])
+    most = most_places(system)
     sizes = [size for size in sizes_of(system) if size[0] * size[1] * latents_of(system, asked.frames) <= most]
     over_sizes = [
         (
@@ -37,9 +37,9 @@ def show(wish: Wish) -> None:
             alt="Memory at the peak over the resolution.",
         )
     if system.kind == "video":
-        times = system.frames_a_latent
-        counts = [times * count + 1 for count in COUNTS if times * count < 165]
-        fitting = [count for count in counts if asked.height * asked.width * latents_of(system, count) <= most]
+        fitting = [
+            count for count in counts_of(system) if asked.height * asked.width * latents_of(system, count) <= most
+        ]
         over_frames = [
             (count, kind, peak(system, replace(asked, frames=count, attention=kind)).total)
             for count in fitting

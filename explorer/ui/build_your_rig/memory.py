@@ -3,6 +3,7 @@
 import streamlit as st
 
 from explorer.charts.build_your_rig import memory_chart
+from explorer.hardware.catalogue import CONTEXT
 from explorer.hardware.systems import phases, savings
 from explorer.lessons.build_your_rig import (
     GIB,
@@ -11,12 +12,11 @@ from explorer.lessons.build_your_rig import (
     cheapest,
     fit,
     held,
-    known_cards,
     training_memory,
 )
 from explorer.ui.build_your_rig.asking import Wish
 
-LINES = ("GeForce RTX 3060 12GB", "GeForce RTX 5080", "GeForce RTX 4090", "GeForce RTX 5090", "L40S", "A100 80GB SXM")
+SIZES = (8, 12, 16, 24, 32, 48, 80, 141, 192)
 
 
 def gib(size: float) -> str:
@@ -33,11 +33,9 @@ def show(wish: Wish) -> None:
     else:
         bars = {"a training step": training_memory(wish.system, wish.asked, wish.task)}
         where, total, computed = "", sum(bars["a training step"].values()), False
-    st.markdown(f"## At least {gib(total)}{where}; plan for {gib(HEADROOM * total)}")
-    cards = known_cards()
-    lines = {wish.card.name: held(wish.card)} | {
-        name: held(cards[name]) for name in LINES if name in cards and abs(held(cards[name]) - held(wish.card)) > GIB
-    }
+    st.subheader(f"At least {gib(total)}{where}; plan for {gib(HEADROOM * total)}", anchor=False)
+    lines = {f"{size} GiB": size * GIB - CONTEXT for size in SIZES} | {wish.card.name: held(wish.card)}
+    lines = {name: size for name, size in lines.items() if name == wish.card.name or size != held(wish.card)}
     st.vega_lite_chart(
         memory_chart(bars, lines, st.context.theme.type == "dark"),
         alt=f"Memory by part: {'; '.join(f'{name} {gib(sum(parts.values()))}' for name, parts in bars.items())}.",

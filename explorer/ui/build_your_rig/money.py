@@ -93,7 +93,7 @@ def owning(wish: Wish) -> None:
             "Price of the machine",
             300,
             40_000,
-            min(40_000, round((wish.card.launch_price or 2000) + 1000, -2)),
+            min(40_000, 100 * round(((wish.card.launch_price or 2000) + 1000) / 100)),
             100,
             key="rig_price",
             bind="query-params",

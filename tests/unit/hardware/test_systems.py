@@ -89,9 +89,9 @@ def test_leaving_one_traced_setting_out_hardly_changes_what_is_said_of_it(key: s
     points = [(row[0] * s.latents_of(system, row[1]), row) for row in rows]
     for left_out in (1, 2):
         others = [(at, row) for at, row in points if at != points[left_out][0]]
-        for column in (2, 4, 6):
+        for column, error in ((2, 0.05), (4, 0.1), (6, 0.05)):
             guess = s.through([(at, row[column]) for at, row in others], points[left_out][0])
-            assert guess == pytest.approx(points[left_out][1][column], rel=0.05), (column, left_out)
+            assert guess == pytest.approx(points[left_out][1][column], rel=error), (column, left_out)
 
 
 def test_guidance_doubles_the_batch_only_where_it_is_computed_so() -> None:

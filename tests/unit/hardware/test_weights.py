@@ -29,7 +29,7 @@ class Block(nn.Module):
 
 def test_values_are_counted_by_how_they_are_kept() -> None:
     assert count_weights(Block()) == Weights(
-        linear=3200, rows=100, columns=32, blocks=50, other=100 + 7 + 50 + 7, kept=200, fixed=72
+        linear=3200, rows=100, columns=32, blocks=50, other=100 + 7 + 50 + 7, kept=200, fixed=72, largest=3200
     )
 
 
@@ -62,7 +62,7 @@ def test_shared_values_count_once_and_meta_counts_as_well() -> None:
     for device in ("cpu", "meta"):
         tied = nn.Sequential(*(nn.Linear(6, 6, bias=False, device=device) for _ in range(2)))
         tied[1].weight = tied[0].weight
-        assert count_weights(tied) == Weights(36, 6, 6, 1, 0, 0, 0)
+        assert count_weights(tied) == Weights(36, 6, 6, 1, 0, 0, 0, 36)
 
 
 def test_optimisers_keep_what_theirs_keep() -> None:
@@ -125,3 +125,9 @@ def test_a_convolution_on_a_gpu_takes_a_copy_of_its_input() -> None:
     one, other = (estimate_memory(network, (8, 16, 16), device=device, **given) for device in ("cpu", "cuda"))
     assert one.activations == other.activations == 4 * 2 * (8 + 2) * 256
     assert (one.overhead, other.overhead) == (0, 4 * 2 * 8 * 256)
+
+
+@pytest.mark.parametrize(("precision", "scratch"), [("bf16", 0), ("int8", 0), ("fp8", 6400), ("nf4", 6400)])
+def test_the_largest_quantised_layer_is_wide_while_it_computes(precision: str, scratch: int) -> None:
+    found = estimate_memory(Block(), (32,), precision=precision, mode="inference", device="cuda")
+    assert found.overhead == scratch

@@ -1,0 +1,155 @@
+"""The page that builds a rig: every system and control, every look, and bad input."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from streamlit.testing.v1 import AppTest
+
+from explorer.hardware import catalogue, gpus
+from explorer.hardware.systems import asked_by_default, peak, systems
+from explorer.ui.build_your_rig import machine
+from tests.pages.acting import ask
+
+PAGE = "pages/build_your_rig.py"
+LOOKS = ["Machines by budget", "How memory grows", "Time and money", "This machine", "Accuracy"]
+Opened = Callable[..., AppTest]
+
+
+@pytest.fixture
+def opened(open_page: Opened) -> Opened:
+    return lambda **query: open_page(PAGE, **{"rig_closer": "This machine", **query})
+
+
+def text(app: AppTest) -> str:
+    parts = (*app.subheader, *app.markdown, *app.caption, *app.info, *app.error)
+    return "\n".join(str(part.value) for part in parts)
+
+
+def test_it_opens_on_a_peak_that_was_computed_and_a_card_that_holds_it(open_page: Opened) -> None:
+    app = open_page(PAGE)
+    system = systems()["sdxl"]
+    total = peak(system, asked_by_default(system)).total / 2**30
+    assert f"At least {total:.1f} GiB in decoding; plan for {1.1 * total:.1f} GiB" in text(app)
+    assert "On a **GeForce RTX 4090** it fits" in text(app)
+    assert "The cheapest that holds it" in text(app)
+    assert app.get("arrow_data_frame") or app.get("dataframe")
+
+
+@pytest.mark.parametrize("key", systems())
+def test_every_system_opens(opened: Opened, key: str) -> None:
+    app = opened(rig_system=systems()[key].name)
+    assert not app.error
+    assert "GiB in " in text(app)
+    assert "computed at this very setting" in text(app) or "interpolated" in text(app)
+    assert systems()[key].note in text(app)
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("task", ["Make", "Fine-tune (LoRA)", "Train all weights"])
+def test_every_look_opens_for_every_task(opened: Opened, look: str, task: str) -> None:
+    app = opened(rig_closer=look, rig_task=task, rig_system="CogVideoX 5B")
+    assert not app.error
+
+
+def test_switches_move_the_peak(opened: Opened) -> None:
+    def total(**query: Any) -> str:
+        return next(part.value for part in opened(**query).subheader if part.value.startswith("At least"))
+
+    plain = total()
+    for change in (
+        {"rig_offload": "true"},
+        {"rig_precision": "4 bits (nf4)"},
+        {"rig_batch": "8"},
+        {"rig_sdxl_size": "512 x 512"},
+        {"rig_encoders_off": "true"},
+    ):
+        assert total(**change) != plain, change
+
+
+def test_a_video_can_be_more_than_was_traced_and_then_a_sentence_says_so(opened: Opened) -> None:
+    app = opened(
+        rig_system="CogVideoX 5B", **{"rig_cogvideox-5b_size": "1920 x 1088", "rig_cogvideox-5b_frames": "161"}
+    )
+    assert ["than was ever traced" in error.value or "in tiles" in error.value for error in app.error] == [True]
+    app = opened(
+        rig_system="CogVideoX 5B",
+        rig_closer="Time and money",
+        **{"rig_cogvideox-5b_size": "1920 x 1088", "rig_cogvideox-5b_frames": "161"},
+    )
+    assert "cannot be made" in text(app)
+
+
+def test_a_budget_below_every_machine_says_what_to_do(opened: Opened) -> None:
+    app = opened(rig_closer="Machines by budget", rig_budget="500")
+    assert "rent by the hour" in text(app)
+
+
+def test_a_catalogue_with_a_bad_row_names_it_and_lives_on(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "explorer.ui.build_your_rig.tiers.problems", lambda: ("cards.toml: the card X lacks year; it is left out.",)
+    )
+    app = opened(rig_closer="Machines by budget")
+    assert ["the card X lacks year" in warning.value for warning in app.warning] == [True]
+    assert catalogue.problems() == ()
+
+
+def test_a_gpu_that_is_found_is_named_with_what_it_could_make(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = gpus.Gpu("NVIDIA GeForce RTX 4090", "NVIDIA", 24564 * 2**20, None, "a test")
+    stranger = gpus.Gpu("<b>Voodoo</b> 2", "NVIDIA", None, None, "a test")
+    monkeypatch.setattr(gpus, "found", lambda: gpus.Found((gpu, stranger), ("Something did not answer.",)))
+    machine.found.clear()
+    app = opened()
+    machine.found.clear()
+    assert "It could make" in text(app)
+    assert "Stable Diffusion XL (fits)" in text(app)
+    assert "not in the catalogue" in text(app)
+    assert "Something did not answer." in text(app)
+    assert "<b>Voodoo" not in text(app)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    query=st.dictionaries(
+        st.sampled_from(
+            [
+                "rig_system",
+                "rig_card",
+                "rig_batch",
+                "rig_sdxl_size",
+                "rig_precision",
+                "rig_offload",
+                "rig_budget",
+                "rig_tier",
+                "rig_price",
+                "rig_hours",
+                "rig_currency",
+                "rig_task",
+            ]
+        ),
+        st.sampled_from(["inf", "-1", "nan", "1e9", "<b>", "", "0", "999999999999999999999999"]) | st.text(max_size=9),
+        min_size=1,
+    ),
+    look=st.sampled_from(LOOKS),
+)
+def test_any_link_opens(open_page: Opened, query: dict[str, str], look: str) -> None:
+    app = open_page(PAGE, **{**query, "rig_closer": look})
+    assert app.selectbox(key="rig_system").value in systems()
+
+
+def test_the_snippet_runs(opened: Opened, capsys: pytest.CaptureFixture[str]) -> None:
+    exec(opened().code[0].value, {})
+    said = capsys.readouterr().out
+    assert said.startswith("inference")
+    assert "train" in said
+
+
+def test_questions_answer_back(opened: Opened) -> None:
+    app = opened()
+    assert len(ask(app, "rig")) == 2
+    app.radio(key="rig_question_0").set_value("Weights in 4 bits")
+    app.radio(key="rig_question_1").set_value("It halves").run()
+    assert app.success[0].value.startswith("Yes.")
+    assert app.warning[0].value.startswith("Not quite.")
