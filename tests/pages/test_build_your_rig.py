@@ -84,7 +84,7 @@ def test_a_video_can_be_more_than_was_traced_and_then_a_sentence_says_so(opened:
 
 def test_a_budget_below_every_machine_says_what_to_do(opened: Opened) -> None:
     app = opened(rig_closer="Machines by budget", rig_budget="500")
-    assert "rent by the hour" in text(app)
+    assert "rent a card by the hour" in text(app)
 
 
 def test_a_catalogue_with_a_bad_row_names_it_and_lives_on(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from explorer.hardware.catalogue import Build, builds, problems
+from explorer.hardware.catalogue import Build, builds, problems, rents
 from explorer.hardware.systems import asked_by_default, systems
 from explorer.lessons.build_your_rig import GIB, Verdict, fine_tuning, held, making
 from explorer.ui.controls import choice
@@ -18,7 +18,7 @@ def show() -> None:
         st.info("The table of machines is empty.", icon=":material/table:")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        budget = st.slider("Budget, USD", 500, 20_000, 20_000, 500, key="rig_budget", bind="query-params", width=300)
+        budget = st.slider("Budget, USD", 500, 35_000, 8_000, 500, key="rig_budget", bind="query-params", width=300)
         affordable = {name: build for name, build in offered.items() if build.price[0] <= budget}
         if affordable:
             labels = {name: f"{build.label} ({build.card.name})" for name, build in affordable.items()}
@@ -26,7 +26,8 @@ def show() -> None:
     if not affordable:
         least = min(build.price[0] for build in offered.values())
         st.info(
-            f"The cheapest machine costs about {least:,.0f} USD: rent a card by the hour.", icon=":material/savings:"
+            f"The cheapest machine costs about {least:,.0f} USD: rent a card by the hour, {by_the_hour()}.",
+            icon=":material/savings:",
         )
         return
     left, right = st.columns([1, 1.3], gap="large")
@@ -44,6 +45,12 @@ def show() -> None:
             "size, a batch of 1, with the fewest remedies that let it fit. Fine-tuning and training: one sample at a "
             "time, bf16, gradient checkpointing, latents and texts computed before."
         )
+
+
+def by_the_hour() -> str:
+    """What cards cost where they are rented."""
+    offers = ", ".join(f"{one.card.name} {one.hourly:g}" for one in rents())
+    return f"for about so many USD: {offers}"
 
 
 def row(build: Build, key: str) -> dict[str, str]:
@@ -76,4 +83,5 @@ def parts(build: Build) -> None:
         f"Power supply: {build.count} x {build.card.power or 0:,.0f} W and {build.rest:,.0f} W for the rest, "
         f"{build.headroom:.0%} more: {build.needed:,.0f} W, so {build.power_supply:,.0f} W."
         + (f" Prices are assumptions of {build.date}, without a source." if build.assumed else "")
+        + f" To rent by the hour instead, {by_the_hour()} (assumed too)."
     )
