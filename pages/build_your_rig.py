@@ -18,13 +18,14 @@ begin_page(
 )
 
 from explorer.hardware import systems, weights
-from explorer.ui.build_your_rig import accuracy, growth, machine, memory, money, tiers
+from explorer.ui.build_your_rig import accuracy, cards, growth, machine, memory, money, tiers
 from explorer.ui.build_your_rig.asking import ask
 from explorer.ui.controls import sentence
 from explorer.ui.markdown import plain
 
 CLOSER = {
     "tiers": "Machines by budget",
+    "cards": "All cards",
     "growth": "How memory grows",
     "money": "Time and money",
     "machine": "This machine",
@@ -75,6 +76,8 @@ def closer() -> None:
         tiers.show()
     elif not possible:
         st.info("What is asked for above cannot be made: change it there.", icon=":material/block:")
+    elif chosen == "cards":
+        cards.show(wish)
     elif chosen == "growth":
         growth.show(wish)
     else:

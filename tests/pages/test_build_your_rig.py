@@ -1,5 +1,7 @@
 """The page that builds a rig: every system and control, every look, and bad input."""
 
+import csv
+import io
 from collections.abc import Callable
 from typing import Any
 
@@ -10,11 +12,13 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.hardware import catalogue, gpus
 from explorer.hardware.systems import asked_by_default, peak, systems
-from explorer.ui.build_your_rig import machine
+from explorer.lessons.build_your_rig import known_cards
+from explorer.ui.build_your_rig import cards, machine
+from explorer.ui.build_your_rig.asking import Wish
 from tests.pages.acting import ask
 
 PAGE = "pages/build_your_rig.py"
-LOOKS = ["Machines by budget", "How memory grows", "Time and money", "This machine", "Accuracy"]
+LOOKS = ["Machines by budget", "All cards", "How memory grows", "Time and money", "This machine", "Accuracy"]
 Opened = Callable[..., AppTest]
 
 
@@ -94,6 +98,16 @@ def test_a_catalogue_with_a_bad_row_names_it_and_lives_on(opened: Opened, monkey
     app = opened(rig_closer="Machines by budget")
     assert ["the card X lacks year" in warning.value for warning in app.warning] == [True]
     assert catalogue.problems() == ()
+
+
+def test_the_comparison_goes_with_you_as_a_file(opened: Opened) -> None:
+    app = opened(rig_closer="All cards")
+    assert "Comparison as CSV" in {button.label for button in app.get("download_button")}
+    wish = Wish(systems()["sdxl"], asked_by_default(systems()["sdxl"]), "make", catalogue.card("GeForce RTX 4090"))
+    rows = [cards.row(wish, card) for card in known_cards().values()]
+    read = list(csv.DictReader(io.StringIO(cards.as_csv(rows))))
+    assert [one["card"] for one in read] == list(known_cards())
+    assert {one["fits"] for one in read} == {"yes", "no"}
 
 
 def test_a_gpu_that_is_found_is_named_with_what_it_could_make(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,65 @@
+"""All cards beside each other, for the task that is asked for."""
+
+import csv
+import io
+
+import streamlit as st
+
+from explorer.hardware.catalogue import Card, catalogue
+from explorer.lessons.build_your_rig import GIB, fit, held, known_cards, time_on, training_time_on
+from explorer.ui.build_your_rig.asking import Wish
+
+Cell = str | float | None
+
+
+def show(wish: Wish) -> None:
+    """The table, those that hold it first, by launch price; and the same as a file."""
+    rows = [row(wish, card) for card in known_cards().values()]
+    rows.sort(key=lambda one: (one["fits"] == "no", one["launch price, USD"] is None, one["launch price, USD"] or 0))
+    st.dataframe(rows, hide_index=True, height=480, column_config={"card": st.column_config.TextColumn(pinned=True)})
+    st.download_button(
+        "Comparison as CSV",
+        lambda: as_csv(rows),
+        f"{wish.system.key}-{wish.task}.csv",
+        "text/csv",
+        on_click="ignore",
+        icon=":material/table:",
+        key="rig_csv",
+    )
+    st.caption(
+        "Spare: what a card holds, less 0.6 GiB for the driver's context (assumed), less the estimate. A step: from "
+        "the shares of the dense peak that published speeds reach; empty where the catalogue has no rate. An empty "
+        "price was not verified. Figures with their sources: `assets/hardware/cards.toml`."
+    )
+
+
+def row(wish: Wish, card: Card) -> dict[str, Cell]:
+    """One card."""
+    verdict = fit(wish.system, wish.asked, card, wish.task)
+    band = (
+        time_on(wish.system, wish.asked, card, 1)
+        if wish.task == "make"
+        else training_time_on(wish.system, wish.asked, card)
+    )
+    return {
+        "card": card.name,
+        "fits": "yes" if verdict.fits else "no",
+        "spare, GiB": round(verdict.spare / GIB, 1),
+        "holds, GiB": round(held(card) / GIB, 1),
+        "launch price, USD": card.launch_price,
+        "year": card.year,
+        "power, W": card.power,
+        "a step from, s": None if band is None else round(band.fast, 3),
+        "to, s": None if band is None else round(band.slow, 3),
+        "not verified": ", ".join(card.unverified),
+        "sources": "; ".join(catalogue().sources[key] for key in card.sources),
+    }
+
+
+def as_csv(rows: list[dict[str, Cell]]) -> str:
+    """The rows with a head, as a spreadsheet takes them."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0])
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
