@@ -24,12 +24,12 @@ import explorer as ex
 from explorer.data import scenes
 from explorer.lessons.guided_generation.arithmetic import plus_minus
 from explorer.lessons.guided_generation.checks import request, shows
+from explorer.lessons.guided_generation.models import TELLERS
 from explorer.lessons.guided_generation.pictures import Asked, draw, looks, text_encoder
 from explorer.metrics import nearest
 from explorer.networks.judge import Judge
 
 BATCH = 64
-GUIDANCE = 4.0
 
 
 def drawn(denoiser: ex.Denoiser, prompts: list[str], guidance_scale: float) -> Tensor:
@@ -101,10 +101,12 @@ def measure_emoji(folder: Path, prompts: int, guidance_scale: float) -> dict[str
         named = [best for part in images.split(BATCH) for (best,) in judge.name(part, "concept")]
         concept = [best == wanted for best, (wanted, _) in zip(named, told, strict=True)]
         found[name] = {"prompts": len(told), "colour": share(right), "concept": share(concept)}
-    return found | {"sums": measure_emoji_sums(denoiser, judge, emoji, min(prompts // 5, 100))}
+    return found | {"sums": measure_emoji_sums(denoiser, judge, emoji, min(prompts // 5, 100), guidance_scale)}
 
 
-def measure_emoji_sums(denoiser: ex.Denoiser, judge: Judge, emoji: Emoji, count: int) -> dict[str, Any]:
+def measure_emoji_sums(
+    denoiser: ex.Denoiser, judge: Judge, emoji: Emoji, count: int, guidance_scale: float
+) -> dict[str, Any]:
     """How often a sum of prompts shows what it should, beside the same told in words: a colour and a style taken from
     one thing to another ("red cat" - "cat" + "dog"), and things without a word in common ("cat" - "dog" + "car")."""
     rng, found = np.random.default_rng(2), {}
@@ -116,7 +118,7 @@ def measure_emoji_sums(denoiser: ex.Denoiser, judge: Judge, emoji: Emoji, count:
             mark = str(rng.choice(emoji.colours if kind == "colour" else emoji.styles))
             marked = {"colour": "{1} {0}", "style": "{0} in {1} style", "things": "{0}"}[kind]
             minus, told = (other, third) if kind == "things" else (one, marked.format(other, mark))
-            asked = Asked(told, n=1, seed=seed)
+            asked = Asked(told, n=1, seed=seed, guidance_scale=guidance_scale)
             plus, and_plus = marked.format(one, mark), third if kind == "things" else other
             for way, image in (
                 ("sum", torch.from_numpy(plus_minus(denoiser, plus, minus, and_plus, asked))[0]),
@@ -145,11 +147,11 @@ def measure_scenes(folder: Path, prompts: int, guidance_scale: float) -> dict[st
             parts = {part: share([verdict[part] for verdict in verdicts]) for part in verdicts[0]}
             whole = share([all(verdict.values()) for verdict in verdicts])
             found.setdefault(name, {"prompts": prompts})[kind] = {**parts, "all": whole}
-    found["sums"] = measure_scene_sums(denoiser, min(prompts // 5, 100))
+    found["sums"] = measure_scene_sums(denoiser, min(prompts // 5, 100), guidance_scale)
     return found | {"looks": measure_looks(denoiser, min(prompts, 60), guidance_scale)}
 
 
-def measure_scene_sums(denoiser: ex.Denoiser, count: int) -> dict[str, Any]:
+def measure_scene_sums(denoiser: ex.Denoiser, count: int, guidance_scale: float) -> dict[str, Any]:
     """How often one of two things is another after a sum ("a red circle above a blue square" - "a red circle" + "a
     green heart"), all of it right, beside the same told in words."""
     rng = np.random.default_rng(2)
@@ -162,7 +164,7 @@ def measure_scene_sums(denoiser: ex.Denoiser, count: int) -> dict[str, Any]:
         told = f"{instead} above {second}"
         wanted = request(tuple(text_encoder(denoiser).vocabulary.pieces(told)))
         assert wanted is not None
-        asked = Asked(told, n=1, seed=len(verdicts["sum"]))
+        asked = Asked(told, n=1, seed=len(verdicts["sum"]), guidance_scale=guidance_scale)
         summed = plus_minus(denoiser, f"{first} above {second}", first, instead, asked)
         for way, pictures in (("sum", summed), ("told", draw(denoiser, asked).pictures)):
             verdicts[way].append(shows(torch.from_numpy(pictures)[0], wanted))
@@ -216,11 +218,12 @@ def main() -> None:
     parser.add_argument("name", choices=["emoji", "scenes"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--prompts", type=int, default=500)
-    parser.add_argument("--guidance", type=float, default=GUIDANCE)
+    parser.add_argument("--guidance", type=float, help="the scale, by default the one that the page has")
     given = parser.parse_args()
     torch.set_num_threads(1)
     measure = {"emoji": measure_emoji, "scenes": measure_scenes}[given.name]
-    print(json.dumps(measure(given.folder, given.prompts, given.guidance), indent=1))
+    scale = TELLERS[given.name].guidance_scale if given.guidance is None else given.guidance
+    print(json.dumps(measure(given.folder, given.prompts, scale), indent=1))
 
 
 if __name__ == "__main__":

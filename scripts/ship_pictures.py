@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from measure_pictures import GUIDANCE, measure_emoji, measure_scenes
+from measure_pictures import measure_emoji, measure_scenes
 from pictures import Emoji
 from PIL import Image
 from torch import nn
@@ -23,6 +23,7 @@ from train_pictures import CONFIG, loaded
 from explorer.data.emoji import FOLDER as PICTURES
 from explorer.data.emoji import SIDE
 from explorer.data.scenes import HELD_OUT
+from explorer.lessons.guided_generation.models import TELLERS
 from explorer.networks.clip import Clip
 from explorer.networks.judge import Judge
 from explorer.zoo import FOLDER as WEIGHTS
@@ -169,7 +170,7 @@ def main() -> None:
     for name, measure in (("emoji", measure_emoji), ("scenes", measure_scenes)):
         figures = given.folder / f"{name}-figures.json"
         if given.measure:
-            figures.write_text(json.dumps(measure(given.folder, 500, GUIDANCE)))
+            figures.write_text(json.dumps(measure(given.folder, 500, TELLERS[name].guidance_scale)))
         ship_model(name, given.folder, emoji, json.loads(figures.read_text()) if figures.exists() else {})
 
 

@@ -119,7 +119,7 @@ def test_each_model_keeps_its_own_prompt(opened: Opened) -> None:
 @pytest.mark.parametrize("scale", [SCALES[0], 1.0, SCALES[-1]])
 def test_the_scale_says_how_often_the_network_is_asked(opened: Opened, scale: float) -> None:
     app = opened()
-    app.select_slider(key="guide_scale").set_value(scale).run()
+    app.select_slider(key="guide_emoji_scale").set_value(scale).run()
     assert not app.exception
     assert f"{2 if scale == 1 else 4} network calls" in captions(app)
 
@@ -163,7 +163,7 @@ def test_a_negative_prompt_that_is_the_prompt_is_said_and_changes_nothing(opened
     films = []
     for scale in (2.0, 8.0):
         app = opened(guide_emoji_prompt="guitar", guide_emoji_negative="guitar")
-        app.select_slider(key="guide_scale").set_value(scale).run()
+        app.select_slider(key="guide_emoji_scale").set_value(scale).run()
         assert "their difference is nothing" in captions(app)
         films.append(sent(app, "film")[1]["strip 1"][-1].astype(int))
     assert np.abs(films[0] - films[1]).max() <= 1
@@ -177,7 +177,15 @@ def test_a_negative_prompt_that_says_nothing_is_said(opened: Opened) -> None:
 @given(
     query=st.dictionaries(
         st.sampled_from(
-            ["guide_scale", "guide_seed", "guide_steps", "guide_sampler", "guide_model", "guide_plane", "guide_closer"]
+            [
+                "guide_emoji_scale",
+                "guide_seed",
+                "guide_steps",
+                "guide_sampler",
+                "guide_model",
+                "guide_plane",
+                "guide_closer",
+            ]
         ),
         st.sampled_from(["inf", "-1", "nan", "1e9", "<b>", "", "🐧", "999999999999999999999999"]) | st.text(max_size=9),
         min_size=1,
@@ -185,7 +193,7 @@ def test_a_negative_prompt_that_says_nothing_is_said(opened: Opened) -> None:
 )
 def test_any_link_opens(open_page: Opened, query: dict[str, str]) -> None:
     app = open_page(PAGE, **{"guide_steps": "2", **query})
-    assert app.select_slider(key="guide_scale").value in SCALES
+    assert app.select_slider(key="guide_emoji_scale").value in SCALES
     assert app.select_slider(key="guide_steps").value in STEPS
 
 

@@ -14,12 +14,14 @@ from explorer.networks.text import Vocabulary
 
 @dataclass(frozen=True)
 class Teller:
-    """A model by the name of its weights: its label, the prompt that the page opens with, and others for a lecture."""
+    """A model by the name of its weights: its label, the prompt that the page opens with, others for a lecture, and the
+    guidance scale at which it is used and was measured."""
 
     name: str
     label: str
     prompt: str
     chips: tuple[str, ...]
+    guidance_scale: float
 
     @property
     def about(self) -> str:
@@ -53,6 +55,7 @@ class Teller:
         return f"{colour} {concept}" + (f" in {style} style" if rng.random() < 0.5 else "")
 
 
+GROUNDS = ("black", "white")  # colours that no emoji was given: the model knows these words from grounds alone
 TELLERS = {
     "emoji": Teller(
         "emoji",
@@ -66,6 +69,7 @@ TELLERS = {
             "christmas tree in noto style",
             "ghost on a red background",
         ),
+        4.0,
     ),
     "scenes": Teller(
         "scenes",
@@ -78,6 +82,7 @@ TELLERS = {
             "a purple diamond at the top left",
             "a small orange triangle to the left of a big black circle",
         ),
+        2.5,
     ),
 }
 
@@ -113,6 +118,8 @@ def never_trained(name: str, understood: Understood) -> list[str]:
         if held and one == concept
     }
     colours = {colour for one, colour in emoji().held_colours if one == concept}
+    if concept and not {"on", "background"} & said:
+        colours |= {*GROUNDS}
     return [f"{concept} in {style} style" for style in sorted(styles & said)] + [
         f"{colour} {concept}" for colour in sorted(colours & said)
     ]

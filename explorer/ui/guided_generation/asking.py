@@ -70,9 +70,9 @@ def ask(teller: Teller) -> Wish:
         scale = st.select_slider(
             "Guidance scale",
             SCALES,
-            4.0,
+            teller.guidance_scale,
             format_func=lambda scale: f"{scale:g}",
-            key="guide_scale",
+            key=f"{key}_scale",
             bind="query-params",
             width=190,
             help="How far to go from the prediction without the prompt to that with it, and beyond: 0 does not hear "

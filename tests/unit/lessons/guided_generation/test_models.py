@@ -57,3 +57,10 @@ def test_what_was_held_out_is_named() -> None:
 def test_a_colour_that_an_artist_drew_a_thing_in_is_not_held_out() -> None:
     assert ("lemon", "yellow") not in emoji().held_colours
     assert ("crying face", "yellow") not in emoji().held_colours
+
+
+def test_a_colour_that_is_known_of_grounds_alone_is_named_for_a_thing() -> None:
+    encoder = text_encoder(ex.load_pretrained("emoji"))
+    assert never_trained("emoji", understand("a black cat", encoder)) == ["black cat"]
+    assert never_trained("emoji", understand("a cat on a black background", encoder)) == []
+    assert never_trained("emoji", understand("black", encoder)) == []
