@@ -32,7 +32,7 @@ from explorer.zoo import LOOKERS, save_looker, to_bytes
 COLUMNS = 48
 COOLED = {  # what shipped last: each goes on where the one before it was stopped
     "emoji": "--cool 1600, --cool 2300, --cool 6500 and --cool 6200",
-    "scenes": "--cool 2600, --cool 3900, --cool 10000 and --cool 9000",
+    "scenes": "--cool 2600, --cool 3900, --cool 10000, --cool 9000, --cool 10500 and --cool 9900",
 }
 ADDRESSES = {
     "noto": "https://github.com/googlefonts/noto-emoji",

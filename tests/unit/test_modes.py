@@ -58,6 +58,7 @@ KEPT: dict[str, tuple[Any, ...]] = {
     "explorer.data.mnist.shipped_mnist": ("held-out",),
     "explorer.hardware.catalogue.catalogue": (),
     "explorer.hardware.diffusers_models.configs": (),
+    "explorer.hardware.gpus._names": (),
     "explorer.hardware.speed.reached": (),
     "explorer.hardware.systems.encoders": (),
     "explorer.hardware.systems.systems": (),
