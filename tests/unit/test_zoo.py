@@ -644,18 +644,16 @@ def test_what_draws_from_prompts_is_as_good_as_was_wanted() -> None:
         assert emoji[kind]["drawn"]["top 5"] >= five
         assert emoji[kind]["concepts"] >= 130
     assert min(emoji[kind]["colour"] for kind in ("colours", "colours held out")) >= 0.9
-    assert min(rate for name, rate in scenes["trained"]["drawn"].items() if name not in ("shape", "all")) >= 0.9
+    assert min(scenes["trained"]["drawn"].values()) >= 0.9
     assert min(scenes["held out"]["drawn"].values()) >= 0.75
     where = scenes["looks"]["parts"]["decoder 3"]
     assert min(where[kind] for kind in ("colour", "shape", "colour here", "shape here")) >= 0.95
     assert min(where[f"{kind} times"] for kind in ("colour here", "shape here")) >= 3
 
 
-@pytest.mark.xfail(strict=True, reason="the style of an emoji and the shapes of scenes fall short of what was wanted")
-def test_styles_and_shapes_are_right_as_often_as_was_wanted() -> None:
-    emoji, scenes = (model_card(name)["metrics"] for name in ("emoji", "scenes"))
-    assert emoji["trained"]["drawn"]["style"] >= 0.6
-    assert scenes["trained"]["drawn"]["shape"] >= 0.9
+@pytest.mark.xfail(strict=True, reason="56 % of the emoji are drawn in the style that the prompt names")
+def test_styles_are_right_as_often_as_was_wanted() -> None:
+    assert model_card("emoji")["metrics"]["trained"]["drawn"]["style"] >= 0.6
 
 
 def test_the_card_of_a_drawing_model_is_what_it_does() -> None:
