@@ -1,11 +1,13 @@
 """How memory grows with resolution and frames, and why flash attention exists."""
 
+import contextlib
+from collections.abc import Sequence
 from dataclasses import replace
 
 import streamlit as st
 
 from explorer.charts.build_your_rig import growth_chart
-from explorer.hardware.systems import ATTENTION, latents_of, most_places, peak
+from explorer.hardware.systems import ATTENTION, peak
 from explorer.lessons.build_your_rig import held
 from explorer.ui.build_your_rig.asking import Wish, counts_of, sizes_of
 from explorer.ui.build_your_rig.memory import gib
@@ -19,17 +21,7 @@ def show(wish: Wish) -> None:
         return
     dark = st.context.theme.type == "dark"
     lines = {wish.card.name: float(held(wish.card))}
-    most = most_places(system)
-    sizes = [size for size in sizes_of(system) if size[0] * size[1] * latents_of(system, asked.frames) <= most]
-    over_sizes = [
-        (
-            round((height * width) ** 0.5),
-            kind,
-            peak(system, replace(asked, height=height, width=width, attention=kind)).total,
-        )
-        for height, width in sizes
-        for kind in ATTENTION
-    ]
+    over_sizes = along(wish, [(round((h * w) ** 0.5), {"height": h, "width": w}) for h, w in sizes_of(system)])
     left, right = st.columns(2, gap="large")
     with left:
         st.vega_lite_chart(
@@ -37,14 +29,7 @@ def show(wish: Wish) -> None:
             alt="Memory at the peak over the resolution.",
         )
     if system.kind == "video":
-        fitting = [
-            count for count in counts_of(system) if asked.height * asked.width * latents_of(system, count) <= most
-        ]
-        over_frames = [
-            (count, kind, peak(system, replace(asked, frames=count, attention=kind)).total)
-            for count in fitting
-            for kind in ATTENTION
-        ]
+        over_frames = along(wish, [(count, {"frames": count}) for count in counts_of(system)])
         with right:
             st.vega_lite_chart(
                 growth_chart(over_frames, "Frames", lines, dark), alt="Memory at the peak over the number of frames."
@@ -54,3 +39,16 @@ def show(wish: Wish) -> None:
         f"At the setting above: {gib(flash)} with flash attention, {gib(plain)} where the whole matrix of weights is "
         "kept, which grows with the square of the number of places."
     )
+
+
+def along(wish: Wish, changes: Sequence[tuple[float, dict[str, int]]]) -> list[tuple[float, str, float]]:
+    """The peak, for both kinds of attention, of what is asked for with each of some changes; those that the system
+    cannot do, or that were not traced, are left out."""
+    rows = []
+    for size, change in changes:
+        with contextlib.suppress(ValueError):
+            rows += [
+                (size, kind, float(peak(wish.system, replace(wish.asked, attention=kind, **change)).total))  # type: ignore[arg-type]
+                for kind in ATTENTION
+            ]
+    return rows

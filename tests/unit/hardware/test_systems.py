@@ -21,7 +21,8 @@ def test_parts_add_up_to_the_published_numbers(key: str) -> None:
         values = counted.linear + counted.other + counted.kept
         if config.get("_counted_parameters") is not None:
             assert config["_counted_parameters"] + config["_counted_buffers"] <= values + counted.fixed
-            assert values <= 1.001 * (config["_counted_parameters"] + config["_counted_buffers"]) + 2**22
+            most = 2 if config["_class_name"] == "AutoencoderOobleck" else 1.001  # weight norm keeps their product, too
+            assert values <= most * (config["_counted_parameters"] + config["_counted_buffers"]) + 2**22
 
 
 @EACH
