@@ -58,6 +58,7 @@ PRECISIONS: dict[str, dict[str, Any]] = {
 }
 EXACT = ("max_memory_allocated", "max mem used", "1024^3", "gib allocated")
 OWN_CODE = ("own code", "sat", "--offload")
+UNMODELLED = ("own code", "fuses and upcasts")  # in notes: what the switches do not say
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def kind_of(row: dict[str, str]) -> str:
         return "rule"
     if any(word in unit for word in ("minimum", "about")) or "lower bound" in row["note"]:
         return "bound"
-    own = any(word in switches for word in OWN_CODE) or "own code" in row["note"]
+    own = any(word in switches for word in OWN_CODE) or any(word in row["note"] for word in UNMODELLED)
     exact = any(word in unit for word in EXACT)
     return "comparable" if exact and not own and request(row) is not None else "other"
 

@@ -21,6 +21,7 @@ def test_rows_are_sorted_by_their_words_alone() -> None:
     assert kind_of(row | {"unit": "GB, about"}) == "bound"
     assert kind_of(row | {"note": "lower bound ('from', 'minimum')"}) == "bound"
     assert kind_of(row | {"switches": "sequential offload"}) == "other"
+    assert kind_of(row | {"note": "script fuses and upcasts; not reproduced"}) == "other"
     assert kind_of(row | {"model": "FLUX.1-dev"}) == "rule"
     system, asked = request(row) or pytest.fail("a row that asks for nothing unusual is understood")
     assert (system.key, asked.height, asked.guided, asked.precision) == ("sdxl", 1024, True, "bf16")
