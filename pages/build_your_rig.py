@@ -85,9 +85,12 @@ def closer() -> None:
 
 
 closer()
+count, texts, decoding = memory.noticed()
 what_to_notice(
-    "A card fills with **weights** first, and often half are the text encoder's: it reads one prompt, and stays.",
-    "Decoding is often the fullest moment, not denoising: the VAE works on pixels, the denoiser on latents.",
+    f"In {texts} of {count} systems at their default size half of the **weights** or more are the text encoders': they "
+    "read one prompt, and stay.",
+    f"**Decoding** is the fullest moment in {decoding} of the {count}, not denoising: the VAE works on pixels, the "
+    "denoiser on latents.",
     "Switch to **plain attention** on a video: its matrix of weights grows with the square of the places.",
 )
 mathematics(

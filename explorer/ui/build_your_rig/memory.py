@@ -4,7 +4,7 @@ import streamlit as st
 
 from explorer.charts.build_your_rig import memory_chart
 from explorer.hardware.catalogue import CONTEXT
-from explorer.hardware.systems import phases, savings
+from explorer.hardware.systems import asked_by_default, phases, savings, systems
 from explorer.lessons.build_your_rig import (
     GIB,
     HEADROOM,
@@ -47,6 +47,16 @@ def show(wish: Wish) -> None:
         st.markdown(
             f"What would save most, each alone: {saved}." if saved else "No switch is left that would save any."
         )
+
+
+@st.cache_data(show_spinner=False)
+def noticed() -> tuple[int, int, int]:
+    """How many systems there are, in how many half of the weights or more are the text encoders', and how many are
+    fullest in decoding, all at their default settings."""
+    at = [(phases(system, asked_by_default(system)), system) for system in systems().values()]
+    texts = sum(2 * found[0].parts["text encoders"] >= found[0].total for found, _ in at)
+    decoding = sum(max(found, key=lambda phase: phase.total).name == "decoding" for found, _ in at)
+    return len(at), texts, decoding
 
 
 def answer(wish: Wish) -> str:
