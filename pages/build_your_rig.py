@@ -20,7 +20,7 @@ begin_page(
 from explorer.hardware import systems, weights
 from explorer.ui.build_your_rig import accuracy, cards, growth, machine, memory, money, tiers
 from explorer.ui.build_your_rig.asking import ask
-from explorer.ui.controls import sentence
+from explorer.ui.controls import one_of, sentence
 from explorer.ui.markdown import plain
 
 CLOSER = {
@@ -58,16 +58,7 @@ with right:
 @st.fragment
 def closer() -> None:
     """One look at a time."""
-    chosen = st.segmented_control(
-        "Look closer",
-        list(CLOSER),
-        default="tiers",
-        format_func=CLOSER.__getitem__,
-        key="rig_closer",
-        bind="query-params",
-        required=True,
-        label_visibility="collapsed",
-    )
+    chosen = one_of("Look closer", CLOSER, key="rig_closer")
     if chosen == "accuracy":
         accuracy.show()
     elif chosen == "machine":

@@ -23,6 +23,7 @@ from explorer.lessons.guided_generation import edits
 from explorer.lessons.guided_generation.pictures import Drawing
 from explorer.metrics import NotFinite
 from explorer.networks.unet import Attention
+from explorer.ui.controls import one_of
 from explorer.ui.guided_generation import anatomy, arithmetic, clip, drawing, edit, large, sweep, words
 from explorer.ui.guided_generation.asking import Wish, ask, choose_teller
 
@@ -64,21 +65,12 @@ if drawn is not None and wish.teller.name == "emoji":  # of scenes there are no 
 def closer() -> None:
     """One look at a time, so that nobody waits for those that they do not open."""
     st.subheader("Look closer", anchor=False)
-    chosen = st.segmented_control(
-        "Look closer",
-        list(CLOSER),
-        default="guidance",
-        format_func=CLOSER.__getitem__,
-        key="guide_closer",
-        bind="query-params",
-        required=True,
-        label_visibility="collapsed",
-    )
+    chosen = one_of("Look closer", CLOSER, key="guide_closer")
     if drawn is None:
         st.info("There are no pictures to look at: choose fewer steps or another sampler.", icon=":material/image:")
         return
     try:
-        look(chosen or "guidance", drawn)
+        look(chosen, drawn)
     except NotFinite as error:
         st.error(str(error), icon=":material/error:")
 

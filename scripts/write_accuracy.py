@@ -47,8 +47,8 @@ def main() -> None:
         "figures alone; no card was at hand.",
         "",
         f"Of {told['rows comparable']} comparable peaks the median error is {told['median error']:.1%}, from "
-        f"{told['least error']:+.1%} to {told['greatest error']:+.1%}; of {told['rows bound']} bounds, "
-        f"{told['bounds missed']} above the estimate.",
+        f"{told['least error']:+.1%} to {told['greatest error']:+.1%}; of {told['rows bound']} bounds "
+        f"{told['bounds estimated']} can be estimated, {told['bounds missed']} of these too low.",
         "",
         "## Parameters",
         "",

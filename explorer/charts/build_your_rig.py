@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from explorer.charts import palette
+from explorer.hardware.catalogue import GIB
 
-GIB = 2**30
 PARTS = {  # each has the colour of a role
     "text encoders": "data",
     "denoiser": "model",

@@ -9,7 +9,7 @@ import sys
 from dataclasses import asdict, replace
 from typing import Any
 
-from explorer.hardware.catalogue import card
+from explorer.hardware.catalogue import GIB, card
 from explorer.hardware.speed import sampling
 from explorer.hardware.systems import (
     ATTENTION,
@@ -21,8 +21,6 @@ from explorer.hardware.systems import (
     savings,
     systems,
 )
-
-GIB = 2**30
 
 
 def parsed(arguments: list[str]) -> argparse.Namespace:

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from explorer.hardware.catalogue import GIB
 from explorer.hardware.systems import FOLDER, Asked, System, asked_by_default, decoding, peak, systems, vae_bytes
 
-GIB = 2**30
 NAMES = {  # as the sources call them
     "FLUX.1-dev": "flux1-dev",
     "FLUX.1": "flux1-dev",
@@ -141,10 +141,11 @@ def summary(found: Iterable[Measured]) -> dict[str, float]:
         f"rows {kind}": sum(one.kind == kind for one in found) for kind in ("comparable", "bound", "rule", "other")
     }
     errors = [one.error for one in found if one.kind == "comparable"]
-    below = [one for one in found if one.kind == "bound" and one.estimate is not None and one.error < 0]
+    bounds = [one for one in found if one.kind == "bound" and one.estimate is not None]
     return counts | {
         "median error": statistics.median(map(abs, errors)),
         "least error": min(errors),
         "greatest error": max(errors),
-        "bounds missed": len(below),
+        "bounds estimated": len(bounds),
+        "bounds missed": sum(one.error < 0 for one in bounds),
     }

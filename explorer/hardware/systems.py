@@ -22,6 +22,7 @@ ATTENTION = ("flash", "math")
 METHODS = ("full", "lora")
 GUIDANCE = ("batch", "calls", "none")
 MOST = 10_000  # samples
+LORA_RANK = 16  # of what is traced
 
 
 @dataclass(frozen=True)
@@ -122,10 +123,19 @@ def _described() -> dict[str, Any]:
     return tomllib.loads((FOLDER / "systems.toml").read_text())
 
 
-@cache
 def traces() -> dict[str, dict[str, Any]]:
     """What was traced, by component: "denoiser.sdxl", "vae.sdxl"."""
-    return json.loads((FOLDER / "traces.json").read_text())["components"]
+    return _table()["components"]
+
+
+def made() -> dict[str, str]:
+    """When the traces were made, "date", and with which versions, "torch" and "diffusers"."""
+    return _table()["made"]
+
+
+@cache
+def _table() -> dict[str, Any]:
+    return json.loads((FOLDER / "traces.json").read_text())
 
 
 def asked_by_default(system: System) -> Asked:

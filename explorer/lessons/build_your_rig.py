@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass, replace
 
-from explorer.hardware.catalogue import Card, cards
-from explorer.hardware.speed import Band, sampling, training_step
-from explorer.hardware.systems import Asked, System, peak, training, weights
+import torch
 
-GIB = 2**30
-LORA_RANK = 16
+from explorer.hardware.catalogue import GIB, Card, cards
+from explorer.hardware.speed import Band, sampling, training_step
+from explorer.hardware.systems import LORA_RANK, Asked, System, peak, training, weights
+from explorer.hardware.weights import optimizer_bytes
+
 HEADROOM = 1.1  # plan for a tenth more: the estimates err to one side
-PER_VALUE = {"adamw": 2.0, "sgd": 0.0}  # values that an optimiser keeps for each that it trains
 LORA_WAYS = (("fits", "bf16"), ("fits with 8-bit weights", "int8"), ("fits with 4-bit weights", "nf4"))
 FULL_WAYS = (("fits", "adamw"), ("fits with 8-bit Adam", "adamw-8bit"), ("fits with SGD", "sgd"))
 REMEDIES: tuple[tuple[str, dict[str, object]], ...] = (
@@ -88,11 +88,10 @@ def training_memory(
         kept, trained, size = counted.bytes(asked.precision) + 4 * adapters, adapters, 4
     else:
         kept, trained, size = counted.bytes("bf16"), values, 2
-    per_value = 2 + 8 / 256 if optimizer == "adamw-8bit" else PER_VALUE[optimizer] * size
     return {
         "weights": kept,
         "gradients": size * trained,
-        "optimizer": per_value * trained,
+        "optimizer": optimizer_bytes(optimizer, [torch.empty(trained, device="meta")], size),
         "activations": training(system, asked, method, checkpointing),
     }
 

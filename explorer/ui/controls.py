@@ -53,6 +53,22 @@ def choice(
     )
 
 
+def one_of(label: str, labels: Mapping[str, str], *, key: str) -> str:
+    """One of the keys of `labels`, from a row of buttons without a title, kept in the URL; at first the first."""
+    first = next(iter(labels))
+    chosen = st.segmented_control(
+        label,
+        list(labels),
+        default=first,
+        format_func=labels.__getitem__,
+        key=key,
+        bind="query-params",
+        required=True,
+        label_visibility="collapsed",
+    )
+    return chosen or first
+
+
 def sentence(error: Exception) -> str:
     """What an error says, from a capital letter to a full stop."""
     text = str(error)

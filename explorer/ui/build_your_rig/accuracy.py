@@ -3,9 +3,9 @@
 import streamlit as st
 
 from explorer.charts.build_your_rig import accuracy_chart
+from explorer.hardware.catalogue import GIB
 from explorer.hardware.published import measured, summary
 from explorer.hardware.speed import reached
-from explorer.lessons.build_your_rig import GIB
 
 
 def show() -> None:
@@ -32,8 +32,9 @@ def show() -> None:
         f"Of **{told['rows comparable']} comparable** rows (diffusers, allocated memory, an exact unit, every switch "
         f"modelled) the median error is **{told['median error']:.1%}**, from {told['least error']:+.1%} to "
         f"{told['greatest error']:+.1%}. Of {told['rows bound']} published as “about” or “minimum” "
-        f"{told['bounds missed']} are above their estimate. {told['rows rule']} rows are of FLUX.1, on which the rule "
-        f"for the scratch of convolutions was found, and {told['rows other']} of other code or of reserved memory: "
+        f"{told['bounds estimated']} can be estimated, {told['bounds missed']} of these too low. {told['rows rule']} "
+        f"rows are of FLUX.1, on which the rule for the scratch of convolutions was found, and {told['rows other']} of "
+        "other code or of reserved memory: "
         "shown, not counted."
     )
     st.dataframe(

@@ -5,8 +5,8 @@ import io
 
 import streamlit as st
 
-from explorer.hardware.catalogue import Card, catalogue
-from explorer.lessons.build_your_rig import GIB, fit, held, known_cards, time_on, training_time_on
+from explorer.hardware.catalogue import GIB, Card, catalogue
+from explorer.lessons.build_your_rig import fit, held, known_cards, time_on, training_time_on
 from explorer.ui.build_your_rig.asking import Wish
 
 Cell = str | float | None

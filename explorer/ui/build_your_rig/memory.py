@@ -3,12 +3,10 @@
 import streamlit as st
 
 from explorer.charts.build_your_rig import memory_chart
-from explorer.hardware.catalogue import CONTEXT
-from explorer.hardware.systems import asked_by_default, phases, savings, systems
+from explorer.hardware.catalogue import CONTEXT, GIB
+from explorer.hardware.systems import LORA_RANK, asked_by_default, made, phases, savings, systems
 from explorer.lessons.build_your_rig import (
-    GIB,
     HEADROOM,
-    LORA_RANK,
     cheapest,
     fit,
     held,
@@ -77,9 +75,9 @@ def how(wish: Wish, computed: bool) -> str:
     system = wish.system
     said = "computed at this very setting" if computed else "interpolated between settings that were traced"
     parts = [
-        f"Activations are {said}, on shapes alone (diffusers' own code); weights are counted, and checked against "
-        f"{'the' if system.counts == 'exact' else 'a rounded'} published number. The line of a card is what it holds, "
-        "less 0.6 GiB for the driver's context, which is assumed.",
+        f"Activations are {said}, on shapes alone ({made()['date']}, by the code of diffusers {made()['diffusers']}); "
+        f"weights are counted, and checked against {'the' if system.counts == 'exact' else 'a rounded'} published "
+        "number. The line of a card is what it holds, less 0.6 GiB for the driver's context, which is assumed.",
     ]
     if wish.task != "make":
         parts.append(

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from explorer.charts.build_your_rig import cost_chart
-from explorer.hardware.catalogue import rents
+from explorer.hardware.catalogue import Rent, rents
 from explorer.hardware.speed import Band
 from explorer.lessons.build_your_rig import Owning, months_to_buy, time_on, training_time_on
 from explorer.ui.build_your_rig.asking import Wish
@@ -72,6 +72,15 @@ def training(wish: Wish) -> Band | None:
         return None
     run = band.times(samples * epochs / wish.asked.batch)
     st.markdown(f"**{span(run)}** on one card: {samples * epochs:,} samples, {span(band)} a step of {wish.asked.batch}")
+    hours = [seconds / 3600 for seconds in (run.fast, run.slow)]
+    if wish.card.power:
+        energy = [wish.card.power * hour / 1000 for hour in hours]
+        st.markdown(f"At {wish.card.power:,.0f} W, its full power, that is {energy[0]:,.1f} to {energy[1]:,.1f} kWh.")
+    if rent := rented(wish):
+        cost = [rent.hourly * hour for hour in hours]
+        st.markdown(
+            f"Rented at {rent.hourly:g} USD an hour (assumed, {rent.date}): {cost[0]:,.2f} to {cost[1]:,.2f} USD."
+        )
     reasons(band)
     return band
 
@@ -84,9 +93,14 @@ def reasons(band: Band) -> None:
     )
 
 
+def rented(wish: Wish) -> Rent | None:
+    """What the card costs by the hour, where it is among those that are rented."""
+    return next((one for one in rents() if one.card.name == wish.card.name), None)
+
+
 def owning(wish: Wish) -> None:
     """What the card costs over the months, beside renting one."""
-    rent = next((one for one in rents() if one.card.name == wish.card.name), None)
+    rent = rented(wish)
     with st.container(horizontal=True):
         currency = st.text_input("Currency", "USD", key="rig_currency", bind="query-params", max_chars=6, width=100)
         price = st.slider(
@@ -124,11 +138,6 @@ def owning(wish: Wish) -> None:
         cost_chart(rows, currency or "money", st.context.theme.type == "dark"), alt="Money spent over 36 months."
     )
     months = months_to_buy(machine, hourly, hours, kwh)
-    said = (
-        "renting stays cheaper: the electricity alone costs more"
-        if months is None
-        else f"buying is cheaper after {months:,.0f} months"
-    )
     said = (
         "renting stays cheaper: the electricity alone costs more"
         if months is None

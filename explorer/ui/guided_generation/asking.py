@@ -7,7 +7,7 @@ import streamlit as st
 from explorer.lessons.guided_generation.models import TELLERS, Teller, vocabulary_by_kind
 from explorer.lessons.guided_generation.pictures import Asked, text_encoder
 from explorer.lessons.guided_generation.prompts import LONGEST, Understood, understand
-from explorer.ui.controls import SAMPLER_LABELS, choice
+from explorer.ui.controls import SAMPLER_LABELS, choice, one_of
 from explorer.ui.guided_generation.computed import model
 from explorer.ui.markdown import plain
 
@@ -28,19 +28,7 @@ class Wish:
 
 def choose_teller() -> Teller:
     """The model that is told."""
-    labels = {name: teller.label for name, teller in TELLERS.items()}
-    default = next(iter(labels))
-    name = st.segmented_control(
-        "Model",
-        list(labels),
-        default=default,
-        format_func=labels.__getitem__,
-        key="guide_model",
-        bind="query-params",
-        required=True,
-        label_visibility="collapsed",
-    )
-    return TELLERS[name or default]
+    return TELLERS[one_of("Model", {name: teller.label for name, teller in TELLERS.items()}, key="guide_model")]
 
 
 def understood_by(teller: Teller, prompt: str) -> Understood:
