@@ -34,7 +34,7 @@ def memory_chart(
     highest = max(sum(parts.values()) for parts in phases.values()) / GIB
     near = {name: size / GIB for name, size in lines.items() if size / GIB < 1.6 * highest}
     return {
-        "height": 72 * len(phases) + 46,
+        "height": 56 * len(phases) + 150,  # axis, legend and names of lines lie inside of it
         "layer": [
             {
                 "data": {"values": rows},

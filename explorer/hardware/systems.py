@@ -252,7 +252,7 @@ def denoising(system: System, asked: Asked) -> tuple[int, int, bool]:
         samples * size * along_places(system, traces()[name]["running"], asked, one) for one in (column, column + 1)
     )
     scratch = with_scratch - alive + weights(name).scratch(asked.precision)
-    return round(alive), round(scratch), asked.batch == times == 1 and traced_at(system, name, asked)
+    return round(alive), round(scratch), asked.batch == times == 1 and traced_at(system, asked)
 
 
 def decoding(system: System, asked: Asked) -> tuple[int, int, bool]:
@@ -269,9 +269,10 @@ def decoding(system: System, asked: Asked) -> tuple[int, int, bool]:
     return round(alive + asked.batch * canvas), round(with_scratch - alive), exact
 
 
-def traced_at(system: System, name: str, asked: Asked) -> bool:
-    wanted = asked.height * asked.width, asked.frames
-    return system.kind == "audio" or any((row[0], row[1]) == wanted for row in traces()[name]["running"])
+def traced_at(system: System, asked: Asked, kind: str = "running") -> bool:
+    """Whether the denoiser was traced at this size, "running" or in "training"."""
+    rows, wanted = traces()[f"denoiser.{system.denoiser}"][kind], (asked.height * asked.width, asked.frames)
+    return system.kind == "audio" or any((row[0], row[1]) == wanted for row in rows)
 
 
 def training(system: System, asked: Asked, method: str, checkpointing: bool) -> float:

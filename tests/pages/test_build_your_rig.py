@@ -73,6 +73,11 @@ def test_switches_move_the_peak(opened: Opened) -> None:
         assert total(**change) != plain, change
 
 
+@pytest.mark.parametrize(("size", "said"), [("1024 x 1024", "computed at this"), ("896 x 896", "interpolated")])
+def test_a_training_step_says_whether_it_was_traced(opened: Opened, size: str, said: str) -> None:
+    assert f"Activations are {said}" in text(opened(rig_task="Train all weights", rig_sdxl_size=size))
+
+
 def test_a_video_can_be_more_than_was_traced_and_then_a_sentence_says_so(opened: Opened) -> None:
     app = opened(
         rig_system="CogVideoX 5B", **{"rig_cogvideox-5b_size": "1920 x 1088", "rig_cogvideox-5b_frames": "161"}

@@ -4,7 +4,7 @@ import streamlit as st
 
 from explorer.charts.build_your_rig import memory_chart
 from explorer.hardware.catalogue import CONTEXT, GIB
-from explorer.hardware.systems import LORA_RANK, asked_by_default, made, phases, savings, systems
+from explorer.hardware.systems import LORA_RANK, asked_by_default, made, phases, savings, systems, traced_at
 from explorer.lessons.build_your_rig import (
     HEADROOM,
     cheapest,
@@ -30,7 +30,8 @@ def show(wish: Wish) -> None:
         where, total, computed = f" in {fullest.name}", float(fullest.total), fullest.computed
     else:
         bars = {"a training step": training_memory(wish.system, wish.asked, wish.task)}
-        where, total, computed = "", sum(bars["a training step"].values()), False
+        where, total = "", sum(bars["a training step"].values())
+        computed = wish.asked.batch == 1 and traced_at(wish.system, wish.asked, "training")
     st.subheader(f"At least {gib(total)}{where}; plan for {gib(HEADROOM * total)}", anchor=False)
     lines = {f"{size} GiB": size * GIB - CONTEXT for size in SIZES} | {wish.card.name: held(wish.card)}
     lines = {name: size for name, size in lines.items() if name == wish.card.name or size != held(wish.card)}
