@@ -18,7 +18,7 @@ begin_page(
 )
 
 from explorer.hardware import systems, weights
-from explorer.ui.build_your_rig import accuracy, cards, growth, machine, memory, money, tiers
+from explorer.ui.build_your_rig import accuracy, cards, course, growth, machine, memory, money, tiers
 from explorer.ui.build_your_rig.asking import ask
 from explorer.ui.controls import one_of, sentence
 from explorer.ui.markdown import plain
@@ -28,6 +28,7 @@ CLOSER = {
     "cards": "All cards",
     "growth": "How memory grows",
     "money": "Time and money",
+    "course": "Models of this course",
     "machine": "This machine",
     "accuracy": "Accuracy",
 }
@@ -61,6 +62,8 @@ def closer() -> None:
     chosen = one_of("Look closer", CLOSER, key="rig_closer")
     if chosen == "accuracy":
         accuracy.show()
+    elif chosen == "course":
+        course.show()
     elif chosen == "machine":
         machine.show()
     elif chosen == "tiers":

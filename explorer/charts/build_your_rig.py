@@ -16,23 +16,26 @@ PARTS = {  # each has the colour of a role
     "activations": "noise",
     "scratch": "noise",
 }
+UNITS = {"MiB": 2**20, "GiB": GIB}
 KINDS = {"comparable": "model", "bound": "data", "rule": "exact", "other": "noise"}
 
 
 def memory_chart(
-    phases: Mapping[str, Mapping[str, float]], lines: Mapping[str, float], dark: bool = False
+    phases: Mapping[str, Mapping[str, float]], lines: Mapping[str, float], dark: bool = False, unit: str = "GiB"
 ) -> dict[str, Any]:
-    """Memory by part, bytes, stacked in a bar for each phase; `lines` are what cards hold, by name."""
+    """Memory by part, bytes, stacked in a bar for each phase; `lines` are what cards hold, by name. `unit` is
+    one of `UNITS`."""
+    size_of = UNITS[unit]
     colours = palette.DARK if dark else palette.LIGHT
     rows = [
-        {"phase": phase, "part": part, "GiB": size / GIB, "order": list(PARTS).index(part)}
+        {"phase": phase, "part": part, "size": size / size_of, "order": list(PARTS).index(part)}
         for phase, parts in phases.items()
         for part, size in parts.items()
         if size > 0
     ]
     shown = [part for part in PARTS if any(row["part"] == part for row in rows)]
-    highest = max(sum(parts.values()) for parts in phases.values()) / GIB
-    near = {name: size / GIB for name, size in lines.items() if size / GIB < 1.6 * highest}
+    highest = max(sum(parts.values()) for parts in phases.values()) / size_of
+    near = {name: size / size_of for name, size in lines.items() if size / size_of < 1.6 * highest}
     return {
         "height": 56 * len(phases) + 150,  # axis, legend and names of lines lie inside of it
         "layer": [
@@ -41,7 +44,7 @@ def memory_chart(
                 "mark": {"type": "bar", "tooltip": True},
                 "encoding": {
                     "y": {"field": "phase", "type": "nominal", "title": None, "sort": list(phases)},
-                    "x": {"field": "GiB", "type": "quantitative", "title": "Memory in GiB", "stack": True},
+                    "x": {"field": "size", "type": "quantitative", "title": f"Memory in {unit}", "stack": True},
                     "color": {
                         "field": "part",
                         "type": "nominal",
@@ -63,11 +66,11 @@ def memory_chart(
 
 def _lines(at: Mapping[str, float], colours: Mapping[str, str]) -> list[dict[str, Any]]:
     """Vertical lines, their names above: sizes in a row, a card by name in a row over it."""
-    x = {"field": "GiB", "type": "quantitative"}
+    x = {"field": "size", "type": "quantitative"}
     rule = {"type": "rule", "strokeDash": [5, 4], "color": colours["noise"]}
     layers = []
     for named, above in ((False, 4), (True, 20)):
-        rows = [{"name": name, "GiB": size} for name, size in at.items() if name[0].isdigit() != named]
+        rows = [{"name": name, "size": size} for name, size in at.items() if name[0].isdigit() != named]
         text = {"type": "text", "baseline": "bottom", "fontSize": 13, "fontWeight": "bold" if named else "normal"}
         layers += [
             {"data": {"values": rows}, "mark": rule, "encoding": {"x": x}},

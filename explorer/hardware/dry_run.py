@@ -18,6 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from explorer.denoiser import Denoiser
 from explorer.hardware.weights import kept_in_fp32, plain_tensors
+from explorer.networks.text import TextEncoder
 
 ATTENTION = ("flash", "efficient", "math")
 
@@ -51,7 +52,7 @@ def shape_copy(module: nn.Module, dtype: torch.dtype | None = None) -> nn.Module
 
 def inputs_of(model: nn.Module, input_shape: Sequence[int] | None, batch_size: int) -> tuple[Tensor, ...]:
     """Meta inputs for a batch: one tensor (batch_size, *input_shape), or what a Denoiser's network takes: that,
-    the log-SNR (batch_size,), and class numbers (batch_size,) if it knows classes.
+    the log-SNR (batch_size,), and class numbers (batch_size,) if it knows classes, or texts of full length.
 
     Raises ValueError for no shape, or an axis below 1."""
     shape = model.shape if isinstance(model, Denoiser) and input_shape is None else input_shape
@@ -65,6 +66,8 @@ def inputs_of(model: nn.Module, input_shape: Sequence[int] | None, batch_size: i
     log_snr = torch.empty(batch_size, dtype=torch.float32, device="meta")
     if getattr(model.network, "size", {}).get("classes"):
         return x, log_snr, torch.empty(batch_size, dtype=torch.long, device="meta")
+    if isinstance(text := getattr(model.network, "text", None), TextEncoder):
+        return x, log_snr, torch.empty(batch_size, text.length, dtype=torch.long, device="meta")
     return x, log_snr
 
 

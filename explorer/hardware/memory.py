@@ -1,5 +1,8 @@
 """How much memory a model takes: counted from the real module, without allocating it."""
 
+import os
+import re
+import traceback
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +38,7 @@ from explorer.modes import default_modes
 
 MODES = ("train", "inference")
 DEVICES = ("cpu", "cuda")
+ASKS_FOR_VALUES = ("on meta tensors", "Meta tensors", "meta tensor", "meta device type tensor", "data-independent")
 
 
 @dataclass(frozen=True)
@@ -217,7 +221,8 @@ def estimate_memory(
       largest), and the largest layer in 16 bits where weights are kept in "fp8" or "nf4". What the driver takes, and
       gradients of activations on their way back, are not counted.
 
-    Raises ValueError for an unknown name, a batch below 1, or inputs that the model can't take.
+    Raises ValueError for an unknown name, a batch below 1, inputs that the model can't take, or a forward pass that
+    depends on the values of its data, with the line that asks for them.
     """
     for what, value, known in (
         ("mode", mode, MODES),
@@ -261,14 +266,40 @@ def _activations(
     network: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], mode: str, checkpointing: bool
 ) -> tuple[int, int]:
     """Bytes, and what the scratch of convolutions adds at the fullest moment."""
-    try:
+    def run() -> tuple[int, int]:
         if mode == "train":
             with Scratch() as scratch:
                 return (checkpointed_bytes if checkpointing else saved_bytes)(network, args, kwargs), scratch.most
         live = live_bytes(network, args, kwargs)
         return live.peak, live.with_scratch - live.peak
+
+    try:
+        try:
+            return run()
+        except RuntimeError as error:
+            if "expected device meta" not in str(error):
+                raise
+            with torch.device("meta"):  # its forward pass makes tensors of its own, and does not say where
+                return run()
     except (TypeError, RuntimeError, AttributeError, IndexError) as error:
+        if any(words in str(error) for words in ASKS_FOR_VALUES):
+            raise ValueError(
+                "this model's forward pass depends on the values of its data, and on shapes alone there are none: "
+                f"{_where(error)}. Give it a forward pass whose shapes do not depend on them"
+            ) from error
         raise ValueError(f"this model could not be run on these inputs; check their shapes ({error})") from error
+
+
+def _where(error: Exception) -> str:
+    """The last line of the reader's own code that an error passed, and the operation in it that failed."""
+    inside = (os.path.dirname(torch.__file__), os.path.dirname(__file__))
+    theirs = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(inside)]
+    operation = re.search(r"aten::\w+|[Tt]orch\.\w+\(\)|Tensor\.\w+\(\)|repeat_interleave|numpy", str(error))
+    named = f" ({operation.group().removesuffix('()')})" if operation else ""
+    if not theirs:
+        return f"{str(error).partition('. ')[0]}{named}"
+    frame = theirs[-1]
+    return f"`{frame.line or frame.name}` in {os.path.basename(frame.filename)}, line {frame.lineno}{named}"
 
 
 class Scratch(DeviceLayout):

@@ -1,13 +1,16 @@
 """What a system needs, which cards hold it, what a card can do, and what that costs."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import torch
 
+from explorer.denoiser import Denoiser
 from explorer.hardware.catalogue import GIB, Card, cards
+from explorer.hardware.memory import Memory, estimate_memory
 from explorer.hardware.speed import Band, sampling, training_step
 from explorer.hardware.systems import LORA_RANK, Asked, System, peak, training, weights
 from explorer.hardware.weights import optimizer_bytes
+from explorer.networks.prompted import Prompted
 
 HEADROOM = 1.1  # plan for a tenth more: the estimates err to one side
 LORA_WAYS = (("fits", "bf16"), ("fits with 8-bit weights", "int8"), ("fits with 4-bit weights", "nf4"))
@@ -106,6 +109,18 @@ def fine_tuning(system: System, asked: Asked, card: Card, method: str) -> Verdic
         if found.fits:
             return found
     return found
+
+
+def of_one_sample(denoiser: Denoiser, **options: str | bool) -> Memory:
+    """What a model of this course keeps for one sample; `options` are those of `estimate_memory`."""
+    if isinstance(denoiser.network, Prompted):
+        denoiser = Denoiser(denoiser.network.network, denoiser.schedule, denoiser.prediction, denoiser.shape)
+    return estimate_memory(denoiser, batch_size=1, **options)  # type: ignore[arg-type]
+
+
+def of_batch(one: Memory, batch: int) -> dict[str, float]:
+    """Bytes by part for a batch: activations of our networks grow in proportion to it, nothing else does."""
+    return {**asdict(one), "activations": batch * one.activations}
 
 
 def cheapest(system: System, asked: Asked, task: str = "make") -> Card | None:

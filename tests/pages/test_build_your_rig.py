@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
+import explorer as ex
 from explorer.hardware import catalogue, gpus
 from explorer.hardware.systems import asked_by_default, peak, systems
 from explorer.lessons.build_your_rig import known_cards
@@ -18,7 +19,8 @@ from explorer.ui.build_your_rig.asking import Wish
 from tests.pages.acting import ask
 
 PAGE = "pages/build_your_rig.py"
-LOOKS = ["Machines by budget", "All cards", "How memory grows", "Time and money", "This machine", "Accuracy"]
+LOOKS = ["Machines by budget", "All cards", "How memory grows", "Time and money"]
+LOOKS += ["Models of this course", "This machine", "Accuracy"]
 Opened = Callable[..., AppTest]
 
 
@@ -172,3 +174,28 @@ def test_questions_answer_back(opened: Opened) -> None:
     app.radio(key="rig_question_1").set_value("It halves").run()
     assert app.success[0].value.startswith("Yes.")
     assert app.warning[0].value.startswith("Not quite.")
+
+
+@pytest.mark.parametrize(
+    ("query", "name", "options"),
+    [
+        ({}, "emoji", {"batch_size": 64}),
+        ({"rig_course_model": "Scenes 32 x 32", "rig_course_task": "Make"}, "scenes", {"mode": "inference"}),
+        ({"rig_course_model": "2D points", "rig_course_optimizer": "sgd"}, "toy2d", {"optimizer": "sgd"}),
+        (
+            {"rig_course_model": "MNIST 28 x 28", "rig_course_checkpointing": "true", "rig_course_batch": "8"},
+            "mnist-28",
+            {"gradient_checkpointing": True, "batch_size": 8},
+        ),
+        ({"rig_course_precision": "16 bits (bf16)", "rig_course_model": "gone"}, "emoji", {"precision": "bf16"}),
+    ],
+)
+def test_a_model_of_this_course_is_counted_to_the_byte(
+    opened: Opened, query: dict[str, str], name: str, options: dict[str, Any]
+) -> None:
+    app = opened(**{"rig_closer": "Models of this course", **query})
+    model = ex.load_pretrained("toy2d-swiss_roll-flow-velocity" if name == "toy2d" else name)
+    total = ex.estimate_memory(model, **{"batch_size": 64, **options}).total
+    assert f"{total / 2**20:,.2f} MiB, computed" in text(app)
+    assert f"{sum(weight.numel() for weight in model.parameters()):,} weights" in text(app)
+    assert ("is not on your shelf" in text(app)) == (query.get("rig_course_model") == "gone")

@@ -29,6 +29,8 @@ def real_inputs(denoiser: ex.Denoiser, n: int) -> tuple[Tensor, ...]:
     x, log_snr = torch.zeros(n, *denoiser.shape), torch.zeros(n)
     if size.get("context"):
         return x, log_snr, torch.zeros(n, 7, size["context"])
+    if size.get("text"):
+        return x, log_snr, denoiser.network.read_condition(["red blue red blue red"] * n, n)  # type: ignore[operator]
     return (x, log_snr, torch.zeros(n, dtype=torch.long)) if size.get("classes") else (x, log_snr)
 
 
@@ -90,6 +92,9 @@ DENOISERS = {
     "attention": lambda: make_image_denoiser((1, 28, 28), classes=10, widths=(16, 32), attention=True),
     "cross-attention": lambda: make_image_denoiser((1, 28, 28), widths=(16, 32), patch=4, context=16),
     "both": lambda: make_image_denoiser((1, 12, 12), widths=(8, 16), attention=True, context=16),
+    "texts": lambda: make_image_denoiser(
+        (3, 12, 12), widths=(8, 16), text={"words": ["red", "blue"], "width": 8, "layers": 1, "length": 6}, looks=(1, 2)
+    ),
 }
 
 
@@ -387,10 +392,73 @@ class Looks(nn.Module):
         ({"example_inputs": (torch.zeros(2, 4), 3)}, "could not be run on these inputs"),
         ({"gradient_checkpointing": True}, "needs blocks in a ModuleList"),
         ({"gradient_checkpointing": True, "mode": "inference"}, "is about training"),
-        ({"model": Looks()}, "could not be run on these inputs"),
+        ({"model": Looks()}, "depends on the values of its data.*x.sum.*item"),
     ],
 )
 def test_bad_arguments_are_sentences(options: dict[str, Any], sentence: str) -> None:
     given: dict[str, Any] = {"model": nn.Linear(4, 4), "input_shape": (4,), **options}
     with pytest.raises(ValueError, match=sentence):
         estimate_memory(**given)
+
+
+class Asks(nn.Module):
+    """Passes what a linear layer gives through a function."""
+
+    def __init__(self, function: Callable[[Tensor], Any]):
+        super().__init__()
+        self.layer, self.function = nn.Linear(4, 4), function
+
+    def forward(self, x: Tensor) -> Any:
+        return self.function(self.layer(x))
+
+
+def grows_where_positive(y: Tensor) -> Tensor:
+    return y if y.sum() > 0 else torch.cat([y, y])
+
+
+def takes_the_positive(y: Tensor) -> Tensor:
+    return y[y > 0]
+
+
+def counts_what_differs(y: Tensor) -> Tensor:
+    return torch.unique(y)
+
+
+def leaves_torch(y: Tensor) -> Tensor:
+    return torch.from_numpy(y.detach().numpy())
+
+
+def lists(y: Tensor) -> list[float]:
+    return y.tolist()
+
+
+def repeats(y: Tensor) -> Tensor:
+    return torch.repeat_interleave(y, (y[:, 0] > 0).long(), dim=0)
+
+
+@pytest.mark.parametrize("mode", ["train", "inference"])
+@pytest.mark.parametrize(
+    ("function", "line"),
+    [
+        (grows_where_positive, "if y.sum() > 0"),
+        (takes_the_positive, "y[y > 0]"),
+        (counts_what_differs, "torch.unique(y)"),
+        (leaves_torch, "numpy()"),
+        (lists, "y.tolist()"),
+        (repeats, "torch.repeat_interleave(y"),
+    ],
+)
+def test_a_forward_pass_that_depends_on_its_data_is_shown_the_line(
+    function: Callable[[Tensor], Any], line: str, mode: str
+) -> None:
+    with pytest.raises(ValueError, match="depends on the values of its data") as caught:
+        ex.estimate_memory(Asks(function), (4,), mode=mode, batch_size=3)
+    assert line in str(caught.value)
+    assert "test_memory.py" in str(caught.value)
+
+
+@pytest.mark.parametrize("mode", ["train", "inference"])
+def test_tensors_that_a_forward_pass_makes_for_itself_are_on_its_device(mode: str) -> None:
+    made = Asks(lambda y: y + torch.arange(4.0))
+    held = Asks(lambda y: y + y)
+    assert ex.estimate_memory(made, (4,), mode=mode).total >= ex.estimate_memory(held, (4,), mode=mode).total
