@@ -34,12 +34,14 @@ HELD_OUT = [
     *("bm_daniel", "bm_fable", "bm_lewis"),
 ]
 KOKORO_RATE, RATE = 24_000, 16_000
-DIGITS = "zero one two three four five six seven eight nine".split()
+DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 SYMBOLS = dict(
-    AA="ɑ", AE="æ", AH="ʌ", AO="ɔ", AW="W", AY="I", B="b", CH="ʧ", D="d", DH="ð", EH="ɛ", ER="ɜɹ", EY="A", F="f",
-    G="ɡ", HH="h", IH="ɪ", IY="i", JH="ʤ", K="k", L="l", M="m", N="n", NG="ŋ", OW="O", OY="Y", P="p", R="ɹ", S="s",
-    SH="ʃ", T="t", TH="θ", UH="ʊ", UW="u", V="v", W="w", Y="j", Z="z", ZH="ʒ",
-)  # fmt: skip
+    zip(
+        "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH".split(),
+        "ɑ æ ʌ ɔ W I b ʧ d ð ɛ ɜɹ A f ɡ h ɪ i ʤ k l m n ŋ O Y p ɹ s ʃ t θ ʊ u v w j z ʒ".split(),
+        strict=True,
+    )
+)
 WEAK = {"AH": "ə", "ER": "əɹ"}
 STRESS = {"1": "ˈ", "2": "ˌ"}
 # Kokoro's own vocabulary, the part of it that English needs.
@@ -124,27 +126,27 @@ def blend(index: int, styles: dict[str, np.ndarray], rng: np.random.Generator) -
         return {name: 1.0}, styles[name]
     chosen = rng.choice(names, size=int(rng.integers(2, 4)), replace=False)
     weights = rng.dirichlet(np.ones(len(chosen)))
-    mixed = sum(weight * styles[name] for weight, name in zip(weights, chosen))
+    mixed = sum(weight * styles[name] for weight, name in zip(weights, chosen, strict=False))
     stretch = float(rng.uniform(1, 1.4)) if rng.random() < 0.5 else 1.0
     mean = sum(styles.values()) / len(styles)
-    parts = {str(name): round(float(weight), 4) for name, weight in zip(chosen, weights)}
+    parts = {str(name): round(float(weight), 4) for name, weight in zip(chosen, weights, strict=False)}
     return {**parts, "stretch": round(stretch, 3)}, mean + stretch * (mixed - mean)
 
 
 def speak(session, sentence: str, style: np.ndarray, speed: float, pronunciations) -> tuple[np.ndarray, dict]:
     tokens, owners, phones = tokens_of(sentence, pronunciations)
-    inputs = dict(
-        tokens=np.array([tokens], np.int64),
-        style=style[min(len(tokens) - 2, len(style)) - 1].reshape(1, 256).astype(np.float32),
-        speed=np.array([speed], np.float32),
-    )
+    inputs = {
+        "tokens": np.array([tokens], np.int64),
+        "style": style[min(len(tokens) - 2, len(style)) - 1].reshape(1, 256).astype(np.float32),
+        "speed": np.array([speed], np.float32),
+    }
     audio, lengths = (np.asarray(output).ravel() for output in session.run(None, inputs))
     of_phones = np.bincount(owners, lengths, minlength=len(phones))
     seconds = of_phones / of_phones.sum() * len(audio) / KOKORO_RATE
     divisor = gcd(RATE, KOKORO_RATE)
     resampled = resample_poly(audio, RATE // divisor, KOKORO_RATE // divisor)
     samples = np.clip(resampled * 32767, -32768, 32767).astype(np.int16)
-    return samples, dict(sentence=sentence, phones=phones, seconds=[round(float(s), 4) for s in seconds])
+    return samples, {"sentence": sentence, "phones": phones, "seconds": [round(float(s), 4) for s in seconds]}
 
 
 def main() -> None:

@@ -7,7 +7,8 @@ from explorer.files import ROOT
 from explorer.hardware.diffusers_models import configs
 from explorer.hardware.published import GIB, Measured, measured, summary
 from explorer.hardware.speed import reached
-from explorer.hardware.systems import encoders, systems, traces, weights
+from explorer.hardware.systems import encoders, systems
+from explorer.hardware.traces import traces, weights
 
 TARGET = ROOT / "docs" / "hardware-accuracy.md"
 KINDS = {

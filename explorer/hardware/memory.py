@@ -266,6 +266,7 @@ def _activations(
     network: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], mode: str, checkpointing: bool
 ) -> tuple[int, int]:
     """Bytes, and what the scratch of convolutions adds at the fullest moment."""
+
     def run() -> tuple[int, int]:
         if mode == "train":
             with Scratch() as scratch:

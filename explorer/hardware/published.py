@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from explorer.hardware.catalogue import GIB
-from explorer.hardware.systems import FOLDER, Asked, System, asked_by_default, decoding, peak, systems, vae_bytes
+from explorer.hardware.systems import Asked, System, asked_by_default, decoding, peak, systems, vae_bytes
+from explorer.hardware.traces import FOLDER
 
 NAMES = {  # as the sources call them
     "FLUX.1-dev": "flux1-dev",

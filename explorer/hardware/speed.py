@@ -8,7 +8,8 @@ import csv
 from dataclasses import dataclass
 from functools import cache
 
-from explorer.hardware.systems import FOLDER, Asked, System, denoiser_bytes, operations
+from explorer.hardware.systems import Asked, System, denoiser_bytes, operations
+from explorer.hardware.traces import FOLDER
 
 SHORT = 0.07  # seconds that a step takes at the peak; published speeds of shorter ones reach less of it
 PASSES = {False: 3, True: 4}  # forward passes that a step of training is worth, by gradient checkpointing

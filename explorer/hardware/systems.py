@@ -5,24 +5,20 @@ traced are computed, others are interpolated between those that were. Text encod
 they run, tens of MB, is left out.
 """
 
-import json
 import tomllib
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from explorer.files import ASSETS
+from explorer.hardware.traces import FOLDER, At, fresh, over_grid, through, traces, weights
 from explorer.hardware.weights import NF4_BLOCK, Weights
 
-FOLDER = ASSETS / "hardware"
 PRECISIONS = ("fp32", "bf16", "fp16", "fp8", "int8", "nf4")
 ATTENTION = ("flash", "math")
 METHODS = ("full", "lora")
 GUIDANCE = ("batch", "calls", "none")
 MOST = 10_000  # samples
-LORA_RANK = 16  # of what is traced
 
 
 @dataclass(frozen=True)
@@ -123,28 +119,9 @@ def _described() -> dict[str, Any]:
     return tomllib.loads((FOLDER / "systems.toml").read_text())
 
 
-def traces() -> dict[str, dict[str, Any]]:
-    """What was traced, by component: "denoiser.sdxl", "vae.sdxl"."""
-    return _table()["components"]
-
-
-def made() -> dict[str, str]:
-    """When the traces were made, "date", and with which versions, "torch" and "diffusers"."""
-    return _table()["made"]
-
-
-@cache
-def _table() -> dict[str, Any]:
-    return json.loads((FOLDER / "traces.json").read_text())
-
-
 def asked_by_default(system: System) -> Asked:
     """The setting that the system is published with."""
     return Asked(system.height, system.width, system.frames)
-
-
-def weights(component: str) -> Weights:
-    return Weights(**traces()[component]["weights"])
 
 
 def denoiser_bytes(system: System, precision: str) -> int:
@@ -245,6 +222,9 @@ def denoising(system: System, asked: Asked) -> tuple[int, int, bool]:
     """Activations of a call of the denoiser, the scratch of its convolutions, and whether they were traced so."""
     name = f"denoiser.{system.denoiser}"
     times = 2 if asked.guided and system.guidance == "batch" else 1
+    if found := fresh(denoiser_at(system, asked)):
+        alive, with_scratch = found.alive[asked.attention], found.with_scratch[asked.attention]
+        return alive, with_scratch - alive + weights(name).scratch(asked.precision), True
     samples = 1 + (asked.batch * times - 1) * traces()[name]["second sample"]
     size = 2.0 if asked.precision == "fp32" else 1.0
     column = 2 if asked.attention == "flash" else 4
@@ -257,16 +237,30 @@ def denoising(system: System, asked: Asked) -> tuple[int, int, bool]:
 
 def decoding(system: System, asked: Asked) -> tuple[int, int, bool]:
     """Activations of decoding the whole batch, the scratch of its convolutions, and whether they were traced so."""
-    name = f"vae.{system.vae}"
-    rows = traces()[name][system.vae_precision]
-    pixels, canvas = asked.height * asked.width, 0
-    tiled = asked.tiling and system.tile and pixels > system.tile**2
-    if tiled:
-        size = 4 if system.vae_precision == "fp32" else 2
-        pixels, canvas = system.tile**2, size * 3 * pixels * asked.frames
-    alive, with_scratch = (asked.batch * over_grid(rows, pixels, asked.frames, column) for column in (2, 3))
-    exact = any((row[0], row[1]) == (pixels, asked.frames) for row in rows) and asked.batch == 1
-    return round(alive + asked.batch * canvas), round(with_scratch - alive), exact
+    at, pixels = decoder_at(system, asked), asked.height * asked.width
+    rows = traces()[at.component][system.vae_precision]
+    size = 4 if system.vae_precision == "fp32" else 2
+    canvas = size * 3 * pixels * asked.frames * asked.batch if at.pixels < pixels else 0
+    if found := fresh(at):
+        return found.alive["flash"] + canvas, found.with_scratch["flash"] - found.alive["flash"], True
+    alive, with_scratch = (asked.batch * over_grid(rows, at.pixels, asked.frames, column) for column in (2, 3))
+    exact = any((row[0], row[1]) == (at.pixels, asked.frames) for row in rows) and asked.batch == 1
+    return round(alive + canvas), round(with_scratch - alive), exact
+
+
+def decoder_at(system: System, asked: Asked) -> At:
+    """Where the decoder runs: on the whole picture, or on one tile of it."""
+    pixels = asked.height * asked.width
+    if asked.tiling and system.tile:
+        pixels = min(pixels, system.tile**2)
+    return At(f"vae.{system.vae}", pixels, asked.frames, asked.batch, system.vae_precision)
+
+
+def denoiser_at(system: System, asked: Asked) -> At:
+    """Where a call of the denoiser runs: its batch is twice what is asked for where guidance doubles it."""
+    samples = asked.batch * (2 if asked.guided and system.guidance == "batch" else 1)
+    precision = "fp32" if asked.precision == "fp32" else "bf16"
+    return At(f"denoiser.{system.denoiser}", asked.height * asked.width, asked.frames, samples, precision)
 
 
 def traced_at(system: System, asked: Asked, kind: str = "running") -> bool:
@@ -297,29 +291,6 @@ def along_places(system: System, rows: Sequence[Sequence[int]], asked: Asked, co
     points = [(row[0] * latents_of(system, row[1]), row[column]) for row in rows]
     at = points[0][0] if system.kind == "audio" else asked.height * asked.width * latents_of(system, asked.frames)
     return through(points, at)
-
-
-def over_grid(rows: Sequence[Sequence[int]], pixels: int, frames: int, column: int) -> float:
-    """A decoder's column at so many pixels and frames."""
-    for row in rows:
-        if len(rows) == 1 or (row[0], row[1]) == (pixels, frames):
-            return row[column]
-    at_each = Counter(row[0] for row in rows)
-    sizes = [size for size, count in at_each.items() if count > 1 or set(at_each.values()) == {1}]
-    at_size = [(size, through([(row[1], row[column]) for row in rows if row[0] == size], frames)) for size in sizes]
-    return through(at_size, pixels)
-
-
-def through(points: Sequence[tuple[float, float]], at: float) -> float:
-    """The polynomial through the three points nearest to `at`, or through as many as there are."""
-    nearest = sorted(points, key=lambda point: abs(point[0] - at))[:3]
-    total = 0.0
-    for x, y in nearest:
-        for other, _ in nearest:
-            if other != x:
-                y *= (at - other) / (x - other)
-        total += y
-    return max(0.0, total)
 
 
 def savings(system: System, asked: Asked) -> list[tuple[str, int]]:

@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from explorer.hardware.diffusers_models import Setting, build, denoiser_inputs, latents, on_meta
 from explorer.hardware.dry_run import AttentionKernel, DeviceLayout, meta_inputs, shape_copy
 from explorer.hardware.memory import checkpointed_bytes, live_bytes, saved_bytes
-from explorer.hardware.systems import LORA_RANK
+from explorer.hardware.traces import LORA_RANK
 from explorer.hardware.weights import add_low_rank
 from explorer.modes import default_modes
 

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 import explorer as ex
-from explorer.hardware import catalogue, gpus
+from explorer.hardware import catalogue, gpus, traces
 from explorer.hardware.systems import asked_by_default, peak, systems
-from explorer.lessons.build_your_rig import known_cards
-from explorer.ui.build_your_rig import cards, machine
+from explorer.lessons.build_your_rig.fits import known_cards
+from explorer.ui.build_your_rig import cards, fresh, machine
 from explorer.ui.build_your_rig.asking import Wish
-from tests.pages.acting import ask
+from tests.pages.acting import ask, until
 
 PAGE = "pages/build_your_rig.py"
 LOOKS = ["Machines by budget", "All cards", "How memory grows", "Time and money"]
@@ -199,3 +199,24 @@ def test_a_model_of_this_course_is_counted_to_the_byte(
     assert f"{total / 2**20:,.2f} MiB, computed" in text(app)
     assert f"{sum(weight.numel() for weight in model.parameters()):,} weights" in text(app)
     assert ("is not on your shelf" in text(app)) == (query.get("rig_course_model") == "gone")
+
+
+def test_a_setting_that_was_interpolated_is_traced_by_a_job(opened: Opened) -> None:
+    pytest.importorskip("diffusers")
+    app = opened(rig_system="Stable Diffusion 1.5", rig_sd15_size="640 x 640", rig_batch="2")
+    before = text(app)
+    assert "interpolated between settings" in before
+    app.button(key="rig_trace").click().run()
+    until(app, lambda: "Traced just now" in text(app))
+    assert "computed at this very setting" in text(app)
+    assert app.subheader[0].value.partition(" in ")[0] in before
+    others = opened(rig_system="Stable Diffusion 1.5", rig_sd15_size="640 x 640", rig_batch="2")
+    assert "computed at this very setting" in text(others)
+    assert "Traced just now" not in text(others)
+
+
+def test_without_diffusers_it_says_what_to_install(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fresh, "find_spec", lambda name: None)
+    traces._fresh.clear()
+    app = opened(rig_system="Stable Diffusion 1.5", rig_sd15_size="640 x 640", rig_batch="2")
+    assert "install the app with its extra `rig`" in text(app)

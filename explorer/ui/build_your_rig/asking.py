@@ -6,7 +6,7 @@ import streamlit as st
 
 from explorer.hardware.catalogue import Card
 from explorer.hardware.systems import ATTENTION, Asked, System, latents_of, most_places, systems
-from explorer.lessons.build_your_rig import known_cards
+from explorer.lessons.build_your_rig.fits import known_cards
 from explorer.ui.controls import choice
 
 TASKS = {"make": "Make", "lora": "Fine-tune (LoRA)", "full": "Train all weights"}

@@ -6,7 +6,7 @@ import io
 import streamlit as st
 
 from explorer.hardware.catalogue import GIB, Card, catalogue
-from explorer.lessons.build_your_rig import fit, held, known_cards, time_on, training_time_on
+from explorer.lessons.build_your_rig.fits import fit, held, known_cards, time_on, training_time_on
 from explorer.ui.build_your_rig.asking import Wish
 
 Cell = str | float | None

@@ -8,7 +8,7 @@ from explorer.charts.build_your_rig import memory_chart
 from explorer.hardware.machine import allowed_memory
 from explorer.hardware.memory import Memory
 from explorer.hardware.weights import OPTIMIZERS
-from explorer.lessons.build_your_rig import of_batch, of_one_sample
+from explorer.lessons.build_your_rig.fits import of_batch, of_one_sample
 from explorer.ui import shelf
 from explorer.ui.controls import choice
 from explorer.ui.kept import choose_kept, gone

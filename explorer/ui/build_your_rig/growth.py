@@ -8,7 +8,7 @@ import streamlit as st
 
 from explorer.charts.build_your_rig import growth_chart
 from explorer.hardware.systems import ATTENTION, peak
-from explorer.lessons.build_your_rig import held
+from explorer.lessons.build_your_rig.fits import held
 from explorer.ui.build_your_rig.asking import Wish, counts_of, sizes_of
 from explorer.ui.build_your_rig.memory import gib
 

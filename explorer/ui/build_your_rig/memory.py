@@ -4,14 +4,16 @@ import streamlit as st
 
 from explorer.charts.build_your_rig import memory_chart
 from explorer.hardware.catalogue import CONTEXT, GIB
-from explorer.hardware.systems import LORA_RANK, asked_by_default, made, phases, savings, systems, traced_at
-from explorer.lessons.build_your_rig import (
+from explorer.hardware.systems import asked_by_default, phases, savings, systems, traced_at
+from explorer.hardware.traces import LORA_RANK, made
+from explorer.lessons.build_your_rig.fits import (
     HEADROOM,
     cheapest,
     fit,
     held,
     training_memory,
 )
+from explorer.ui.build_your_rig import fresh
 from explorer.ui.build_your_rig.asking import Wish
 
 SIZES = (8, 12, 16, 24, 32, 48, 80, 141, 192)
@@ -24,6 +26,7 @@ def gib(size: float) -> str:
 def show(wish: Wish) -> None:
     """The bars, the answer in words, and the switches."""
     if wish.task == "make":
+        fresh.take_in()
         found = phases(wish.system, wish.asked)
         bars = {phase.name: {name: float(size) for name, size in phase.parts.items()} for phase in found}
         fullest = max(found, key=lambda phase: phase.total)
@@ -42,6 +45,7 @@ def show(wish: Wish) -> None:
     st.markdown(answer(wish))
     st.caption(how(wish, computed))
     if wish.task == "make":
+        fresh.offer(wish, all(phase.computed for phase in found))
         saved = ", ".join(f"**{name.lower()}** {gib(size)}" for name, size in savings(wish.system, wish.asked)[:4])
         st.markdown(
             f"What would save most, each alone: {saved}." if saved else "No switch is left that would save any."

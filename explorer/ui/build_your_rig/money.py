@@ -5,7 +5,7 @@ import streamlit as st
 from explorer.charts.build_your_rig import cost_chart
 from explorer.hardware.catalogue import Rent, rents
 from explorer.hardware.speed import Band
-from explorer.lessons.build_your_rig import Owning, months_to_buy, time_on, training_time_on
+from explorer.lessons.build_your_rig.fits import Owning, months_to_buy, time_on, training_time_on
 from explorer.ui.build_your_rig.asking import Wish
 
 

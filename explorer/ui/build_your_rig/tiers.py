@@ -4,7 +4,7 @@ import streamlit as st
 
 from explorer.hardware.catalogue import GIB, Build, builds, problems, rents
 from explorer.hardware.systems import asked_by_default, systems
-from explorer.lessons.build_your_rig import Verdict, fine_tuning, held, making
+from explorer.lessons.build_your_rig.fits import Verdict, fine_tuning, held, making
 from explorer.ui.controls import choice
 from explorer.ui.markdown import plain
 

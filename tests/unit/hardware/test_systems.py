@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from explorer.hardware import systems as s
+from explorer.hardware import traces as t
 from explorer.hardware.diffusers_models import configs
 
 EACH = pytest.mark.parametrize("key", s.systems())
@@ -17,7 +18,7 @@ FLUX, COG = s.systems()["flux1-dev"], s.systems()["cogvideox-5b"]
 def test_parts_add_up_to_the_published_numbers(key: str) -> None:
     system = s.systems()[key]
     for component in (f"denoiser.{system.denoiser}", f"vae.{system.vae}"):
-        config, counted = configs()[component], s.weights(component)
+        config, counted = configs()[component], t.weights(component)
         values = counted.linear + counted.other + counted.kept
         if config.get("_counted_parameters") is not None:
             assert config["_counted_parameters"] + config["_counted_buffers"] <= values + counted.fixed
@@ -72,7 +73,7 @@ def test_what_was_traced_is_computed_and_the_rest_interpolated(key: str) -> None
     system = s.systems()[key]
     if system.kind != "image":
         return
-    for row in s.traces()[f"denoiser.{system.denoiser}"]["running"]:
+    for row in t.traces()[f"denoiser.{system.denoiser}"]["running"]:
         side = round(row[0] ** 0.5)
         phase = s.phases(system, s.Asked(side, side, guided=False))[1]
         assert phase.computed
@@ -84,14 +85,14 @@ def test_what_was_traced_is_computed_and_the_rest_interpolated(key: str) -> None
 @EACH
 def test_leaving_one_traced_setting_out_hardly_changes_what_is_said_of_it(key: str) -> None:
     system = s.systems()[key]
-    rows = s.traces()[f"denoiser.{system.denoiser}"]["running"]
+    rows = t.traces()[f"denoiser.{system.denoiser}"]["running"]
     if len(rows) < 4:
         return
     points = [(row[0] * s.latents_of(system, row[1]), row) for row in rows]
     for left_out in (1, 2):
         others = [(at, row) for at, row in points if at != points[left_out][0]]
         for column, error in ((2, 0.05), (4, 0.1), (6, 0.05)):
-            guess = s.through([(at, row[column]) for at, row in others], points[left_out][0])
+            guess = t.through([(at, row[column]) for at, row in others], points[left_out][0])
             assert guess == pytest.approx(points[left_out][1][column], rel=error), (column, left_out)
 
 
@@ -146,7 +147,7 @@ def test_interpolation_is_exact_for_what_grows_with_places_and_their_square(
     a: float, b: float, c: float, at: int, count: int
 ) -> None:
     points = [(float(x), a + b * x + c * x**2) for x in (256, 1024, 1536, 2048, 3000)[:count]]
-    assert s.through(points, at) == pytest.approx(a + b * at + c * at**2, rel=1e-6, abs=1e-3 * (1 + a))
+    assert t.through(points, at) == pytest.approx(a + b * at + c * at**2, rel=1e-6, abs=1e-3 * (1 + a))
 
 
 def test_the_switches_are_ranked_by_what_they_save() -> None:

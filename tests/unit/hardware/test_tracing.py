@@ -262,7 +262,7 @@ def test_every_count_is_the_published_one(name: str) -> None:
 
 
 def test_a_component_is_traced_as_the_table_has_it() -> None:
-    from explorer.hardware.systems import traces
+    from explorer.hardware.traces import traces
 
     for name, key in (("denoiser.sd15", "running"), ("vae.sdxl", "fp32")):
         row = traces()[name][key][0]

@@ -6,7 +6,7 @@ import pytest
 
 from explorer.hardware.catalogue import card
 from explorer.hardware.systems import asked_by_default, peak, systems
-from explorer.lessons import build_your_rig as rig
+from explorer.lessons.build_your_rig import fits as rig
 
 SDXL = systems()["sdxl"]
 ASKED = asked_by_default(SDXL)

@@ -8,7 +8,8 @@ from explorer.denoiser import Denoiser
 from explorer.hardware.catalogue import GIB, Card, cards
 from explorer.hardware.memory import Memory, estimate_memory
 from explorer.hardware.speed import Band, sampling, training_step
-from explorer.hardware.systems import LORA_RANK, Asked, System, peak, training, weights
+from explorer.hardware.systems import Asked, System, peak, training
+from explorer.hardware.traces import LORA_RANK, weights
 from explorer.hardware.weights import optimizer_bytes
 from explorer.networks.prompted import Prompted
 
