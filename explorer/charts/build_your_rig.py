@@ -35,7 +35,9 @@ def memory_chart(
     ]
     shown = [part for part in PARTS if any(row["part"] == part for row in rows)]
     highest = max(sum(parts.values()) for parts in phases.values()) / size_of
-    near = {name: size / size_of for name, size in lines.items() if size / size_of < 1.6 * highest}
+    above = [size / size_of for size in lines.values() if size / size_of > highest]
+    far = max(1.6 * highest, min(above, default=0))
+    near = {name: size / size_of for name, size in lines.items() if size / size_of <= far}
     return {
         "height": 56 * len(phases) + 150,  # axis, legend and names of lines lie inside of it
         "layer": [

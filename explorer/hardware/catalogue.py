@@ -18,6 +18,7 @@ FOLDER = ASSETS / "hardware"
 VENDORS = ("NVIDIA", "AMD", "Intel", "Apple")
 KINDS = ("consumer", "workstation", "datacentre", "board", "whole machine")
 MIB, GIB, GB, TERA = 2**20, 2**30, 10**9, 10**12
+CHECKED = "2026-11-26"  # when the figures and prices of the catalogue were looked up
 CONTEXT = round(0.6 * GIB)
 SIXTEEN_BITS = ("bf16", "fp16")
 COMPUTED_BY = {  # of each precision, the units that compute it, the preferred first

@@ -6,6 +6,7 @@ from explorer.charts.build_your_rig import accuracy_chart
 from explorer.hardware.catalogue import GIB
 from explorer.hardware.published import measured, summary
 from explorer.hardware.speed import reached
+from explorer.ui.build_your_rig.origins import origins
 
 
 def show() -> None:
@@ -61,4 +62,8 @@ def show() -> None:
         hide_index=True,
         column_config={"reached": st.column_config.NumberColumn("reached", format="percent")},
     )
-    st.caption("All of this was held against published figures alone: no card was at hand to measure on.")
+    origins(
+        computed="the estimates and their errors",
+        quoted="what others measured and published, with sources in the tables",
+        measured="nothing: no card was at hand here, so all of this was held against published figures alone",
+    )

@@ -8,6 +8,7 @@ import streamlit as st
 from explorer.hardware.catalogue import GIB, Card, catalogue
 from explorer.lessons.build_your_rig.fits import fit, held, known_cards, time_on, training_time_on
 from explorer.ui.build_your_rig.asking import Wish
+from explorer.ui.build_your_rig.origins import origins
 
 Cell = str | float | None
 
@@ -26,10 +27,12 @@ def show(wish: Wish) -> None:
         icon=":material/table:",
         key="rig_csv",
     )
-    st.caption(
-        "Spare: what a card holds, less 0.6 GiB for the driver's context (assumed), less the estimate. A step: from "
-        "the shares of the dense peak that published speeds reach; empty where the catalogue has no rate. An empty "
-        "price was not verified. Figures with their sources: `assets/hardware/cards.toml`."
+    origins(
+        computed="what fits and what is spare; a step, from counted operations and the shares of the dense peak that "
+        "published speeds reach (empty where the catalogue has no rate)",
+        quoted="memory, price, year and power, with sources in the last column and `assets/hardware/cards.toml` (an "
+        "empty one was not verified)",
+        assumed="0.6 GiB of each card for the driver's context",
     )
 
 

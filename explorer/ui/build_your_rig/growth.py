@@ -11,6 +11,7 @@ from explorer.hardware.systems import ATTENTION, peak
 from explorer.lessons.build_your_rig.fits import held
 from explorer.ui.build_your_rig.asking import Wish, counts_of, sizes_of
 from explorer.ui.build_your_rig.memory import gib
+from explorer.ui.build_your_rig.origins import origins
 
 
 def show(wish: Wish) -> None:
@@ -35,9 +36,11 @@ def show(wish: Wish) -> None:
                 growth_chart(over_frames, "Frames", lines, dark), alt="Memory at the peak over the number of frames."
             )
     flash, plain = (peak(system, replace(asked, attention=kind)).total for kind in ATTENTION)
-    st.caption(
-        f"At the setting above: {gib(flash)} with flash attention, {gib(plain)} where the whole matrix of weights is "
-        "kept, which grows with the square of the number of places."
+    origins(
+        computed="both curves, interpolated between settings that were traced. At the setting above "
+        f"{gib(flash)} with flash attention, {gib(plain)} where the whole matrix of weights is "
+        "kept, which grows with the square of the number of places",
+        quoted="what the card holds",
     )
 
 

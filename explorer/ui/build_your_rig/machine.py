@@ -7,6 +7,7 @@ from explorer.hardware.catalogue import GIB
 from explorer.hardware.machine import allowed_memory, available_cores
 from explorer.hardware.systems import asked_by_default, systems
 from explorer.lessons.build_your_rig.fits import making
+from explorer.ui.build_your_rig.origins import origins
 from explorer.ui.markdown import plain
 
 
@@ -21,6 +22,7 @@ def show() -> None:
     seen, memory = found(), allowed_memory()
     held = f", {memory / GIB:.1f} GiB of memory" if memory else ""
     st.markdown(f"The machine that serves this page has **{available_cores()} cores{held}**.")
+    origins(measured="cores, memory and GPUs of this machine, now", computed="what a GPU could make")
     for problem in seen.problems:
         st.caption(f":material/info: {plain(problem)}")
     if not seen.gpus:

@@ -7,6 +7,7 @@ from explorer.hardware.catalogue import Rent, rents
 from explorer.hardware.speed import Band
 from explorer.lessons.build_your_rig.fits import Owning, months_to_buy, time_on, training_time_on
 from explorer.ui.build_your_rig.asking import Wish
+from explorer.ui.build_your_rig.origins import origins
 
 
 def span(band: Band) -> str:
@@ -86,10 +87,10 @@ def training(wish: Wish) -> Band | None:
 
 
 def reasons(band: Band) -> None:
-    st.caption(
-        "Operations were counted on shapes and divided by the card's dense peak; published speeds of steps as short, "
-        f"or as long, reach {band.shares[0]:.0%} to {band.shares[1]:.0%} of it (see **Accuracy**). Text encoding "
-        "and decoding are not in it."
+    origins(
+        computed="operations, counted on shapes, over the card's dense peak; text encoding and decoding are not in it",
+        quoted=f"that peak, and the share of it that published speeds of steps as short or as long reach, "
+        f"{band.shares[0]:.0%} to {band.shares[1]:.0%} (see **Accuracy**)",
     )
 
 
@@ -143,7 +144,10 @@ def owning(wish: Wish) -> None:
         if months is None
         else f"buying is cheaper after {months:,.0f} months"
     )
-    st.caption(
-        f"At these prices {said}. They are yours to set: only the card's launch price has a source. "
-        f"{machine.power:,.0f} W while it works, 150 W of them for the rest of the machine."
+    st.markdown(f"At these prices {said}.")
+    origins(
+        computed="the lines",
+        quoted="the card's launch price and power",
+        assumed=f"all other prices, which are yours to set, and 150 W of {machine.power:,.0f} for the rest of the "
+        "machine",
     )

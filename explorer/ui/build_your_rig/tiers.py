@@ -5,6 +5,7 @@ import streamlit as st
 from explorer.hardware.catalogue import GIB, Build, builds, problems, rents
 from explorer.hardware.systems import asked_by_default, systems
 from explorer.lessons.build_your_rig.fits import Verdict, fine_tuning, held, making
+from explorer.ui.build_your_rig.origins import origins
 from explorer.ui.controls import choice
 from explorer.ui.markdown import plain
 
@@ -40,10 +41,11 @@ def show() -> None:
             height=520,
             column_config={"System": st.column_config.TextColumn(pinned=True)},
         )
-        st.caption(
-            f"On one {build.card.name}, which holds {held(build.card) / GIB:.1f} GiB: every system at its default "
-            "size, a batch of 1, with the fewest remedies that let it fit. Fine-tuning and training: one sample at a "
-            "time, bf16, gradient checkpointing, latents and texts computed before."
+        origins(
+            computed=f"on one {build.card.name}, which holds {held(build.card) / GIB:.1f} GiB: every system at its "
+            "default size, a batch of 1, with the fewest remedies that let it fit. Fine-tuning and training: one "
+            "sample at a time, bf16, gradient checkpointing, latents and texts computed before",
+            quoted="what the card holds, and its power",
         )
 
 
