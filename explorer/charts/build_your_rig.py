@@ -37,7 +37,7 @@ def memory_chart(
     highest = max(sum(parts.values()) for parts in phases.values()) / size_of
     above = [size / size_of for size in lines.values() if size / size_of > highest]
     far = max(1.6 * highest, min(above, default=0))
-    near = {name: size / size_of for name, size in lines.items() if size / size_of <= far}
+    near = apart({name: size / size_of for name, size in lines.items() if size / size_of <= far})
     return {
         "height": 56 * len(phases) + 150,  # axis, legend and names of lines lie inside of it
         "layer": [
@@ -64,6 +64,15 @@ def memory_chart(
             *_lines(near, colours),
         ],
     }
+
+
+def apart(lines: Mapping[str, float]) -> dict[str, float]:
+    """Lines whose names do not run into each other: of sizes that lie close together the larger; cards by name stay."""
+    room, kept = 0.08 * max(lines.values(), default=0.0), dict[str, float]()
+    for name, size in sorted(lines.items(), key=lambda line: -line[1]):
+        if not name[0].isdigit() or all(abs(size - other) >= room for at, other in kept.items() if at[0].isdigit()):
+            kept[name] = size
+    return kept
 
 
 def _lines(at: Mapping[str, float], colours: Mapping[str, str]) -> list[dict[str, Any]]:

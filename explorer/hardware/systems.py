@@ -297,16 +297,16 @@ def savings(system: System, asked: Asked) -> list[tuple[str, int]]:
     """Switches that are not set yet, and the bytes that each alone would save at the peak, the most first."""
     now = peak(system, asked).total
     offered = {
-        "Weights in 8 bits": {"precision": "int8"},
-        "Weights in 4 bits": {"precision": "nf4"},
-        "Text encoders in 4 bits": {"encoder_precision": "nf4"},
-        "Flash attention": {"attention": "flash"},
-        "Model offload": {"offload": True},
-        "Text encoders off after use": {"encoders_off": True},
-        "Experts swapped": {"experts_swapped": True},
+        "weights in 8 bits": {"precision": "int8"},
+        "weights in 4 bits": {"precision": "nf4"},
+        "text encoders in 4 bits": {"encoder_precision": "nf4"},
+        "flash attention": {"attention": "flash"},
+        "model offload": {"offload": True},
+        "text encoders off after use": {"encoders_off": True},
+        "experts swapped": {"experts_swapped": True},
         "VAE tiling": {"tiling": True},
-        "No guidance": {"guided": False},
-        "One sample at a time": {"batch": 1},
+        "no guidance": {"guided": False},
+        "one sample at a time": {"batch": 1},
     }
     saved = {name: now - peak(system, replace(asked, **change)).total for name, change in offered.items()}  # type: ignore[arg-type]
     return sorted(((name, bytes_) for name, bytes_ in saved.items() if bytes_ > 0), key=lambda one: -one[1])

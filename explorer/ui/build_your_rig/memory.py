@@ -46,7 +46,7 @@ def show(wish: Wish) -> None:
     st.caption(how(wish, computed))
     if wish.task == "make":
         fresh.offer(wish, computed)
-        saved = ", ".join(f"**{name.lower()}** {gib(size)}" for name, size in savings(wish.system, wish.asked)[:4])
+        saved = ", ".join(f"**{name}** {gib(size)}" for name, size in savings(wish.system, wish.asked)[:4])
         st.markdown(
             f"What would save most, each alone: {saved}." if saved else "No switch is left that would save any."
         )

@@ -5,7 +5,7 @@ import streamlit as st
 from explorer.charts.build_your_rig import cost_chart
 from explorer.hardware.catalogue import Rent, rents
 from explorer.hardware.speed import Band
-from explorer.lessons.build_your_rig.fits import Owning, months_to_buy, time_on, training_time_on
+from explorer.lessons.build_your_rig.fits import Owning, fit, months_to_buy, time_on, training_time_on
 from explorer.ui.build_your_rig.asking import Wish
 from explorer.ui.build_your_rig.origins import origins
 
@@ -46,7 +46,9 @@ def making(wish: Wish) -> Band | None:
     if band is None:
         return None
     per_hour = [3600 * wish.asked.batch / seconds for seconds in (band.slow, band.fast)]
-    st.markdown(f"**{span(band)}** for {steps} steps: {per_hour[0]:,.0f} to {per_hour[1]:,.0f} an hour")
+    st.markdown(f"**{span(band)}** for {steps} steps: {per_hour[0]:,.3g} to {per_hour[1]:,.3g} an hour")
+    if not fit(wish.system, wish.asked, wish.card).fits:
+        st.caption("It does not fit this card as it is asked for: so long would its arithmetic alone take.")
     if wish.card.power:
         energy = [wish.card.power * seconds / 3600 for seconds in (band.fast, band.slow)]
         st.markdown(f"At {wish.card.power:,.0f} W, its full power, that is {energy[0]:,.2f} to {energy[1]:,.2f} Wh.")

@@ -31,15 +31,16 @@ def show() -> None:
             icon=":material/savings:",
         )
         return
-    left, right = st.columns([1, 1.3], gap="large")
+    left, right = st.columns([1, 1.9], gap="medium")
     with left:
         parts(build)
     with right:
-        st.dataframe(
+        st.table(
             [row(build, key) for key in systems()],
+            border="horizontal",
+            height=600,
             hide_index=True,
-            height=520,
-            column_config={"System": st.column_config.TextColumn(pinned=True)},
+            alt=f"What each system can do on one {build.card.name}.",
         )
         origins(
             computed=f"on one {build.card.name}, which holds {held(build.card) / GIB:.1f} GiB: every system at its "

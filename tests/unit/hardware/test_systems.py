@@ -153,7 +153,7 @@ def test_interpolation_is_exact_for_what_grows_with_places_and_their_square(
 def test_the_switches_are_ranked_by_what_they_save() -> None:
     found = s.savings(FLUX, s.asked_by_default(FLUX))
     assert [bytes_ for _, bytes_ in found] == sorted((bytes_ for _, bytes_ in found), reverse=True)
-    assert {"Weights in 4 bits", "Model offload"} <= {name for name, _ in found}
+    assert {"weights in 4 bits", "model offload"} <= {name for name, _ in found}
     assert "No guidance" not in {name for name, _ in found}
 
 
