@@ -100,7 +100,7 @@ def told(answer: dict[str, Any]) -> str:
     if "seconds" in answer:
         time = answer["seconds"]
         lines.append(f"{time['steps']} steps: {time['from']:.1f} to {time['to']:.1f} s")
-    saved = [f"{name.lower()} {size / GIB:.1f} GiB" for name, size in list(answer["savings"].items())[:4]]
+    saved = [f"{name} {size / GIB:.1f} GiB" for name, size in list(answer["savings"].items())[:4]]
     return "\n".join([*lines, "", "saves most: " + ("; ".join(saved) or "nothing that is not set")])
 
 

@@ -57,6 +57,7 @@ PRECISIONS: dict[str, dict[str, Any]] = {
     "fp8 both (quanto)": {"precision": "fp8", "encoder_precision": "fp8"},
     "bnb nf4": {"precision": "nf4", "encoder_precision": "nf4"},
 }
+HEADROOM = 1.1  # plan for a tenth more than the estimate
 EXACT = ("max_memory_allocated", "max mem used", "1024^3", "gib allocated")
 OWN_CODE = ("own code", "sat", "--offload")
 UNMODELLED = ("own code", "fuses and upcasts")  # in notes: what the switches do not say
@@ -136,7 +137,8 @@ def _estimate(model: str, system: System, asked: Asked) -> float:
 
 
 def summary(found: Iterable[Measured]) -> dict[str, float]:
-    """How many rows there are of each kind, and the errors of the comparable ones: median, least and greatest."""
+    """How many rows there are of each kind, and the errors of the comparable ones: median, least and greatest, and
+    how many were measured above the estimate and above `HEADROOM` times it."""
     found = list(found)
     counts = {
         f"rows {kind}": sum(one.kind == kind for one in found) for kind in ("comparable", "bound", "rule", "other")
@@ -147,6 +149,8 @@ def summary(found: Iterable[Measured]) -> dict[str, float]:
         "median error": statistics.median(map(abs, errors)),
         "least error": min(errors),
         "greatest error": max(errors),
+        "rows above": sum(error < 0 for error in errors),
+        "rows above the plan": sum(HEADROOM * (1 + error) < 1 for error in errors),
         "bounds estimated": len(bounds),
         "bounds missed": sum(one.error < 0 for one in bounds),
     }

@@ -13,7 +13,6 @@ from explorer.hardware.traces import LORA_RANK, weights
 from explorer.hardware.weights import optimizer_bytes
 from explorer.networks.prompted import Prompted
 
-HEADROOM = 1.1  # plan for a tenth more: the estimates err to one side
 LORA_WAYS = (("fits", "bf16"), ("fits with 8-bit weights", "int8"), ("fits with 4-bit weights", "nf4"))
 FULL_WAYS = (("fits", "adamw"), ("fits with 8-bit Adam", "adamw-8bit"), ("fits with SGD", "sgd"))
 REMEDIES: tuple[tuple[str, dict[str, object]], ...] = (

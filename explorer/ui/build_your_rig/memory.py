@@ -4,10 +4,10 @@ import streamlit as st
 
 from explorer.charts.build_your_rig import memory_chart
 from explorer.hardware.catalogue import CONTEXT, GIB
+from explorer.hardware.published import HEADROOM
 from explorer.hardware.systems import asked_by_default, phases, savings, systems, traced_at
 from explorer.hardware.traces import LORA_RANK, made
 from explorer.lessons.build_your_rig.fits import (
-    HEADROOM,
     cheapest,
     fit,
     held,
