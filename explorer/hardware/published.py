@@ -149,8 +149,8 @@ def summary(found: Iterable[Measured]) -> dict[str, float]:
         "median error": statistics.median(map(abs, errors)),
         "least error": min(errors),
         "greatest error": max(errors),
-        "rows above": sum(error < 0 for error in errors),
-        "rows above the plan": sum(HEADROOM * (1 + error) < 1 for error in errors),
+        "above": sum(error < 0 for error in errors),
+        "above the plan": sum(HEADROOM * (1 + error) < 1 for error in errors),
         "bounds estimated": len(bounds),
         "bounds missed": sum(one.error < 0 for one in bounds),
     }

@@ -32,8 +32,8 @@ def show() -> None:
     st.markdown(
         f"Of **{told['rows comparable']} comparable** rows (diffusers, allocated memory, an exact unit, every switch "
         f"modelled) the median error is **{told['median error']:.1%}**, from {told['least error']:+.1%} to "
-        f"{told['greatest error']:+.1%}. {told['rows above']} were measured above the estimate, and "
-        f"{told['rows above the plan']} of these above the tenth more that this page plans for. Of "
+        f"{told['greatest error']:+.1%}. {told['above']} were measured above the estimate, and "
+        f"{told['above the plan']} of these above the tenth more that this page plans for. Of "
         f"{told['rows bound']} published as “about” or “minimum” {told['bounds estimated']} can be estimated, "
         f"{told['bounds missed']} of these too low. {told['rows rule']} rows are of FLUX.1, on which the rule for the "
         f"scratch of convolutions was found, and {told['rows other']} of other code or of reserved memory: shown, not "
