@@ -62,7 +62,7 @@ KEPT: dict[str, tuple[Any, ...]] = {
     "explorer.hardware.speed.reached": (),
     "explorer.hardware.systems.encoders": (),
     "explorer.hardware.systems.systems": (),
-    "explorer.hardware.systems._table": (),
+    "explorer.hardware.traces._table": (),
     "explorer.hardware.timing.measure_rates": (True, False),
     "explorer.hardware.timing.seconds_per_operation": (True, False),
     "explorer.hardware.timing.seconds_per_weight": (),

@@ -5,11 +5,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from functools import cache
 from typing import Any
 
 import numpy as np
-from torch import nn
 
 from explorer.hardware.diffusers_models import Setting
 from explorer.hardware.systems import ATTENTION, Asked, check, decoder_at, denoiser_at, systems
@@ -38,7 +36,7 @@ def trace_system(params: dict[str, Any], arrays: dict[str, np.ndarray], stop: Ca
         yield Event("progress", {"share": number / len(runs), "part": at.component})
         setting = Setting(at.samples, height, width, at.frames)
         try:
-            module = built(at.component)
+            module = component(at.component)
             dtype = COMPUTED_IN[at.precision]
             found = {kind: trace_running(at.component, module, setting, kind, dtype) for kind in kinds}
         except ImportError as error:
@@ -51,12 +49,6 @@ def trace_system(params: dict[str, Any], arrays: dict[str, np.ndarray], stop: Ca
             return
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     yield Event("spent", {"seconds": time.monotonic() - began, "bytes": most})
-
-
-@cache
-def built(name: str) -> nn.Module:
-    """A component takes seconds to build, and on shapes no memory to keep."""
-    return component(name)
 
 
 def absorb(event: Event) -> None:
