@@ -6,7 +6,7 @@ import torch
 
 from explorer.denoiser import Denoiser
 from explorer.hardware.catalogue import GIB, Card, cards
-from explorer.hardware.memory import Memory, estimate_memory
+from explorer.hardware.memory import Memory, checkpointed_blocks, estimate_memory
 from explorer.hardware.speed import Band, sampling, training_step
 from explorer.hardware.systems import Asked, System, peak, training
 from explorer.hardware.traces import LORA_RANK, weights
@@ -116,6 +116,14 @@ def of_one_sample(denoiser: Denoiser, **options: str | bool) -> Memory:
     if isinstance(denoiser.network, Prompted):
         denoiser = Denoiser(denoiser.network.network, denoiser.schedule, denoiser.prediction, denoiser.shape)
     return estimate_memory(denoiser, batch_size=1, **options)  # type: ignore[arg-type]
+
+
+def has_blocks(denoiser: Denoiser) -> bool:
+    """Whether gradient checkpointing has something to run twice."""
+    try:
+        return bool(checkpointed_blocks(denoiser.network))
+    except ValueError:
+        return False
 
 
 def of_batch(one: Memory, batch: int) -> dict[str, float]:

@@ -1,6 +1,5 @@
 """A fresh trace of a system, in a worker: diffusers' own code, run on shapes at the setting that is asked for."""
 
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -9,10 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from explorer.hardware.diffusers_models import Setting
 from explorer.hardware.systems import ATTENTION, Asked, check, decoder_at, denoiser_at, systems
 from explorer.hardware.traces import At, Fresh, remember
-from explorer.hardware.tracing import component, trace_running
 from explorer.hardware.weights import COMPUTED_IN
 from explorer.jobs.events import Event, JobError
 
@@ -24,6 +21,9 @@ def trace_system(params: dict[str, Any], arrays: dict[str, np.ndarray], stop: Ca
     "spent" the seconds, and the most bytes that this worker has held. Raises `JobError` where diffusers is missing, or
     a part cannot run so.
     """
+    from explorer.hardware.diffusers_models import Setting
+    from explorer.hardware.tracing import component, trace_running
+
     system, asked = systems()[params["system"]], Asked(**params["asked"])
     check(system, asked)
     began, tile = time.monotonic(), asked.tiling and system.tile
@@ -47,8 +47,16 @@ def trace_system(params: dict[str, Any], arrays: dict[str, np.ndarray], stop: Ca
         yield Event(f"traced-{number}", {"at": asdict(at), "alive": alive, "with_scratch": with_scratch})
         if stop():
             return
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    yield Event("spent", {"seconds": time.monotonic() - began, "bytes": most})
+    yield Event("spent", {"seconds": time.monotonic() - began, "bytes": most_held()})
+
+
+def most_held() -> int | None:
+    """The most bytes of memory that this process has held; None where the system does not say."""
+    try:
+        import resource
+    except ImportError:  # on Windows
+        return None
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def absorb(event: Event) -> None:

@@ -8,7 +8,7 @@ from explorer.charts.build_your_rig import memory_chart
 from explorer.hardware.machine import allowed_memory
 from explorer.hardware.memory import Memory
 from explorer.hardware.weights import OPTIMIZERS
-from explorer.lessons.build_your_rig.fits import of_batch, of_one_sample
+from explorer.lessons.build_your_rig.fits import has_blocks, of_batch, of_one_sample
 from explorer.ui import shelf
 from explorer.ui.controls import choice
 from explorer.ui.kept import choose_kept, gone
@@ -47,7 +47,7 @@ def show() -> None:
         if mode == "train":
             optimizers = {name: name for name in OPTIMIZERS}
             options["optimizer"] = choice("Optimiser", optimizers, "adamw", key="rig_course_optimizer")
-            if key != "toy2d-swiss_roll-flow-velocity":
+            if has_blocks(denoiser):
                 options["gradient_checkpointing"] = st.toggle(
                     "Gradient checkpointing",
                     key="rig_course_checkpointing",

@@ -34,10 +34,8 @@ def offer(wish: Wish, computed: bool) -> None:
         st.warning(plain(jobs[-1].error or "The trace was ended."), icon=":material/error:")
     elif jobs and "spent" in jobs[-1].latest:
         spent = jobs[-1].latest["spent"].data
-        st.caption(
-            f"Traced just now at this very setting, in {spent['seconds']:.1f} s, by a worker that has held "
-            f"{spent['bytes'] / 2**20:,.0f} MiB at most."
-        )
+        held = f", by a worker that has held {spent['bytes'] / 2**20:,.0f} MiB at most" if spent["bytes"] else ""
+        st.caption(f"Traced just now at this very setting, in {spent['seconds']:.1f} s{held}.")
     elif not computed and find_spec("diffusers") is None:
         st.caption("To trace this very setting, install the app with its extra `rig`: it brings diffusers.")
     elif not computed and st.button("Trace this very setting", icon=":material/troubleshoot:", key="rig_trace"):

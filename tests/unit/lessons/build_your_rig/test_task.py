@@ -67,6 +67,6 @@ def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> None:
         raise ImportError("no module named diffusers")
 
-    monkeypatch.setattr("explorer.lessons.build_your_rig.task.component", missing)
+    monkeypatch.setattr("explorer.hardware.tracing.component", missing)
     with pytest.raises(JobError, match="install the app with its extra `rig`"):
         traced("sd15", asked_by_default(systems()["sd15"]))
