@@ -63,7 +63,7 @@ def show() -> None:
             alt=f"Memory by part: {', '.join(f'{name} {mib(size)}' for name, size in parts.items() if size)}.",
         )
         allowed = allowed_memory()
-        share = f" That is {total / allowed:.2%} of what this server may use." if allowed else ""
+        share = f" That is {100 * total / allowed:.2g} % of what this server may use." if allowed else ""
         st.caption(
             f"{sum(weight.numel() for weight in denoiser.parameters()):,} weights. Counted in the network's own "
             "forward pass on shapes, with texts of full length; for our networks the same to the byte as hooks count "
