@@ -78,13 +78,14 @@ class ClassEmbedding(Drawn):
 class ResidualBlock(nn.Module):
     """x + conv(act(modulated norm(conv(act(norm(x)))))); maps (n, inputs, h, w) to (n, outputs, h, w)."""
 
-    def __init__(self, inputs: int, outputs: int, embedding: int):
+    def __init__(self, inputs: int, outputs: int, embedding: int, kernel: tuple[int, int] = (3, 3)):
         super().__init__()
+        padding = (kernel[0] // 2, kernel[1] // 2)
         self.first_norm = GroupNorm(GROUPS, inputs)
-        self.first = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.first = nn.Conv2d(inputs, outputs, kernel, padding=padding)
         self.modulation = nn.Linear(embedding, 2 * outputs)
         self.second_norm = GroupNorm(GROUPS, outputs, affine=False)
-        self.second = nn.Conv2d(outputs, outputs, 3, padding=1)
+        self.second = nn.Conv2d(outputs, outputs, kernel, padding=padding)
         self.through = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:

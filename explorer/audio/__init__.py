@@ -1,0 +1,1 @@
+"""Speech as numbers and back: spectrograms, pitch, files, a vocoder, a watermark."""
