@@ -1,7 +1,7 @@
 """Steering a sampler by a condition."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -78,3 +78,31 @@ class Climbing(Denoiser):
         alpha, sigma = (expand(part(free.t).to(x_t), x_t) for part in (free.schedule.alpha, free.schedule.sigma))
         epsilon = free.epsilon.detach() - self.strength * sigma * slope
         return Estimate(free.schedule, free.t, x0=(x_t - sigma * epsilon) / alpha, epsilon=epsilon)
+
+
+class Nested(Denoiser):
+    """A denoiser told by several conditions, each of which says more than the one before, each with a scale of its own
+    (Brooks, Holynski and Efros 2023, InstructPix2Pix):
+
+        x_0 <- x_0() + scales_1 (x_0(c_1) - x_0()) + scales_2 (x_0(c_2) - x_0(c_1)) + ...
+
+    It is sampled without a condition. Conditions that the scales leave out cost no network call.
+    """
+
+    def __init__(self, denoiser: Denoiser, conditions: Sequence[Any], scales: Sequence[float]):
+        super().__init__(denoiser.network, denoiser.schedule, denoiser.prediction, denoiser.shape)
+        self.plain = denoiser
+        of_each = [1.0, *(number(scale, "scale") for scale in scales)]
+        shares = [scale - after for scale, after in zip(of_each, [*of_each[1:], 0.0], strict=True)]
+        told = zip([None, *conditions], shares, strict=True)
+        self.told = [(condition, share) for condition, share in told if share]
+
+    def predict(self, x_t: Tensor, t: Tensor | float, condition: Any = None, **options: Any) -> Estimate:
+        each = self.plain.predict_each(x_t, t, [one for one, _ in self.told])
+        shares = [share for _, share in self.told]
+        return Estimate(
+            self.schedule,
+            each[0].t,
+            x0=sum((share * one.x0 for share, one in zip(shares, each, strict=True)), torch.zeros_like(x_t)),
+            epsilon=sum((share * one.epsilon for share, one in zip(shares, each, strict=True)), torch.zeros_like(x_t)),
+        )

@@ -29,8 +29,8 @@ def utterances(path: Path, warp: float = 1.0) -> list[tuple[Tensor, Tensor, dict
     for utterance in about:
         piece = audio[start : start + utterance["samples"]]
         start += utterance["samples"]
-        wave = torch.from_numpy(soxr.resample(piece, SPOKEN, RATE * warp))
-        seen = features(levelled(wave))
+        wave = levelled(torch.from_numpy(soxr.resample(piece, SPOKEN, RATE * warp)))
+        seen = features(wave)
         seconds = [warp * second for second in utterance["seconds"]]
         found.append((seen, timed(utterance["phones"], seconds, seen.shape[1]), {**utterance, "audio": wave}))
     return found
@@ -75,10 +75,9 @@ class Speech:
             one, other = rng.choice(len(spoken), 2, replace=False) if len(spoken) > 1 else (0, 0)
             seen, sounds = cut(*spoken[one], rng)
             reference, _ = cut(*spoken[other], rng)
-            if rng.random() < 0.5:
-                colour = coloured(rng)
-                seen[:BANDS] += colour
-                reference[:BANDS] += colour
+            colour = coloured(rng) if rng.random() < 0.5 else 0
+            seen[:BANDS] += colour
+            reference[:BANDS] += colour
             if rng.random() < 0.3:
                 reference[:BANDS] = noisy(reference[:BANDS], rng)
             examples[k, 0] = seen
@@ -87,6 +86,21 @@ class Speech:
             if rng.random() >= NO_VOICE:
                 conditions[k, SOUND_ROWS:] = reference
         return torch.from_numpy(examples), torch.from_numpy(conditions)
+
+    def listen(self, n: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+        """n pieces for those who listen, (n, 66, FRAMES), the number of the phone in each frame, (n, FRAMES), and that
+        of the voice, (n,), in the order of `voices`."""
+        rng, names = np.random.default_rng(seed), list(self.voices)
+        pieces = np.zeros((n, ROWS, FRAMES), np.float32)
+        phones, whose = np.zeros((n, FRAMES), np.int64), rng.integers(len(names), size=n)
+        for k, voice in enumerate(whose):
+            spoken = self.voices[names[voice]]
+            pieces[k], sounds = cut(*spoken[rng.integers(len(spoken))], rng)
+            pieces[k, :BANDS] += coloured(rng) if rng.random() < 0.5 else 0
+            if rng.random() < 0.3:
+                pieces[k, :BANDS] = noisy(pieces[k, :BANDS], rng)
+            phones[k] = sounds[0]
+        return torch.from_numpy(pieces), torch.from_numpy(phones), torch.from_numpy(whose)
 
 
 def cut(seen: np.ndarray, sounds: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

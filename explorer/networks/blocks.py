@@ -27,7 +27,7 @@ def build(make: Callable[[], Network], seed: int) -> Network:
     network = network.to_empty(device="cpu")
     generator = seeded(seed)
     for module in network.modules():
-        if isinstance(module, nn.Linear | nn.Conv2d):
+        if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d):
             bound = 1 / math.sqrt(module.weight[0].numel())
             for parameter in module.parameters(recurse=False):
                 nn.init.uniform_(parameter, -bound, bound, generator=generator)
