@@ -1,8 +1,8 @@
 """Weights on disk: safetensors with what is needed to rebuild the model, never pickle.
 
 Shipped models lie in `assets/weights`, each a NAME.safetensors beside its model card NAME.json;
-`scripts/train_zoo.py` and `scripts/ship_pictures.py` make them again. Those named classifier-..., judge-... and
-clip-... look at samples.
+`scripts/train_zoo.py`, `scripts/ship_pictures.py` and `scripts/ship_speech.py` make them again. Those named
+classifier-..., judge-..., clip-... and listener-... look at samples; vocoder-... and durations-... help to speak.
 """
 
 import json
@@ -16,21 +16,27 @@ from typing import Any, NamedTuple, cast
 import torch
 from torch import nn
 
+from explorer.audio.features import ROWS
 from explorer.denoiser import PREDICTIONS, Denoiser
 from explorer.files import ASSETS
 from explorer.modes import default_modes
 from explorer.networks.blocks import build
 from explorer.networks.classifier import Classifier
 from explorer.networks.clip import Clip
+from explorer.networks.durations import Durations
 from explorer.networks.judge import Judge
+from explorer.networks.listener import Listener
 from explorer.networks.mlp import MLP
+from explorer.networks.speech import SpeechUNet
 from explorer.networks.unet import GROUPS, UNet
+from explorer.networks.vocoder import Vocoder
 from explorer.schedules import SCHEDULES, Schedule, make_schedule
 
 FOLDER = ASSETS / "weights"
 SUFFIX = ".safetensors"
 LARGEST_FILE = 20 * 2**20
 MOST_WORDS = 10_000
+MOST_FRAMES = 4_096  # of speech
 HALF = "fp16"
 
 
@@ -84,9 +90,21 @@ def _text() -> Limit:
     return Limit(fits, f"the size of a text encoder, of 1 to {MOST_WORDS:,} different words")
 
 
-NETWORKS: dict[str, type[MLP] | type[UNet]] = {"MLP": MLP, "UNet": UNet}
-Looker = Classifier | Judge | Clip
-LOOKERS: dict[str, type[Looker]] = {"classifier": Classifier, "judge": Judge, "clip": Clip}
+NETWORKS: dict[str, type[MLP] | type[UNet] | type[SpeechUNet]] = {"MLP": MLP, "UNet": UNet, "SpeechUNet": SpeechUNet}
+MADE = {
+    "MLP": "points, for the Geometry lab",
+    "UNet": "images, for the Training lab",
+    "SpeechUNet": "speech, for Voice cloning",
+}
+Looker = Classifier | Judge | Clip | Listener | Vocoder | Durations
+LOOKERS: dict[str, type[Looker]] = {
+    "classifier": Classifier,
+    "judge": Judge,
+    "clip": Clip,
+    "listener": Listener,
+    "vocoder": Vocoder,
+    "durations": Durations,
+}
 SIZES: dict[str, Mapping[str, Limit]] = {
     "MLP": {
         "width": _within(1, 512),
@@ -104,6 +122,13 @@ SIZES: dict[str, Mapping[str, Limit]] = {
         "context": _or_none(_within(1, 512)),
         "text": _text(),
         "looks": _several(4, _within(1, 4)),
+    },
+    "SpeechUNet": {
+        "widths": _several(4, _multiple(GROUPS, 512)),
+        "voice": _within(1, 512),
+        "encoder": _multiple(GROUPS, 512),
+        "sounds": _within(1, 512),
+        "embedding": _within(1, 512),
     },
 }
 SIDE = _within(1, 64)
@@ -179,7 +204,8 @@ def _described(denoiser: Denoiser) -> dict[str, Any]:
     """What rebuilds a denoiser, but for its weights, as JSON gives it back. Raises `Refused` where nothing does."""
     network, schedule = denoiser.network, denoiser.schedule
     if type(network) not in NETWORKS.values():
-        raise Refused(f"its network must be an MLP or a UNet of this library, not a {type(network).__name__}")
+        known = ", a ".join(NETWORKS)
+        raise Refused(f"its network must be an {known} of this library, not a {type(network).__name__}")
     described = {
         "network": type(network).__name__,
         "size": network.size,
@@ -220,10 +246,9 @@ def from_bytes(content: bytes, kind: str | None = None) -> tuple[Denoiser, dict[
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError("This is not a file of weights from this app; choose one that it saved.") from error
     if kind not in (None, name):
-        made = {"MLP": "points, for the Geometry lab", "UNet": "images, for the Training lab"}[name]
-        raise ValueError(f"This file holds a model of {made}: it does not fit here.")
+        raise ValueError(f"This file holds a model of {MADE[name]}: it does not fit here.")
     network = _fill(lambda: NETWORKS[name](**size), tensors)
-    if isinstance(network, UNet):
+    if not isinstance(network, MLP):
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Denoiser(network, make_schedule(described["schedule"]), described["prediction"], tuple(shape)), about
 
@@ -241,6 +266,11 @@ def _check_description(described: Mapping[str, Any]) -> None:
     if name == "MLP":
         if shape != [2] or type(shape[0]) is not int:
             raise Refused("its samples must be points of 2 numbers")
+        return
+    if name == "SpeechUNet":
+        whole = type(shape) is list and len(shape) == 3 and all(type(side) is int for side in shape)
+        if not whole or shape[:2] != [1, ROWS] or not 0 < shape[2] <= MOST_FRAMES or shape[2] % 16:
+            raise Refused(f"its samples must be of 1 x {ROWS} x frames, a multiple of 16 up to {MOST_FRAMES}")
         return
     if sum(bool(size.get(kind)) for kind in ("classes", "context", "text")) > 1:
         raise Refused("it must be conditioned on classes, on a context or on texts, not on several of them")
@@ -365,6 +395,21 @@ def load_judge(name: str) -> Judge:
 def load_clip(name: str) -> Clip:
     """The shipped towers for captioned pictures and their captions, likewise."""
     return cast("Clip", _looker("clip", name))
+
+
+def load_listener(name: str) -> Listener:
+    """The shipped judge of speech, likewise."""
+    return cast("Listener", _looker("listener", name))
+
+
+def load_vocoder(name: str) -> Vocoder:
+    """What makes sound of the features of a shipped model of speech, likewise."""
+    return cast("Vocoder", _looker("vocoder", name))
+
+
+def load_durations(name: str) -> Durations:
+    """What says how long sounds last, likewise."""
+    return cast("Durations", _looker("durations", name))
 
 
 def model_card(name: str) -> dict[str, Any]:

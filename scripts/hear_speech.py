@@ -1,6 +1,6 @@
 """Judges of speech that others made: which digit, which phones, whose voice. For `measure_speech.py` alone.
 
-    pip install pocketsphinx hama resemblyzer
+pip install pocketsphinx hama resemblyzer
 """
 
 import numpy as np
@@ -41,7 +41,9 @@ def plain(phones: list[str]) -> list[str]:
     found = []
     for phone in phones:
         name = phone.rstrip("012")
-        found += TWO.get(name) or ([SOUNDS[name]] if name in SOUNDS else [name] if name.isascii() and name.isupper() else [])
+        found += TWO.get(name) or (
+            [SOUNDS[name]] if name in SOUNDS else [name] if name.isascii() and name.isupper() else []
+        )
     return found
 
 

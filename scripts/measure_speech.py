@@ -108,7 +108,9 @@ class Measuring:
             "top 3": percent((ranks < 3).mean()),
             "likeness of real speech": round(float(np.diag(real @ known.T).mean()), 3),
             "likeness": round(float(np.diag(likeness).mean()), 3),
-            "likeness to the others": round(float((likeness.sum() - np.trace(likeness)) / (likeness.size - len(names))), 3),
+            "likeness to the others": round(
+                float((likeness.sum() - np.trace(likeness)) / (likeness.size - len(names))), 3
+            ),
         }
 
 
@@ -165,9 +167,7 @@ def main() -> None:
             pairs.append((audio[0], phones))
             measuring.keep(f"{name}-{k}", audio[0])
         figures[f"phone errors of sentences, {name}"] = measuring.phone_errors(pairs)
-    spoken_digits = [
-        (audio, digit) for digit in DIGITS for audio in measuring.say(digit, known[: given.few], asked)[0]
-    ]
+    spoken_digits = [(audio, digit) for digit in DIGITS for audio in measuring.say(digit, known[: given.few], asked)[0]]
     figures["digits heard, trained voices"] = measuring.digits_right(spoken_digits)
     if given.digits:
         people = recorded_digits(given.digits)

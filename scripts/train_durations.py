@@ -1,6 +1,6 @@
 """Train what says how long each sound lasts, on speech that `speak_kokoro.py` has spoken: half a minute.
 
-    python scripts/train_durations.py FOLDER out.pt
+python scripts/train_durations.py FOLDER out.pt
 """
 
 import argparse

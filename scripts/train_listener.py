@@ -1,6 +1,6 @@
 """Train the judge of speech, which the model that speaks never meets: half an hour on one core.
 
-    python scripts/train_listener.py FOLDER out.pt --minutes 30
+python scripts/train_listener.py FOLDER out.pt --minutes 30
 """
 
 import argparse
@@ -28,7 +28,9 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     speech, listener = Speech(given.folder), build(Listener, 1)
-    known = nn.Parameter(torch.randn(len(speech.voices), listener.size["voice"], generator=torch.Generator().manual_seed(0)))
+    known = nn.Parameter(
+        torch.randn(len(speech.voices), listener.size["voice"], generator=torch.Generator().manual_seed(0))
+    )
     optimizer = torch.optim.AdamW([*listener.parameters(), known], RATE, weight_decay=0.01)
     started, step, told = time.monotonic(), 0, []
     while (progress := (time.monotonic() - started) / (60 * given.minutes)) < 1:
@@ -49,7 +51,10 @@ def main() -> None:
         told.append((of_phones.item(), right, of_voices.item(), (alike.argmax(1) == whose).float().mean().item()))
         if step % 200 == 0:
             means = [sum(column) / len(told) for column in zip(*told, strict=True)]
-            print(f"step {step}  phones {means[0]:.3f}, {means[1]:.3f} right; voices {means[2]:.3f}, {means[3]:.3f}", flush=True)
+            print(
+                f"step {step}  phones {means[0]:.3f}, {means[1]:.3f} right; voices {means[2]:.3f}, {means[3]:.3f}",
+                flush=True,
+            )
             told.clear()
     torch.save(listener.state_dict(), given.out)
 

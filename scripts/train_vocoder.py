@@ -77,7 +77,9 @@ def main() -> None:
         step += 1
         losses.append(loss.item())
         if step % 200 == 0:
-            print(f"step {step}  {(time.monotonic() - started) / 60:.1f} min  {sum(losses) / len(losses):.4f}", flush=True)
+            print(
+                f"step {step}  {(time.monotonic() - started) / 60:.1f} min  {sum(losses) / len(losses):.4f}", flush=True
+            )
             losses.clear()
     torch.save(vocoder.state_dict(), given.out)
 

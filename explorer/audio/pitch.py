@@ -1,4 +1,4 @@
-"""The pitch of a voice: how often a second its vocal folds open, found where a wave is most like itself a moment ago."""
+"""The pitch of a voice: how often a second its folds open, found where a wave is like itself a moment ago."""
 
 import math
 

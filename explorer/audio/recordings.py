@@ -39,8 +39,8 @@ TOLD = {  # how files begin that are something else
 
 @dataclass(frozen=True)
 class Recording:
-    """`audio` (samples,) at 8 kHz: the speech of a recording, pauses shortened, at the level of all speech here; what it
-    was: samples a second, channels, seconds; and `warnings`, sentences about what will make the voice less like."""
+    """`audio` (samples,) at 8 kHz: the speech of a recording, pauses shortened, at the level of all speech here; what
+    it was: samples a second, channels, seconds; and `warnings`, sentences about what makes the voice less like."""
 
     audio: Tensor
     rate: int
@@ -96,8 +96,8 @@ def heard(wave: np.ndarray, rate: int, seconds: float | None = None) -> Recordin
     speech = without_pauses(audio - audio.mean())
     if len(speech) < LEAST * RATE:
         raise ValueError(
-            f"Only {len(speech) / RATE:.1f} seconds of sound are in this recording, and {LEAST:.0f} is the least. Speak "
-            "for some seconds: five are good."
+            f"Only {len(speech) / RATE:.1f} seconds of sound are in this recording, and {LEAST:.0f} is the least. "
+            "Speak for some seconds: five are good."
         )
     if clipped > 1e-3:
         warnings.append(f"{100 * clipped:.1f} % of the samples are as loud as can be: the recording is clipped.")

@@ -10,6 +10,7 @@ The features of speech, 64 bands with pitch and voicing, are channels; two frame
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
@@ -130,7 +131,7 @@ class SpeechUNet(nn.Module):
         self.time = nn.Sequential(nn.Linear(33, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
         self.speaker = nn.Sequential(nn.Linear(voice, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
         self.stem = nn.Conv2d(2 * (ROWS + sounds), widths[0], KERNEL, padding=(0, 1))
-        steps = list(zip(widths, widths[1:], strict=False))
+        steps = list(pairwise(widths))
 
         def block(inputs: int, outputs: int) -> ResidualBlock:
             return ResidualBlock(inputs, outputs, embedding, KERNEL)

@@ -179,11 +179,13 @@ RULES: tuple[tuple[str, str, str, str], ...] = (
 )
 NAMES = {
     "a": "EY", "b": "B IY", "c": "S IY", "d": "D IY", "e": "IY", "f": "EH F", "g": "JH IY", "h": "EY CH", "i": "AY",
-    "j": "JH EY", "k": "K EY", "l": "EH L", "m": "EH M", "n": "EH N", "o": "OW", "p": "P IY", "q": "K Y UW", "r": "AA R",
-    "s": "EH S", "t": "T IY", "u": "Y UW", "v": "V IY", "w": "D AH B AH L Y UW", "x": "EH K S", "y": "W AY", "z": "Z IY",
+    "j": "JH EY", "k": "K EY", "l": "EH L", "m": "EH M", "n": "EH N", "o": "OW", "p": "P IY", "q": "K Y UW",
+    "r": "AA R", "s": "EH S", "t": "T IY", "u": "Y UW", "v": "V IY", "w": "D AH B AH L Y UW", "x": "EH K S",
+    "y": "W AY", "z": "Z IY",
 }  # fmt: skip
 COMPILED = tuple(
-    (re.compile(f"(?:{before})$"), letters, re.compile(after), phones.split()) for before, letters, after, phones in RULES
+    (re.compile(f"(?:{before})$"), letters, re.compile(after), phones.split())
+    for before, letters, after, phones in RULES
 )
 
 

@@ -1,4 +1,4 @@
-"""How English text is spoken: numbers and symbols as words, words as the dictionary says, unknown ones by their letters.
+"""How English text is spoken: numbers and symbols as words, words as the dictionary says, others by their letters.
 
 The dictionary is the CMU Pronouncing Dictionary, the first pronunciation of each word.
 """
@@ -14,11 +14,11 @@ from explorer.data.speech.phones import SILENCE
 from explorer.files import ASSETS
 
 MOST_LETTERS = 600  # of a text
-ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen"
-).split()
-TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+ONES = [
+    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
+    *("ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"),
+]
+TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 POWERS = ((10**12, "trillion"), (10**9, "billion"), (10**6, "million"), (10**3, "thousand"), (100, "hundred"))
 ORDINALS = {
     "one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth", "nine": "ninth",

@@ -101,9 +101,7 @@ def speak(model: Model, sounds: Sequence[Tensor], voices: Tensor, asked: Asked =
     of_length = Denoiser(model.network, model.denoiser.schedule, model.denoiser.prediction, (1, ROWS, frames))
     steered = Nested(of_length, [words_only, told], [asked.words_scale, asked.voice_scale])
     began = time.perf_counter()
-    walk: list[Any] = list(
-        sample_steps(steered, n=n, sampler=asked.sampler, steps=asked.steps, seed=asked.seed)
-    )
+    walk: list[Any] = list(sample_steps(steered, n=n, sampler=asked.sampler, steps=asked.steps, seed=asked.seed))
     seconds = time.perf_counter() - began
     schedule = of_length.schedule
     t = torch.tensor([step.t for step in walk], dtype=torch.float64)
