@@ -75,7 +75,7 @@ class Measuring:
         """The voice of recordings, one vector, (1, width)."""
         return self.model.network.encode(torch.cat([features(levelled(one)) for one in audio], 1)[None])
 
-    def say(self, text: str, voices: Tensor, asked: Asked = Asked()) -> tuple[np.ndarray, list[str]]:
+    def say(self, text: str, voices: Tensor, asked: Asked) -> tuple[np.ndarray, list[str]]:
         """A text in voices (n, width), (n, samples), and its phones."""
         told = script(self.model, text)
         return heard(self.model, speak(self.model, [told.sounds()], voices, asked).features).numpy(), told.phones

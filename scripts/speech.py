@@ -1,4 +1,4 @@
-"""Batches of speech for training: the voices that `speak_kokoro.py` has spoken, their warps, and what rooms do to them."""
+"""Batches of speech for training: voices that `speak_kokoro.py` has spoken, their warps, and what rooms do to them."""
 
 import json
 from pathlib import Path

@@ -1,6 +1,6 @@
 """Train the model that speaks; resumable, for hours beside other work.
 
-    python scripts/train_speech.py FOLDER --hours 2        # FOLDER is that of `speak_kokoro.py`; more may come meanwhile
+    python scripts/train_speech.py FOLDER --hours 2        # FOLDER is that of `speak_kokoro.py`
     python scripts/train_speech.py FOLDER --cool 15000     # the last steps, at a rate that falls to 0
 
 The state stands in FOLDER/../voice.pt. The rate is constant until a run is cooled, so that it may end at any time.

@@ -90,7 +90,7 @@ class Speech:
 
 
 @torch.no_grad()
-def speak(model: Model, sounds: Sequence[Tensor], voices: Tensor, asked: Asked = Asked()) -> Speech:
+def speak(model: Model, sounds: Sequence[Tensor], voices: Tensor, asked: Asked) -> Speech:
     """Speak texts, n tensors of `Script.sounds()` or one for all, in voices, (n, width) or (1, width)."""
     n = max(len(sounds), len(voices))
     frames = max(one.shape[1] for one in sounds)
