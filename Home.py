@@ -47,6 +47,11 @@ MODULES = {
             ":material/brush:",
             "Type a prompt, watch a model draw it, and see what each word looks at.",
         ),
+        "pages/voice_cloning.py": (
+            "Voice cloning",
+            ":material/graphic_eq:",
+            "Hear noise become speech in a given voice, and see how near it comes.",
+        ),
     },
     "Machines": {
         "pages/build_your_rig.py": (

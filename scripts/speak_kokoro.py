@@ -8,7 +8,7 @@
 
 Voice 0, 4, 8, ... is one of Kokoro's own, the others are blends that nobody has: two or three voices mixed, half of
 them stretched away from the mean of all. Twenty English voices, ten women's and ten men's, are never spoken or
-blended here (`HELD_OUT`); `--held-out` speaks those alone, for the judges.
+blended here (`HELD_OUT`); `--held-out` speaks those alone, for the judges; `--say` lets any of them say one sentence.
 
 Each voice becomes one file `voice-00012.npz`: `audio` (16 kHz, int16), and `utterances`, a JSON list of words, phones
 (ARPAbet with stress, "_" for silence) and seconds of each phone. A voice whose file is there is not spoken again.
@@ -148,6 +148,14 @@ def speak(session, sentence: str, style: np.ndarray, speed: float, pronunciation
     return samples, {"sentence": sentence, "phones": phones, "seconds": [round(float(s), 4) for s in seconds]}
 
 
+def write(path: Path, parts: dict[str, float], audio: list[np.ndarray], utterances: list[dict]) -> None:
+    """What one voice has said, whole or not at all."""
+    part = path.with_suffix(".part")
+    with part.open("wb") as file:
+        np.savez(file, audio=np.concatenate(audio), parts=json.dumps(parts), utterances=json.dumps(utterances))
+    part.rename(path)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
@@ -157,13 +165,25 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=2.0, help="of work, not of speech")
     parser.add_argument("--held-out", action="store_true")
     parser.add_argument("--utterances", type=int, default=4, help="of one voice")
+    parser.add_argument("--say", help="one sentence, by those of --by alone, each in a file of its name")
+    parser.add_argument("--by", nargs="*", help="Kokoro's own voices, or numbers of blends")
     options = parser.parse_args()
     pronunciations = read_pronunciations(options.pronunciations)
     sentences = read_sentences(options.sentences, pronunciations)
     styles = {path.stem: np.fromfile(path, np.float32).reshape(-1, 256) for path in options.voices.glob("*.bin")}
-    styles = {name: style for name, style in styles.items() if (name in HELD_OUT) == options.held_out}
     session = load_kokoro(options.out.parent)
     options.out.mkdir(parents=True, exist_ok=True)
+    if options.say:
+        known = {name: style for name, style in styles.items() if name not in HELD_OUT}
+        for name in options.by:
+            number = int(name) if name.isdigit() else 0
+            parts, style = (
+                blend(number, known, np.random.default_rng([number, 0])) if number else ({name: 1.0}, styles[name])
+            )
+            samples, utterance = speak(session, options.say, style, 1.0, pronunciations)
+            write(options.out / f"{name}.npz", parts, [samples], [{**utterance, "samples": len(samples)}])
+        return
+    styles = {name: style for name, style in styles.items() if (name in HELD_OUT) == options.held_out}
     end, spoken = time.time() + options.hours * 3600, 0.0
     for index in range(10**6):
         if time.time() > end or (options.held_out and index == len(HELD_OUT)):
@@ -182,10 +202,7 @@ def main() -> None:
             audio.append(samples)
             utterances.append({**utterance, "samples": len(samples)})
         spoken += sum(map(len, audio)) / RATE
-        part = path.with_suffix(".part")
-        with part.open("wb") as file:
-            np.savez(file, audio=np.concatenate(audio), parts=json.dumps(parts), utterances=json.dumps(utterances))
-        part.rename(path)
+        write(path, parts, audio, utterances)
         print(f"{path.stem} {parts} {spoken / 60:.1f} min spoken", flush=True)
 
 

@@ -39,12 +39,13 @@ def main() -> None:
         rows = slice(step * BATCH % POOL, step * BATCH % POOL + BATCH)
         features, phones, whose = (part[rows] for part in pool)
         heard, voices = listener(features)
-        alike = voices @ functional.normalize(known, dim=1).T - MARGIN * functional.one_hot(whose, len(known))
+        margin = MARGIN * min(1, 2 * progress)
+        alike = voices @ functional.normalize(known, dim=1).T - margin * functional.one_hot(whose, len(known))
         of_phones, of_voices = functional.nll_loss(heard, phones), functional.cross_entropy(SCALE * alike, whose)
         for group in optimizer.param_groups:
             group["lr"] = RATE * min(1, (step + 1) / 100) * (1 + math.cos(math.pi * progress)) / 2
         optimizer.zero_grad()
-        (of_phones + 0.3 * of_voices).backward()
+        (of_phones + 0.5 * of_voices).backward()
         optimizer.step()
         step += 1
         right = (heard.argmax(1) == phones).float().mean().item()

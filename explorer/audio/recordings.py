@@ -26,6 +26,7 @@ QUIET = -40.0  # dB below the loudest frames: a pause
 SILENT = 1e-4  # root mean square of what is no sound at all
 LONGEST_PAUSE = 0.2  # seconds
 CLIPPED = 0.999  # of full scale
+NO_NUMBERS = "This recording holds values that are no numbers. Save it again as a WAV file of 16 bits."
 TOLD = {  # how files begin that are something else
     b"%PDF": "a PDF",
     b"PK\x03\x04": "a ZIP archive or a document",
@@ -52,6 +53,24 @@ class Recording:
 def read_recording(content: bytes) -> Recording:
     """The speech in a file. Nothing in it is run. Raises ValueError, with a sentence for the person who chose the file,
     for one that is no sound, damaged, too large, silent or too short."""
+    wave, rate, seconds = _decoded(content)
+    return heard(wave, rate, seconds)
+
+
+def whole(content: bytes) -> Tensor:
+    """All that is heard in a file's first minute, (samples,) at 8 kHz, as it is. Raises ValueError as
+    `read_recording` does, for a file that is no sound."""
+    wave, rate, _ = _decoded(content)
+    if not np.isfinite(wave).all():
+        raise ValueError(NO_NUMBERS)
+    mono = soxr.resample(wave.mean(1).clip(-8, 8), rate, RATE)
+    if len(mono) < RATE:
+        raise ValueError("This file is shorter than a second: too short to look for a mark in it.")
+    return torch.from_numpy(np.ascontiguousarray(mono, np.float32))
+
+
+def _decoded(content: bytes) -> tuple[np.ndarray, int, float]:
+    """The first minute of a file, (samples, channels), its rate, and the seconds that it has in all."""
     if not content:
         raise ValueError(f"This file is empty. {WANTED}.")
     if len(content) > MOST_BYTES:
@@ -74,13 +93,13 @@ def read_recording(content: bytes) -> Recording:
         raise ValueError(f"This file is no sound that can be read here, or it is damaged. {WANTED}.") from error
     if len(wave) == 0:
         raise ValueError(f"There is no sound in this file, whatever its header says. {WANTED}.")
-    return heard(wave, rate, told / rate if len(wave) == int(READ * rate) else len(wave) / rate)
+    return wave, rate, told / rate if len(wave) == int(READ * rate) else len(wave) / rate
 
 
 def heard(wave: np.ndarray, rate: int, seconds: float | None = None) -> Recording:
     """The speech in a wave (samples, channels) at a rate. Raises ValueError as `read_recording` does."""
     if not np.isfinite(wave).all():
-        raise ValueError("This recording holds values that are no numbers. Save it again as a WAV file of 16 bits.")
+        raise ValueError(NO_NUMBERS)
     warnings = []
     largest = float(np.abs(wave).max())
     clipped = float((np.abs(wave) >= CLIPPED * max(largest, 1)).mean())

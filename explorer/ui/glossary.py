@@ -73,11 +73,19 @@ GLOSSARY: dict[str, tuple[str, str]] = {
         "How far the network's answer is from the right one: squared, and averaged over pixels, images and noise "
         "levels. Training makes it small.",
     ),
+    "mel": (
+        "Mel spectrogram",
+        "How loud each of a few frequency bands is at each moment; the bands are as wide as the ear finds equal.",
+    ),
     "negative_prompt": ("Negative prompt", "What guidance leads away from, in place of no prompt at all."),
     "noise": ("N(0, 1)", "The normal distribution with mean 0 and variance 1: the bell curve that pure noise follows."),
     "offload": (
         "Offload",
         "Components that do not run wait in main memory, and come to the card in turn.",
+    ),
+    "phone": (
+        "Phone",
+        "One sound of a language: English has about forty. “Cat” has three, K, AE and T.",
     ),
     "quantised": (
         "Quantised weights",
@@ -98,6 +106,18 @@ GLOSSARY: dict[str, tuple[str, str]] = {
         "Velocity",
         "Where the flow moves a point at a moment, and how fast, as time runs from data to noise. A sampler walks "
         "against it.",
+    ),
+    "vocoder": (
+        "Vocoder",
+        "Makes a waveform of a spectrogram, which has lost the phases: learned, or by guessing phases that agree.",
+    ),
+    "voice_vector": (
+        "Voice vector",
+        "What an encoder keeps of a recording once all that was said is averaged away: a list of numbers for a voice.",
+    ),
+    "watermark": (
+        "Watermark",
+        "A pattern too faint to hear or see, that says where something comes from to whoever knows the key.",
     ),
     "x0": ("x₀", "The clean image or point, before any noise."),
 }

@@ -94,4 +94,41 @@ PAPERS = {
     "diffusion_explorer": _arxiv(
         "Helbling and Chau", 2025, "Diffusion Explorer: interactive exploration of diffusion models", "2507.01178"
     ),
+    "instruct_pix2pix": _arxiv(
+        "Brooks, Holynski and Efros",
+        2023,
+        "InstructPix2Pix: learning to follow image editing instructions",
+        "2211.09800",
+    ),
+    "griffin_lim": (
+        "Griffin and Lim (1984), [Signal estimation from modified short-time Fourier transform]"
+        "(https://doi.org/10.1109/TASSP.1984.1164317)"
+    ),
+    "nhv": _arxiv("Wang, Takaki and Yamagishi", 2019, "Neural source-filter waveform models", "1904.12088"),
+    "tortoise": _arxiv("Betker", 2023, "Better speech synthesis through scaling", "2305.07243"),
+    "valle": _arxiv(
+        "Wang et al.", 2023, "Neural codec language models are zero-shot text to speech synthesizers", "2301.02111"
+    ),
+    "naturalspeech2": _arxiv(
+        "Shen et al.",
+        2023,
+        "NaturalSpeech 2: latent diffusion models are natural and zero-shot speech and singing synthesizers",
+        "2304.09116",
+    ),
+    "f5_tts": _arxiv(
+        "Chen et al.",
+        2024,
+        "F5-TTS: a fairytaler that fakes fluent and faithful speech with flow matching",
+        "2410.06885",
+    ),
+    "styletts2": _arxiv(
+        "Li et al.",
+        2023,
+        "StyleTTS 2: towards human-level text-to-speech through style diffusion and adversarial training",
+        "2306.07691",
+    ),
+    "watermark": (
+        "Kirovski and Malvar (2003), [Spread-spectrum watermarking of audio signals]"
+        "(https://doi.org/10.1109/TSP.2003.809384)"
+    ),
 }

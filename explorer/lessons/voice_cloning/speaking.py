@@ -12,12 +12,14 @@ import torch
 from torch import Tensor
 
 from explorer.audio.features import ROWS, levelled, parts
+from explorer.audio.watermark import marked
 from explorer.data.speech.phones import SILENCE, timed
 from explorer.data.speech.pronunciation import Word, pronounced
 from explorer.denoiser import Denoiser
 from explorer.guidance import Nested
 from explorer.networks.durations import Durations
-from explorer.networks.speech import SpeechUNet, Spoken
+from explorer.networks.speech import SpeechUNet
+from explorer.networks.speech import Spoken as Told
 from explorer.networks.vocoder import Vocoder
 from explorer.samplers import sample_steps
 
@@ -96,8 +98,8 @@ def speak(model: Model, sounds: Sequence[Tensor], voices: Tensor, asked: Asked) 
     frames = max(one.shape[1] for one in sounds)
     silence = timed([], [], frames)
     filled = torch.stack([torch.cat([one, silence[:, one.shape[1] :]], 1) for one in sounds])
-    told = Spoken(filled.expand(n, -1, -1), voices.expand(n, -1))
-    words_only = Spoken(told.sounds, torch.zeros_like(told.voice))
+    told = Told(filled.expand(n, -1, -1), voices.expand(n, -1))
+    words_only = Told(told.sounds, torch.zeros_like(told.voice))
     of_length = Denoiser(model.network, model.denoiser.schedule, model.denoiser.prediction, (1, ROWS, frames))
     steered = Nested(of_length, [words_only, told], [asked.words_scale, asked.voice_scale])
     began = time.perf_counter()
@@ -109,6 +111,32 @@ def speak(model: Model, sounds: Sequence[Tensor], voices: Tensor, asked: Asked) 
     x = torch.stack([step.x for step in walk])[:, :, 0] / size[:, None, None, None]
     guess = torch.stack([*(step.x0 for step in walk if step.x0 is not None), walk[-1].x])[:, :, 0]
     return Speech(t, x, guess, seconds, walk[-1].evaluations)
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """A text in one voice: the script, how it came, and the sound of every frame of the film, (frames of film,
+    samples), of what was there and of what the model guessed, each with the mark."""
+
+    script: Script
+    speech: Speech
+    noisy: Tensor
+    guessed: Tensor
+
+    @property
+    def audio(self) -> Tensor:
+        """The result, (samples,)."""
+        return self.guessed[-1]
+
+
+def spoken(model: Model, text: str, speed: float, voice: Tensor, asked: Asked) -> Spoken:
+    """Speak a text in a voice (1, width), and listen to every step. Raises ValueError, with a sentence, for a text that
+    cannot be spoken."""
+    told = script(model, text, speed)
+    speech = speak(model, [told.sounds()], voice, asked)
+    sound = marked(heard(model, torch.cat([speech.x[:, 0], speech.guess[:, 0]])))
+    noisy, guessed = sound.clamp(-1, 1).chunk(2)
+    return Spoken(told, speech, noisy, guessed)
 
 
 @torch.no_grad()

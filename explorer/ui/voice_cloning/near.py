@@ -1,0 +1,56 @@
+"""How near the voice comes, and what of its words is understood."""
+
+import streamlit as st
+
+from explorer.audio.features import features, parts
+from explorer.lessons.voice_cloning.near import formants
+from explorer.lessons.voice_cloning.speaking import Spoken
+from explorer.lessons.voice_cloning.voices import about, built_in
+from explorer.ui.markdown import plain
+from explorer.ui.voice_cloning.asking import KINDS, Wish
+from explorer.ui.voice_cloning.speaking import measured
+
+
+def show(wish: Wish, said: Spoken) -> None:
+    """Likeness to the reference, to each built-in voice; the words one by one; pitch and brightness beside it."""
+    alike, heard = measured(wish, said)
+    pairs = about()["likeness"]
+    left, right = st.columns([1, 1.2], gap="large")
+    with left:
+        st.markdown("**What is understood**")
+        words = " ".join(plain(word) if right else f":red[~~{plain(word)}~~]" for word, right in heard.words)
+        st.markdown(words)
+        st.caption(
+            f"The judge heard {plain(' '.join(heard.heard)) or 'nothing'}. {heard.errors:.0%} of the sounds are wrong, "
+            "missing or too many; a word counts where two thirds of its sounds are heard in their place."
+        )
+        st.markdown("**Pitch and brightness**")
+        st.markdown("\n".join(_compared(wish, said)))
+        st.caption("Brightness is the centre of gravity of the bands, 0 to 63: higher for a shorter throat.")
+    with right:
+        st.markdown("**Whose voice the judge takes it for**")
+        rows = sorted(alike.to_others.items(), key=lambda one: -one[1])
+        lines = ["| voice | | likeness |", "|:--|:--|--:|"]
+        lines.append(f"| **{wish.label}, the reference** | | **{alike.to_reference:.2f}** |")
+        lines += [
+            f"| {built_in()[name].label} | {KINDS[built_in()[name].kind]} | {value:.2f} |"
+            for name, value in rows[:8]
+            if name != wish.key
+        ]
+        st.markdown("\n".join(lines))
+        st.caption(
+            f"Cosines of the judge's vectors. Two recordings of one voice are {pairs['same'][50]:.2f} alike in the "
+            f"median, of two voices {pairs['different'][50]:.2f} ({pairs['voices']} voices that neither it nor the "
+            f"model was trained on). This one is more alike than {alike.above_different:.0%} of pairs of two voices, and "
+            f"than {alike.above_same:.0%} of pairs of one."
+        )
+
+
+def _compared(wish: Wish, said: Spoken) -> list[str]:
+    lines = ["| | pitch, median | brightness |", "|:--|--:|--:|"]
+    for name, seen in (("reference", wish.reference.features), ("made", features(said.audio))):
+        _, hertz, voiced = parts(seen[None])
+        spoken = hertz[voiced > 0.5]
+        pitch = f"{spoken.median():.0f} Hz" if len(spoken) else "none"
+        lines.append(f"| {name} | {pitch} | {formants(seen):.1f} |")
+    return lines
