@@ -87,20 +87,21 @@ class Speech:
                 conditions[k, SOUND_ROWS:] = reference
         return torch.from_numpy(examples), torch.from_numpy(conditions)
 
-    def listen(self, n: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-        """n pieces for those who listen, (n, 66, FRAMES), the number of the phone in each frame, (n, FRAMES), and that
-        of the voice, (n,), in the order of `voices`."""
+    def listen(self, n: int, seed: int) -> tuple[Tensor, Tensor]:
+        """n pieces for those who listen, (n, 66, FRAMES), and the number of the phone in each frame, (n, FRAMES); each
+        two that follow each other are of one voice, and of different utterances where it has several."""
         rng, names = np.random.default_rng(seed), list(self.voices)
-        pieces = np.zeros((n, ROWS, FRAMES), np.float32)
-        phones, whose = np.zeros((n, FRAMES), np.int64), rng.integers(len(names), size=n)
-        for k, voice in enumerate(whose):
-            spoken = self.voices[names[voice]]
-            pieces[k], sounds = cut(*spoken[rng.integers(len(spoken))], rng)
-            pieces[k, :BANDS] += coloured(rng) if rng.random() < 0.5 else 0
-            if rng.random() < 0.3:
-                pieces[k, :BANDS] = noisy(pieces[k, :BANDS], rng)
-            phones[k] = sounds[0]
-        return torch.from_numpy(pieces), torch.from_numpy(phones), torch.from_numpy(whose)
+        pieces, phones = np.zeros((n, ROWS, FRAMES), np.float32), np.zeros((n, FRAMES), np.int64)
+        for k in range(0, n, 2):
+            spoken = self.voices[names[rng.integers(len(names))]]
+            pair = rng.choice(len(spoken), 2, replace=len(spoken) < 2)
+            for j, which in enumerate(pair, start=k):
+                pieces[j], sounds = cut(*spoken[which], rng)
+                pieces[j, :BANDS] += coloured(rng) if rng.random() < 0.5 else 0
+                if rng.random() < 0.3:
+                    pieces[j, :BANDS] = noisy(pieces[j, :BANDS], rng)
+                phones[j] = sounds[0]
+        return torch.from_numpy(pieces), torch.from_numpy(phones)
 
 
 def cut(seen: np.ndarray, sounds: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -25,7 +25,7 @@ CHIP = 512  # samples for which a patch lasts
 CHIPS = 48  # until the key repeats
 STRENGTH = 0.17  # of the logarithm of a magnitude: 1.5 dB
 SPEEDS = tuple(1 + 0.005 * k for k in range(-12, 13))
-FOUND = 7.0  # the least score that counts as found
+FOUND = 4.0  # the least score that counts as found
 KEY = 20261126
 MOST_SECONDS = 30
 

@@ -26,7 +26,7 @@ def wave_chart(audio: np.ndarray, rate: int, dark: bool = False) -> dict[str, An
         rows.append({"time": start / rate, "low": float(stretch.min()), "high": float(stretch.max())})
         start += len(stretch)
     return {
-        "height": 110,
+        "height": 170,
         "data": {"values": rows},
         "mark": {"type": "area", "color": colours["data"]},
         "encoding": {
@@ -50,7 +50,7 @@ def spectrogram_chart(bands: np.ndarray, hertz: Sequence[float], seconds: float,
     ticks = [j for j in range(len(hertz)) if j in (8, 24, 44, 62)]
     names = "{" + ",".join(f"'{j}': '{hertz[j] / 1000:.1f} kHz'" for j in ticks) + "}"
     return {
-        "height": 170,
+        "height": 220,
         "data": {"values": rows},
         "mark": {"type": "rect"},
         "encoding": {
@@ -81,7 +81,7 @@ def pitch_chart(hertz: np.ndarray, voiced: np.ndarray, frames: float, dark: bool
         for k, (pitch, on) in enumerate(zip(hertz, voiced, strict=True))
     ]
     return {
-        "height": 110,
+        "height": 170,
         "data": {"values": rows},
         "mark": {"type": "line", "color": colours["data"], "invalid": "break-paths-show-path-domains"},
         "encoding": {

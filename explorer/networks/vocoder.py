@@ -48,8 +48,8 @@ def pulses(hertz: Tensor, voiced: Tensor) -> Tensor:
     phase = 2 * math.pi * ((pitch.double() / RATE).cumsum(1) % 1).float()
     count = (HIGHEST / pitch).floor()
     half = (phase / 2).sin()
-    half = torch.where(half.abs() < 1e-3, 1e-3, half)
-    harmonics = ((count + 0.5) * phase).sin() / (2 * half) - 0.5
+    at_once = half.abs() < 1e-3  # all of them are at their largest
+    harmonics = torch.where(at_once, count, ((count + 0.5) * phase).sin() / (2 * half.where(~at_once, 1)) - 0.5)
     return SOURCE * harmonics / (count / 2).sqrt() * stretched(voiced)
 
 

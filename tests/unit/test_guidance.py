@@ -3,7 +3,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.denoiser import Denoiser, ideal_denoiser
-from explorer.guidance import Climbing
+from explorer.guidance import Climbing, Nested
 from explorer.samplers import sample
 from explorer.schedules import make_schedule
 
@@ -49,3 +49,31 @@ def test_samples_that_climb_end_higher() -> None:
     ]
     away = [(end - UPHILL).norm(dim=1).mean() for end in ends]
     assert away[1] < away[0]
+
+
+class Told(nn.Module):
+    """Says what it is told: the sum of its condition's numbers."""
+
+    def forward(self, x: torch.Tensor, log_snr: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
+        calls.append(condition)
+        return torch.zeros_like(x) if condition is None else condition.expand_as(x)
+
+
+calls: list[torch.Tensor | None] = []
+
+
+@pytest.mark.parametrize(("words", "voice"), [(1, 1), (2, 2), (0, 0), (3, 0.5), (1, 4), (0, 2)])
+def test_nested_conditions_each_have_a_scale_of_their_own(words: float, voice: float) -> None:
+    plain = Denoiser(Told(), make_schedule("cosine"), "x0", (1,))
+    some, all_of_it = torch.full((2, 1), 1.0), torch.full((2, 1), 5.0)
+    nested = Nested(plain, [some, all_of_it], [words, voice])
+    calls.clear()
+    estimate = nested.predict(torch.zeros(2, 1), 0.5)
+    assert torch.allclose(estimate.x0, torch.full((2, 1), words * 1.0 + voice * 4.0), atol=1e-5)
+    assert len(calls) == (words != 1) + (words != voice) + (voice != 0)
+
+
+def test_a_nested_denoiser_samples_as_any_other_does() -> None:
+    plain = Denoiser(Told(), make_schedule("cosine"), "x0", (1,))
+    nested = Nested(plain, [torch.full((2, 1), 3.0)], [2.0])
+    assert torch.allclose(sample(nested, 2, "ddim", 5, keep="last").samples, torch.full((2, 1), 6.0), atol=1e-4)

@@ -56,6 +56,12 @@ def about() -> dict[str, Any]:
 
 
 @cache
+def watermark() -> dict[str, Any]:
+    """What `scripts/measure_watermark.py` found."""
+    return json.loads((FOLDER / "watermark.json").read_text())
+
+
+@cache
 def built_in() -> dict[str, BuiltIn]:
     return {one["name"]: BuiltIn(**one) for one in about()["voices"]}
 

@@ -71,11 +71,11 @@ def ask() -> Wish | None:
     with st.container(horizontal=True):
         words_scale = scale("Words", "voice_words", "How far to go from speech without words to speech with them.")
         voice_scale = scale("Voice", "voice_voice", "How far to go from any voice to the reference's, and beyond.")
-        seed = st.slider("Seed", 0, 99, 0, key="voice_seed", bind="query-params", width=90)
     with st.container(horizontal=True):
-        steps = st.select_slider("Steps", STEPS, 12, key="voice_steps", bind="query-params", width=110)
-        speed = st.slider("Speed", 0.7, 1.4, 1.0, 0.1, format="%g×", key="voice_speed", bind="query-params", width=110)
-        sampler = choice("Sampler", SAMPLERS, "dpmpp_2m", key="voice_sampler", width=150)
+        steps = st.select_slider("Steps", STEPS, 12, key="voice_steps", bind="query-params", width=92)
+        speed = st.slider("Speed", 0.7, 1.4, 1.0, 0.1, format="%g×", key="voice_speed", bind="query-params", width=92)
+        seed = st.slider("Seed", 0, 99, 0, key="voice_seed", bind="query-params", width=92)
+    sampler = choice("Sampler", SAMPLERS, "dpmpp_2m", key="voice_sampler")
     asked = Asked(words_scale, voice_scale, steps, sampler, seed)
     try:
         told = script(model(), text, speed)

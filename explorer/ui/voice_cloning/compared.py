@@ -24,7 +24,8 @@ def all_voices(wish: Wish) -> None:
             "all", "all", None, wish.text, wish.speed, wish.asked,
             lambda: comparing.in_all_voices(model(), wish.text, wish.speed, wish.asked),
         )  # fmt: skip
-    names = list(heard)
+    kinds = list(KINDS)
+    names = sorted(heard, key=lambda name: kinds.index(built_in()[name].kind))
     right = dict.fromkeys(KINDS, 0)
     rows = []
     for name in names:

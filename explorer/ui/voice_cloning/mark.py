@@ -7,7 +7,7 @@ from explorer.audio.recordings import ENDINGS, whole
 from explorer.audio.watermark import FOUND, STRENGTH, critical_bands, detect, levels, marked
 from explorer.charts.voice_cloning import loudness_chart
 from explorer.lessons.voice_cloning.speaking import Spoken, heard
-from explorer.lessons.voice_cloning.voices import about, model
+from explorer.lessons.voice_cloning.voices import model, watermark
 from explorer.ui.controls import one_of, sentence
 from explorer.ui.markdown import plain
 from explorer.ui.voice_cloning.asking import Wish
@@ -69,9 +69,7 @@ def verdict(audio: torch.Tensor) -> None:
 
 def measured() -> None:
     """How often it is found after what happens to sounds, and how often where it is not."""
-    figures = about().get("watermark")
-    if not figures:
-        return
+    figures = watermark()
     lines = ["| after | found |", "|:--|--:|"]
     lines += [f"| {name} | {share:.0%} |" for name, share in figures["found"].items()]
     st.markdown("\n".join(lines))

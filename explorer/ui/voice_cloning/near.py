@@ -41,8 +41,8 @@ def show(wish: Wish, said: Spoken) -> None:
         st.caption(
             f"Cosines of the judge's vectors. Two recordings of one voice are {pairs['same'][50]:.2f} alike in the "
             f"median, of two voices {pairs['different'][50]:.2f} ({pairs['voices']} voices that neither it nor the "
-            f"model was trained on). This one is more alike than {alike.above_different:.0%} of pairs of two voices, and "
-            f"than {alike.above_same:.0%} of pairs of one."
+            f"model was trained on). This one is more alike than {alike.above_different:.0%} of pairs of two voices, "
+            f"and than {alike.above_same:.0%} of pairs of one."
         )
 
 

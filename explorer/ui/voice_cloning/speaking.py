@@ -38,10 +38,8 @@ def show_speech(wish: Wish) -> Spoken:
     noisy, guess = walk.x[:, 0, :BANDS], walk.guess[:, 0, :BANDS]
     speech(
         [
-            Strip("What is there", walk.x[:, 0, :BANDS].numpy(), as_int16(said.noisy), captions, "noise"),
-            Strip(
-                "What the model guesses", walk.guess[:, 0, :BANDS].numpy(), as_int16(said.guessed), captions, "model"
-            ),
+            Strip("What is there", noisy.numpy(), as_int16(said.noisy), captions, "noise"),
+            Strip("What the model guesses", guess.numpy(), as_int16(said.guessed), captions, "model"),
         ],
         pitch,
         words,
@@ -97,12 +95,12 @@ def summary(wish: Wish, said: Spoken) -> None:
     seconds = said.audio.shape[0] / RATE
     words, voice = wish.asked.words_scale, wish.asked.voice_scale
     calls = (words != 1) + (words != voice) + (voice != 0)
-    left, right_side = st.columns([3.2, 1], vertical_alignment="center")
-    left.markdown(
+    st.markdown(
         f"A judge that the model never met: likeness to the reference **{alike.to_reference:.2f}**, more than "
         f"{alike.above_different:.0%} of pairs of strangers have; {told}. It understands **{right} of "
         f"{len(heard.words)}** words."
     )
+    left, right_side = st.columns([3.4, 1], vertical_alignment="center")
     right_side.download_button(
         "WAV",
         lambda: written(said.audio, COMMENT),
@@ -113,7 +111,7 @@ def summary(wish: Wish, said: Spoken) -> None:
         key="voice_wav",
         help="With an inaudible mark, and a comment in the file that says that it is synthetic.",
     )
-    st.caption(
+    left.caption(
         f"{seconds:.1f} s of speech, {wish.asked.steps} steps of {calls} network call{'s' * (calls > 1)} each, "
         f"**{said.speech.seconds:.2f} s** when it was first made, without the sounds of the steps."
     )

@@ -32,7 +32,7 @@ def show(wish: Wish, said: Spoken) -> None:
         chart = about()["map"]
         places = [(x, y, kind, "") for (x, y), kind in zip(chart["places"], chart["kinds"], strict=True)]
         places += [
-            (*place(reference_of(name).judged), one.kind, one.label)
+            (*place(reference_of(name).judged), one.kind, "")
             for name, one in built_in().items()
             if one.kind != "blend" and name != wish.key
         ]
