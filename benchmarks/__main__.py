@@ -14,6 +14,7 @@ TABLES = {
     "throughput": "throughput",
     "images": "images",
     "pictures": "pictures",
+    "speech": "speech",
     "app": "app",
 }
 ON_REQUEST = {"load": "load", "memory": "memory"}

@@ -32,6 +32,7 @@ WITH_SLIDER = {
     "training lab": "pages/training_lab.py",
     "sampling showdown": "pages/sampling_showdown.py",
     "guided generation": "pages/guided_generation.py",
+    "voice cloning": "pages/voice_cloning.py",
     "build your rig": "pages/build_your_rig.py",
 }
 APP = '[data-testid="stApp"]'
