@@ -1,7 +1,7 @@
 """How well the model speaks, by judges that others made (`hear_speech.py`).
 
     python scripts/measure_speech.py FOLDER --spoken build/speech/kokoro --held-out build/speech/held-out
-        [--digits recordings.tar.gz] [--out sounds]
+        [--others build/speech/others] [--digits recordings.tar.gz] [--out sounds]
 
 FOLDER holds the weights that the training scripts have made.
 """
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+import soxr
 import torch
 from hear_speech import DIGITS, Ears
 from speech import utterances
@@ -114,6 +115,15 @@ class Measuring:
         }
 
 
+def recorded(folder: Path) -> dict[str, list[Tensor]]:
+    """voice -> its recordings."""
+    found: dict[str, list[Tensor]] = {}
+    for path in sorted(folder.glob("*/*.wav")):
+        audio, rate = soundfile.read(path, dtype="float32")
+        found.setdefault(path.parent.name, []).append(levelled(torch.from_numpy(soxr.resample(audio, rate, RATE))))
+    return found
+
+
 def recorded_digits(path: Path) -> dict[str, dict[int, list[Tensor]]]:
     """speaker -> digit -> takes 0 to 9 of the Free Spoken Digit Dataset."""
     found: dict[str, dict[int, list[Tensor]]] = {}
@@ -135,6 +145,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--spoken", type=Path, required=True)
     parser.add_argument("--held-out", type=Path, required=True)
+    parser.add_argument("--others", type=Path, help="the folder of `speak_others.py`")
     parser.add_argument("--digits", type=Path)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--scales", type=float, nargs=2, default=(2.0, 2.0))
@@ -179,6 +190,8 @@ def main() -> None:
     figures["voices kept out"] = measuring.gallery(
         {name: [one["audio"] for one in spoken] for name, spoken in held.items()}, asked, SENTENCES[:3]
     )
+    if given.others:
+        figures["other synthesisers"] = measuring.gallery(recorded(given.others), asked, SENTENCES[:3])
     figures["trained voices"] = measuring.gallery(
         {f"trained-{k}": spoken for k, spoken in enumerate(trained)}, asked, SENTENCES[:3]
     )

@@ -21,6 +21,8 @@ from torch import Tensor, nn
 from train_speech import CONFIG, loaded
 
 from explorer.audio.spectrogram import RATE
+from explorer.data.speech.phones import FRAMES as FRAMES_A_SECOND
+from explorer.data.speech.phones import SILENCE
 from explorer.lessons.voice_cloning.voices import FOLDER, NAME
 from explorer.networks.blocks import build
 from explorer.networks.durations import Durations
@@ -47,8 +49,9 @@ def parts_of(path: Path) -> dict[str, float]:
     return json.loads(str(np.load(path)["parts"]))
 
 
-def ship_voices(folder: Path, listener: Listener) -> None:
-    """The built-in recordings, and what the judge makes of many voices."""
+def ship_voices(folder: Path, listener: Listener) -> dict[str, Any]:
+    """The built-in recordings, and what the listener makes of many voices; returns how well it hears those that it was
+    not trained on."""
     (FOLDER / "voices").mkdir(parents=True, exist_ok=True)
     voices: list[dict[str, Any]] = []
     strangers = {name for path in (folder / "held-out").glob("voice-*.npz") for name in parts_of(path)}
@@ -63,7 +66,7 @@ def ship_voices(folder: Path, listener: Listener) -> None:
     same, different, vectors, kinds = [], [], [], []
     spoken = [(path, "known") for path in sorted((folder / "kokoro").glob("voice-*.npz"))[:ON_THE_MAP]]
     spoken += [(path, "stranger") for path in sorted((folder / "held-out").glob("voice-*.npz"))]
-    halves = []
+    halves, heard, said = [], 0, 0
     for path, kind in spoken:
         parts = parts_of(path)
         seen = [features for features, _, _ in utterances(path)]
@@ -72,6 +75,11 @@ def ship_voices(folder: Path, listener: Listener) -> None:
         kinds.append("blend" if len(parts) > 1 else kind)
         if kind == "stranger":
             halves.append(pair)
+            for features, _, told in utterances(path):
+                ends = [round(end * FRAMES_A_SECOND) for end in itertools.accumulate(told["seconds"])]
+                right = listener.hears(features, told["phones"], ends)
+                sounds = [one for one, phone in zip(right, told["phones"], strict=True) if phone != SILENCE]
+                heard, said = heard + sum(sounds), said + len(sounds)
     for (first, second), (third, fourth) in itertools.combinations(halves, 2):
         different += [float(first @ fourth), float(third @ second)]
     same = [float(first @ second) for first, second in halves]
@@ -90,6 +98,15 @@ def ship_voices(folder: Path, listener: Listener) -> None:
         "likeness": {"same": percentiles(same), "different": percentiles(different), "voices": len(halves)},
     }
     (FOLDER / "voices.json").write_text(json.dumps(content) + "\n")
+    apart, together = np.array(different), np.array(same)
+    thresholds = np.unique(np.concatenate([apart, together]))
+    rates = [((apart >= at).mean(), (together < at).mean()) for at in thresholds]
+    equal = min(rates, key=lambda pair: abs(pair[0] - pair[1]))
+    return {
+        "voices": len(halves),
+        "sounds heard": round(heard / said, 3),
+        "equal error rate of two recordings": round(float(np.mean(equal)), 3),
+    }
 
 
 @torch.no_grad()
@@ -98,6 +115,7 @@ def _voice(listener: Listener, seen: list[Tensor]) -> Tensor:
 
 
 def ship_weights(folder: Path, figures: dict[str, Any]) -> None:
+    """The four networks in 16 bits, and their cards."""
     denoiser = loaded(folder / "kokoro")
     (WEIGHTS / f"{NAME}.safetensors").write_bytes(to_bytes(denoiser, half=True, name=NAME))
     helpers: dict[str, nn.Module] = {"vocoder": Vocoder(), "durations": Durations(), "listener": Listener()}
@@ -158,7 +176,9 @@ def main() -> None:
     ship_weights(given.folder, json.loads(given.figures.read_text()) if given.figures else known)
     listener = build(Listener, 0)
     listener.load_state_dict(torch.load(given.folder / "listener.pt"))
-    ship_voices(given.folder, listener)
+    heard = ship_voices(given.folder, listener)
+    path = WEIGHTS / f"listener-{NAME}.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "metrics": heard}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

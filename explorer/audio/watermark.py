@@ -1,6 +1,6 @@
 """A mark that says "made by a model": a secret pattern of slightly louder and softer patches, over time and frequency.
 
-Each of 48 bands between 300 and 3,400 Hz is made louder or softer by about a decibel every 64 ms, as a key says that
+Each of 50 bands between 100 and 3,400 Hz is made louder or softer by about a decibel every 64 ms, as a key says that
 repeats every three seconds. It is found by laying the key over the sound at every place and at many speeds: spread
 spectrum (Cox et al. 1997; for sound, Kirovski and Malvar 2003).
 """
@@ -19,11 +19,11 @@ from explorer.audio.spectrogram import RATE, istft, stft
 
 FFT, HOP = 512, 128
 LOOK = 64  # hop of the search, samples
-BANDS = 48
-LOWEST, HIGHEST = 300.0, 3_400.0  # Hz
+BANDS = 50
+LOWEST, HIGHEST = 100.0, 3_400.0  # Hz
 CHIP = 512  # samples for which a patch lasts
 CHIPS = 48  # until the key repeats
-STRENGTH = 0.17  # of the logarithm of a magnitude: 1.5 dB
+STRENGTH = 0.2  # of the logarithm of a magnitude: 1.7 dB
 SPEEDS = tuple(1 + 0.005 * k for k in range(-12, 13))
 FOUND = 4.0  # the least score that counts as found
 KEY = 20261126

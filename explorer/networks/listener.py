@@ -1,5 +1,7 @@
 """A judge of speech that the model never meets in training: which sounds it hears, and whose voice it takes it for."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -10,6 +12,8 @@ from explorer.networks.blocks import GroupNorm
 from explorer.networks.vocoder import ConvNeXt
 
 LEAST = 2  # frames that a sound must last to be heard
+PLAIN = tuple(dict.fromkeys(phone.rstrip("012") for phone in PHONES))  # without stress
+SAME = [[NUMBERS[phone] for phone in PHONES if phone.rstrip("012") == plain] for plain in PLAIN]
 
 
 class Listener(nn.Module):
@@ -40,6 +44,19 @@ class Listener(nn.Module):
         """The phones that it hears in each of n, without stress and silence, each as long as it lasts."""
         numbers = self(features)[0].argmax(1)
         return [_runs(row.tolist()) for row in numbers]
+
+    @torch.no_grad()
+    def hears(self, features: Tensor, phones: Sequence[str], ends: Sequence[int]) -> list[bool]:
+        """Whether each of these phones is what it hears most in its own frames of features (66, frames), up to `ends`,
+        whatever the stress; silences are always heard."""
+        heard = self(features[None])[0][0]
+        likely = torch.stack([heard[numbers].logsumexp(0) for numbers in SAME])
+        found, start = [], 0
+        for phone, end in zip(phones, ends, strict=True):
+            span = likely[:, start : max(end, start + 1)].mean(1)
+            found.append(phone == SILENCE or PLAIN[int(span.argmax())] == phone.rstrip("012"))
+            start = min(end, likely.shape[1] - 1)
+        return found
 
     @torch.no_grad()
     def voices(self, features: Tensor) -> Tensor:

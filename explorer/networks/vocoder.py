@@ -73,7 +73,7 @@ class Vocoder(nn.Module):
         loudness, phase, breath = self.head(functional.gelu(self.norm(h))).chunk(3, 1)
         folds = pulses(hertz, voiced)
         generator = torch.Generator().manual_seed(seed)
-        noise = SOURCE * torch.randn(folds.shape, generator=generator).to(folds)
+        noise = SOURCE * torch.randn(folds.shape[1], generator=generator).to(folds).expand_as(folds)  # one for all of n
         spectrum = stft(folds, FFT, HOP, WINDOW) * torch.polar(loudness.clamp(-9, 4).exp(), phase)
         spectrum = spectrum + stft(noise, FFT, HOP, WINDOW) * (breath - 2).clamp(-9, 4).exp()
         return istft(spectrum, FFT, HOP, WINDOW)

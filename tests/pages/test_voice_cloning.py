@@ -180,7 +180,7 @@ def test_the_mark_is_looked_for_in_a_file(opened: Opened) -> None:
     app.file_uploader(key="voice_marked_file").upload("speech.wav", wav(3)).run()
     assert not app.exception
     assert any("No mark is found" in info.value for info in app.info)
-    app.file_uploader(key="voice_marked_file").upload("speech.pdf", b"%PDF" + bytes(100)).run()
+    app.file_uploader(key="voice_marked_file").upload("other.wav", b"%PDF" + bytes(100)).run()
     assert "a PDF" in app.error[0].value
 
 
@@ -214,3 +214,8 @@ def test_any_link_opens(open_page: Opened, query: dict[str, str]) -> None:
 def test_samplers_that_need_more_calls_are_left_out() -> None:
     assert "dpmpp_2m" in asking.SAMPLERS
     assert "langevin" not in asking.SAMPLERS
+
+
+def test_a_text_of_ten_thousand_letters_in_the_link_is_no_error(opened: Opened) -> None:
+    app = opened(voice_text="a " * 5_000)
+    assert not app.exception

@@ -9,7 +9,7 @@ from torch import Tensor
 from explorer.audio.features import features, parts
 from explorer.audio.watermark import marked
 from explorer.lessons.voice_cloning.near import formants, understood
-from explorer.lessons.voice_cloning.speaking import Asked, Model, heard, script, speak
+from explorer.lessons.voice_cloning.speaking import Asked, Model, Script, heard, script, speak
 from explorer.lessons.voice_cloning.voices import between, built_in, listener, reference_of
 
 
@@ -29,14 +29,14 @@ def say(model: Model, text: str, speed: float, voices: Tensor, asked: Asked) -> 
     """A text in voices (n, width)."""
     told = script(model, text, speed)
     made = speak(model, [told.sounds()], voices, asked).features
-    return [measured(audio, told.words) for audio in marked(heard(model, made)).clamp(-1, 1)]
+    return [measured(audio, told) for audio in marked(heard(model, made)).clamp(-1, 1)]
 
 
-def measured(audio: Tensor, words: Sequence) -> Heard:
+def measured(audio: Tensor, told: Script) -> Heard:
     seen = features(audio)
     _, hertz, voiced = parts(seen[None])
     spoken = hertz[voiced > 0.5]
-    right = understood(audio, words).words
+    right = understood(audio, told).words
     return Heard(
         audio,
         listener().voices(seen[None])[0],

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from explorer.audio.features import features
-from explorer.data.speech.pronunciation import Word
+from explorer.data.speech.phones import FRAMES, SILENCE
+from explorer.lessons.voice_cloning.speaking import Script
 from explorer.lessons.voice_cloning.voices import about, built_in, listener, reference_of
 
 
@@ -48,46 +50,26 @@ def share_below(percentiles: Sequence[float], value: float) -> float:
 
 @dataclass(frozen=True)
 class Understood:
-    """What the judge heard: phones, and for each spoken word whether at least two thirds of its phones were heard in
-    their place; the share of wrong phones."""
+    """What the judge heard: phones, for each spoken word whether at least two thirds of its phones are what it hears
+    most when they are due, and the share of all phones for which that is so."""
 
     heard: list[str]
     words: list[tuple[str, bool]]
-    errors: float
+    sounds: float
 
 
-def understood(audio: Tensor, words: Sequence[Word]) -> Understood:
-    """Whether the words are understood in a sound (samples,)."""
-    said = [word for word in words if word.text != ","]
-    wanted = [phone.rstrip("012") for word in said for phone in word.phones]
-    heard = listener().heard(features(audio)[None])[0]
-    right, cost = aligned(wanted, heard)
-    told, start = [], 0
-    for word in said:
+def understood(audio: Tensor, script: Script) -> Understood:
+    """Whether the words of a script are understood in its sound (samples,)."""
+    seen = features(audio)
+    ends = [round(end * FRAMES) for end in accumulate(script.seconds)]
+    right, told, start = listener().hears(seen, script.phones, ends), [], 1
+    for word in script.words:
         part = right[start : start + len(word.phones)]
         start += len(word.phones)
-        told.append((word.text, sum(part) >= 2 / 3 * len(part)))
-    return Understood(heard, told, cost / max(1, len(wanted)))
-
-
-def aligned(wanted: Sequence[str], heard: Sequence[str]) -> tuple[list[bool], int]:
-    """Which of the wanted phones were heard, in the alignment with the fewest errors, and how many errors those are
-    (Levenshtein 1966)."""
-    cost = np.zeros((len(wanted) + 1, len(heard) + 1), int)
-    cost[:, 0], cost[0] = np.arange(len(wanted) + 1), np.arange(len(heard) + 1)
-    for i, one in enumerate(wanted, start=1):
-        for j, other in enumerate(heard, start=1):
-            cost[i, j] = min(cost[i - 1, j] + 1, cost[i, j - 1] + 1, cost[i - 1, j - 1] + (one != other))
-    right, i, j = [False] * len(wanted), len(wanted), len(heard)
-    while i and j:
-        if cost[i, j] == cost[i - 1, j - 1] + (wanted[i - 1] != heard[j - 1]):
-            right[i - 1] = wanted[i - 1] == heard[j - 1]
-            i, j = i - 1, j - 1
-        elif cost[i, j] == cost[i - 1, j] + 1:
-            i -= 1
-        else:
-            j -= 1
-    return right, int(cost[-1, -1])
+        if word.text != ",":
+            told.append((word.text, sum(part) >= 2 / 3 * len(part)))
+    spoken = [one for one, phone in zip(right, script.phones, strict=True) if phone != SILENCE]
+    return Understood(listener().heard(seen[None])[0], told, sum(spoken) / max(1, len(spoken)))
 
 
 @torch.no_grad()

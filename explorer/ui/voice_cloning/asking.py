@@ -18,11 +18,11 @@ from explorer.ui.voice_cloning.computed import forget_mine
 SOURCES = {"built": "A built-in voice", "record": "Record", "upload": "Upload"}
 KINDS = {"known": "known", "blend": "a blend, known", "stranger": "kept out of training"}
 SAMPLERS = {name: label for name, label in SAMPLER_LABELS.items() if name not in ("langevin", "euler_maruyama")}
-STEPS = [2, 4, 6, 8, 12, 16, 20, 30]
+STEPS = [2, 4, 6, 8, 12, 16, 20]
 SCALES = [0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0]
 TEXT = "I never said this sentence, but it is my voice."
 CHIPS = ("three one four one five", "The train was full, so we waited for the next one.", "Call me at 10:05, please!")
-LONGEST = 200  # characters of the field
+LONGEST = 120  # characters of the field
 TWO_VOICES = 0.5  # halves of a recording that are less alike are not one voice
 
 

@@ -19,14 +19,14 @@ SPEAKING = "Speaking…"
 Result = TypeVar("Result")
 
 
-@st.cache_resource(max_entries=24, show_spinner=False)
+@st.cache_resource(max_entries=12, show_spinner=False)
 def _spoken(name: str, text: str, speed: float, asked: Asked) -> "Spoken":
     from explorer.lessons.voice_cloning import speaking, voices
 
     return speaking.spoken(voices.model(), text, speed, voices.reference_of(name).voice, asked)
 
 
-@st.cache_resource(max_entries=96, show_spinner=SPEAKING)
+@st.cache_resource(max_entries=24, show_spinner=SPEAKING)
 def _found(what: str, name: str, text: str, speed: float, asked: Asked, _find: Callable[[], Any]) -> Any:
     return _find()
 

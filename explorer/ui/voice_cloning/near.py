@@ -5,10 +5,11 @@ import streamlit as st
 from explorer.audio.features import features, parts
 from explorer.lessons.voice_cloning.near import formants
 from explorer.lessons.voice_cloning.speaking import Spoken
-from explorer.lessons.voice_cloning.voices import about, built_in
+from explorer.lessons.voice_cloning.voices import NAME, about, built_in
 from explorer.ui.markdown import plain
 from explorer.ui.voice_cloning.asking import KINDS, Wish
 from explorer.ui.voice_cloning.speaking import measured
+from explorer.zoo import model_card
 
 
 def show(wish: Wish, said: Spoken) -> None:
@@ -20,9 +21,11 @@ def show(wish: Wish, said: Spoken) -> None:
         st.markdown("**What is understood**")
         words = " ".join(plain(word) if right else f":red[~~{plain(word)}~~]" for word, right in heard.words)
         st.markdown(words)
+        of_real = model_card(f"listener-{NAME}")["metrics"]["sounds heard"]
         st.caption(
-            f"The judge heard {plain(' '.join(heard.heard)) or 'nothing'}. {heard.errors:.0%} of the sounds are wrong, "
-            "missing or too many; a word counts where two thirds of its sounds are heard in their place."
+            f"{heard.sounds:.0%} of the sounds are what the judge hears most when they are due; of Kokoro's own, "
+            f"{of_real:.0%}. A word counts with two thirds of its sounds. Asked freely, it hears "
+            f"{plain(' '.join(heard.heard)) or 'nothing'}."
         )
         st.markdown("**Pitch and brightness**")
         st.markdown("\n".join(_compared(wish, said)))

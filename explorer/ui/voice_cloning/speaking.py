@@ -79,7 +79,7 @@ def measured(wish: Wish, said: Spoken) -> tuple[Near, Understood]:
         wish.text,
         wish.speed,
         wish.asked,
-        lambda: (near(said.audio, wish.reference.judged), understood(said.audio, said.script.words)),
+        lambda: (near(said.audio, wish.reference.judged), understood(said.audio, said.script)),
     )
 
 
