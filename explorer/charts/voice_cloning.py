@@ -1,5 +1,6 @@
 """Charts of the page on voice cloning, as Vega-Lite specifications; see `explorer.charts`."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -146,21 +147,27 @@ def map_chart(places: Sequence[tuple[float, float, str, str]], dark: bool = Fals
 def curves_chart(
     points: Sequence[Mapping[str, float]], x: tuple[str, str], lines: Mapping[str, tuple[str, str]], dark: bool = False
 ) -> dict[str, Any]:
-    """Several measures of the same things, each from 0 to 1, against one of them: `x` is its field and its title,
+    """Several measures of the same things, shares or cosines, against one of them: `x` is its field and its title,
     `lines` the title and the colour's role of each field."""
     colours = palette.DARK if dark else palette.LIGHT
-    rows = [
+    rows: list[dict[str, Any]] = [
         {x[0]: point[x[0]], "what": title, "value": point[field]}
         for point in points
         for field, (title, _) in lines.items()
     ]
+    least = min(0.0, math.floor(4 * min(row["value"] for row in rows)) / 4)
     return {
         "height": 260,
         "data": {"values": rows},
         "mark": {"type": "line", "point": True, "tooltip": True},
         "encoding": {
             "x": {"field": x[0], "type": "quantitative", "title": x[1]},
-            "y": {"field": "value", "type": "quantitative", "title": "Share or cosine", "scale": {"domain": [0, 1]}},
+            "y": {
+                "field": "value",
+                "type": "quantitative",
+                "title": "Share or cosine",
+                "scale": {"domain": [least, 1]},
+            },
             "color": {
                 "field": "what",
                 "type": "nominal",

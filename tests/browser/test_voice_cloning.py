@@ -88,7 +88,7 @@ def test_every_step_can_be_heard_and_stopped_by_button_and_by_key(browser_page: 
 def test_a_recording_is_cloned_after_consent_and_is_there_after_a_reload(browser_page: Page, serve: Serve) -> None:
     page = browser_page
     opened(page, serve)
-    page.get_by_role("button", name="Upload").click()
+    page.get_by_text("Upload", exact=True).click()
     expect(page.get_by_text("Tick this first")).to_be_visible(timeout=LONG)
     page.get_by_text("This voice is mine").click()
     upload = page.locator('input[type="file"]')
@@ -106,8 +106,8 @@ def test_a_recording_is_cloned_after_consent_and_is_there_after_a_reload(browser
 
 def test_a_file_that_is_no_sound_gets_a_sentence(browser_page: Page, serve: Serve) -> None:
     page = browser_page
-    opened(page, serve, f"{QUICK}&voice_source=Upload")
-    page.get_by_text("This voice is mine").click()
+    page.goto(f"{serve(PAGE)}?{QUICK}&voice_source=Upload")
+    page.get_by_text("This voice is mine").click(timeout=LONG)
     upload = page.locator('input[type="file"]')
     expect(upload).to_be_attached(timeout=LONG)
     upload.set_input_files({"name": "me.wav", "mimeType": "audio/wav", "buffer": b"%PDF-1.7 " + bytes(500)})

@@ -21,7 +21,7 @@ from explorer.networks.durations import Durations
 from explorer.networks.speech import SpeechUNet
 from explorer.networks.speech import Spoken as Told
 from explorer.networks.vocoder import Vocoder
-from explorer.samplers import sample_steps
+from explorer.samplers import first_noise, sample_steps
 
 EDGE = 0.15  # seconds of silence before and after
 MULTIPLE = 16  # of frames
@@ -93,7 +93,8 @@ class Speech:
 
 @torch.no_grad()
 def speak(model: Model, sounds: Sequence[Tensor], voices: Tensor, asked: Asked) -> Speech:
-    """Speak texts, n tensors of `Script.sounds()` or one for all, in voices, (n, width) or (1, width)."""
+    """Speak texts, n tensors of `Script.sounds()` or one for all, in voices, (n, width) or (1, width), all of them from
+    the same noise."""
     n = max(len(sounds), len(voices))
     frames = max(one.shape[1] for one in sounds)
     silence = timed([], [], frames)
@@ -103,7 +104,10 @@ def speak(model: Model, sounds: Sequence[Tensor], voices: Tensor, asked: Asked) 
     of_length = Denoiser(model.network, model.denoiser.schedule, model.denoiser.prediction, (1, ROWS, frames))
     steered = Nested(of_length, [words_only, told], [asked.words_scale, asked.voice_scale])
     began = time.perf_counter()
-    walk: list[Any] = list(sample_steps(steered, n=n, sampler=asked.sampler, steps=asked.steps, seed=asked.seed))
+    noise = first_noise(of_length, 1, asked.seed).expand(n, -1, -1, -1)
+    walk: list[Any] = list(
+        sample_steps(steered, n=n, sampler=asked.sampler, steps=asked.steps, seed=asked.seed, x_init=noise)
+    )
     seconds = time.perf_counter() - began
     schedule = of_length.schedule
     t = torch.tensor([step.t for step in walk], dtype=torch.float64)

@@ -56,7 +56,8 @@ def all_voices(wish: Wish) -> None:
 def between(wish: Wish) -> None:
     """Voices on the way from the reference to another."""
     labels = {one.name: one.label for one in built_in().values() if one.name != wish.key}
-    other = choice("The other voice", labels, next(iter(labels)), key="voice_other", width=220)
+    default = next(name for name in ("bm_george", "af_heart") if name in labels)
+    other = choice("The other voice", labels, default, key="voice_other", width=220)
     heard = found(
         f"between {other}", wish.key, wish.mine, wish.text, wish.speed, wish.asked,
         lambda: comparing.on_the_way(
