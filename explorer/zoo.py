@@ -204,8 +204,9 @@ def _described(denoiser: Denoiser) -> dict[str, Any]:
     """What rebuilds a denoiser, but for its weights, as JSON gives it back. Raises `Refused` where nothing does."""
     network, schedule = denoiser.network, denoiser.schedule
     if type(network) not in NETWORKS.values():
-        known = ", a ".join(NETWORKS)
-        raise Refused(f"its network must be an {known} of this library, not a {type(network).__name__}")
+        raise Refused(
+            f"its network must be an MLP, a UNet or a SpeechUNet of this library, not a {type(network).__name__}"
+        )
     described = {
         "network": type(network).__name__,
         "size": network.size,

@@ -73,5 +73,5 @@ def _bridged(pitch: Tensor, voiced: Tensor) -> Tensor:
     after = torch.searchsorted(places, rows).clamp(max=len(places) - 1)
     before = torch.where(places[after] > rows, (after - 1).clamp(min=0), after)
     first, last = places[before], places[after]
-    share = ((rows - first) / (last - first).clamp(min=1)).clamp(0, 1)
+    share = ((rows - first).to(pitch) / (last - first).clamp(min=1)).clamp(0, 1)
     return torch.lerp(pitch[first].log(), pitch[last].log(), share).exp()

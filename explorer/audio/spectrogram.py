@@ -6,6 +6,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from explorer.modes import default_modes
+
 RATE = 8_000  # samples a second, as on a telephone
 HOP = 100  # samples between two frames
 WINDOW = 400  # samples that a frame sees
@@ -31,11 +33,12 @@ def centres() -> list[float]:
 
 
 @cache
+@default_modes()
 def mel_filters() -> Tensor:
     """How much each frequency of the transform counts in each band, (BANDS, FFT / 2 + 1): overlapping triangles, each
     of which sums to 1."""
-    edges = torch.tensor([LOWEST, *centres(), HIGHEST])
-    frequencies = torch.arange(FFT // 2 + 1) * RATE / FFT
+    edges = torch.tensor([LOWEST, *centres(), HIGHEST], dtype=torch.float32)
+    frequencies = torch.arange(FFT // 2 + 1, dtype=torch.float32) * RATE / FFT
     rising = (frequencies - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
     falling = (edges[2:, None] - frequencies) / (edges[2:] - edges[1:-1])[:, None]
     triangles = torch.minimum(rising, falling).clamp(min=0)

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from explorer.audio.spectrogram import RATE, istft, stft
+from explorer.modes import default_modes
 
 FFT, HOP = 512, 128
 LOOK = 64  # hop of the search, samples
@@ -31,18 +32,20 @@ MOST_SECONDS = 30
 
 
 @cache
+@default_modes()
 def _bands() -> Tensor:
     """The band of each frequency, (FFT / 2 + 1,), -1 for none."""
-    frequencies = torch.arange(FFT // 2 + 1) * RATE / FFT
+    frequencies = torch.arange(FFT // 2 + 1, dtype=torch.float32) * RATE / FFT
     band = ((frequencies - LOWEST) / (HIGHEST - LOWEST) * BANDS).floor().long()
     return torch.where((frequencies < LOWEST) | (frequencies >= HIGHEST), -1, band)
 
 
 @cache
+@default_modes()
 def _key() -> Tensor:
     """(BANDS, CHIPS) of +1 and -1."""
     generator = torch.Generator().manual_seed(KEY)
-    return 2.0 * torch.randint(2, (BANDS, CHIPS), generator=generator) - 1
+    return 2 * torch.randint(2, (BANDS, CHIPS), generator=generator).to(torch.float32) - 1
 
 
 def marked(audio: Tensor, strength: float = STRENGTH) -> Tensor:

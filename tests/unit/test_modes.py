@@ -52,10 +52,14 @@ MODES: dict[str, Callable[[], Any]] = {
 each_mode = pytest.mark.parametrize("mode", MODES.values(), ids=MODES.keys())
 
 KEPT: dict[str, tuple[Any, ...]] = {
+    "explorer.audio.spectrogram.mel_filters": (),
+    "explorer.audio.watermark._bands": (),
+    "explorer.audio.watermark._key": (),
     "explorer.data.digits.digits": (),
     "explorer.data.digits.distances_between_scans": (),
     "explorer.data.emoji.emoji": (),
     "explorer.data.mnist.shipped_mnist": ("held-out",),
+    "explorer.data.speech.pronunciation._dictionary": (),
     "explorer.hardware.catalogue.catalogue": (),
     "explorer.hardware.diffusers_models.configs": (),
     "explorer.hardware.gpus._names": (),
@@ -75,6 +79,11 @@ KEPT: dict[str, tuple[Any, ...]] = {
     "explorer.lessons.guided_generation.models.concepts": (),
     "explorer.lessons.guided_generation.recall.artists_apart": (),
     "explorer.lessons.sampling_showdown.quality._table": (TABLES / "digits-8.json", 0),
+    "explorer.lessons.voice_cloning.voices.about": (),
+    "explorer.lessons.voice_cloning.voices.built_in": (),
+    "explorer.lessons.voice_cloning.voices.model": (),
+    "explorer.lessons.voice_cloning.voices.reference_of": ("af_bella",),
+    "explorer.lessons.voice_cloning.voices.watermark": (),
     "explorer.zoo._looker": ("classifier", "digits-8"),
     "explorer.zoo.load_pretrained": ("digits-8",),
 }

@@ -14,6 +14,7 @@ from explorer.audio.features import features
 from explorer.audio.recordings import read_recording
 from explorer.files import ASSETS
 from explorer.lessons.voice_cloning.speaking import Model
+from explorer.modes import default_modes
 from explorer.networks.listener import Listener
 from explorer.zoo import load_durations, load_listener, load_pretrained, load_vocoder
 
@@ -84,6 +85,7 @@ def reference(audio: Tensor) -> Reference:
 
 
 @cache
+@default_modes()
 def reference_of(name: str) -> Reference:
     """The recording of a built-in voice."""
     return reference(read_recording(built_in()[name].content).audio)
