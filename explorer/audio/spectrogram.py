@@ -50,13 +50,13 @@ def mel_filters() -> Tensor:
 
 def stft(audio: Tensor, fft: int = FFT, hop: int = HOP, window: int = WINDOW) -> Tensor:
     """The short-time Fourier transform of (n, samples), complex (n, fft / 2 + 1, samples / hop + 1)."""
-    hann = torch.hann_window(window, device=audio.device)
+    hann = torch.hann_window(window, dtype=audio.dtype, device=audio.device)
     return torch.stft(audio, fft, hop, window, hann, center=True, pad_mode="constant", return_complex=True)
 
 
 def istft(spectrum: Tensor, fft: int = FFT, hop: int = HOP, window: int = WINDOW) -> Tensor:
     """The waveform (n, (frames - 1) * hop) whose transform is nearest to `spectrum` (Griffin and Lim 1984)."""
-    hann = torch.hann_window(window, device=spectrum.device)
+    hann = torch.hann_window(window, dtype=spectrum.real.dtype, device=spectrum.device)
     return torch.istft(spectrum, fft, hop, window, hann, center=True)
 
 

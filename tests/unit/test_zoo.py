@@ -719,3 +719,42 @@ def test_a_file_that_is_too_large_is_refused_unread() -> None:
 def test_a_deeply_nested_header_is_refused() -> None:
     refused(safetensors(b'{"__metadata__":{"explorer":"' + b"[" * 200_000 + b'"}}'))
     refused(safetensors(b"[" * 200_000))
+
+
+SPEECH = model_card("voice")["metrics"]
+
+
+def test_speech_is_understood_as_well_as_was_wanted() -> None:
+    assert SPEECH["phone errors of sentences, trained voices"] <= 30
+    assert SPEECH["digits heard, trained voices"] >= SPEECH["digits heard, real people"] - 5
+
+
+def test_trained_voices_are_told_from_each_other() -> None:
+    assert SPEECH["trained voices"]["top 1"] >= 90
+
+
+def test_voices_that_were_kept_out_are_cloned_as_often_as_was_wanted() -> None:
+    assert SPEECH["voices kept out"]["speakers"] == 20
+    assert SPEECH["voices kept out"]["top 1"] >= 50
+
+
+def test_speech_is_small_enough_to_ship() -> None:
+    assert sum(path.stat().st_size for path in zoo.FOLDER.glob("*voice.safetensors")) <= 15e6
+
+
+def test_the_parts_of_speech_come_back_from_their_files_as_they_were() -> None:
+    denoiser = load_pretrained("voice")
+    assert from_bytes(to_bytes(denoiser), "SpeechUNet")[0].shape == denoiser.shape == (1, 66, 128)
+    with pytest.raises(ValueError, match="a model of speech, for Voice cloning"):
+        from_bytes(to_bytes(denoiser), "UNet")
+    for read in (zoo.load_vocoder, zoo.load_listener, zoo.load_durations):
+        assert read("voice") is read("voice")
+        with pytest.raises(ValueError, match="there is no"):
+            read("nobody")
+
+
+@pytest.mark.parametrize("shape", [(1, 66, 100), (1, 65, 128), (2, 66, 128), (1, 66, 0), (66, 128), (1, 66, 8192)])
+def test_a_file_of_speech_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
+    network = load_pretrained("voice").network
+    with pytest.raises(ValueError, match="its samples must be of 1 x 66"):
+        to_bytes(ex.Denoiser(network, ex.make_schedule("cosine"), "x0", shape))
