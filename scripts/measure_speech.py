@@ -182,8 +182,10 @@ def main() -> None:
     figures["digits heard, trained voices"] = measuring.digits_right(spoken_digits)
     if given.digits:
         people = recorded_digits(given.digits)
-        figures["digits heard, real people"] = measuring.digits_right(
-            (take.numpy(), DIGITS[digit]) for of in people.values() for digit, takes in of.items() for take in takes[:5]
+        judged = [(take, DIGITS[digit]) for of in people.values() for digit, takes in of.items() for take in takes[:5]]
+        figures["digits heard, real people"] = measuring.digits_right((take.numpy(), digit) for take, digit in judged)
+        figures["digits heard, real people through the vocoder"] = measuring.digits_right(
+            (heard(measuring.model, features(take)[None])[0].numpy(), digit) for take, digit in judged
         )
         takes = {name: [of[digit][take] for take in range(10) for digit in of] for name, of in people.items()}
         figures["six people"] = measuring.gallery(takes, asked, SENTENCES[:3])

@@ -729,6 +729,11 @@ def test_speech_is_understood_as_well_as_was_wanted() -> None:
     assert SPEECH["digits heard, trained voices"] >= SPEECH["digits heard, real people"] - 5
 
 
+def test_the_vocoder_loses_at_most_two_points_of_digits() -> None:
+    lost = SPEECH["digits heard, real people"] - SPEECH["digits heard, real people through the vocoder"]
+    assert lost <= 2
+
+
 def test_trained_voices_are_told_from_each_other() -> None:
     assert SPEECH["trained voices"]["top 1"] >= 90
 

@@ -66,10 +66,11 @@ def cases() -> None:
     names = {
         "digits heard, trained voices": "digits heard by pocketsphinx, known voices",
         "digits heard, real people": "digits heard by pocketsphinx, real people",
+        "digits heard, real people through the vocoder": "the same, their features through the vocoder",
         "phone errors of sentences, trained voices": "wrong sounds by hama, sentences in known voices",
         "phone errors of sentences, voices kept out": "wrong sounds by hama, sentences in voices kept out",
         "phone errors of real speech": "wrong sounds by hama, Kokoro's own speech",
-        "phone errors through the vocoder": "the same through the vocoder",
+        "phone errors through the vocoder": "the same, its features through the vocoder",
         "phone errors through Griffin-Lim": "the same through Griffin and Lim's method",
     }
     st.markdown(
