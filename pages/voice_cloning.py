@@ -104,8 +104,8 @@ def closer() -> None:
 closer()
 large.card()
 what_to_notice(
-    "Pause the film at step 3 and listen to both: in the noise there is nothing yet, but the guess already has the "
-    "rhythm of the words. Timbre and consonants come last.",
+    "Pause the film at step 2 and listen to both: what is there still hisses, but in the guess words and voice are "
+    "almost there. The text says which sound is due when, so that little is left to be found.",
     "Set the voice's guidance to 0: the words stay, the person goes. Set that of the words to 0, and somebody mumbles "
     "in the reference's voice.",
     "A known voice is *selected*, a blend *interpolated*; only one that training never heard is *cloned*, and there "
