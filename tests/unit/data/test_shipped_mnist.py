@@ -59,7 +59,8 @@ def test_another_half_is_refused() -> None:
 def test_the_licence_of_the_images_is_said_and_is_not_that_of_the_code() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["license"] == "MIT AND CC-BY-SA-3.0 AND Apache-2.0 AND CC-BY-4.0 AND BSD-2-Clause"
-    assert project["license-files"] == ["LICENSE", "assets/mnist/LICENSE", "assets/pictures/LICENSE"]
+    folders = ("mnist", "pictures", "speech")
+    assert project["license-files"] == ["LICENSE", *(f"assets/{folder}/LICENSE" for folder in folders)]
     assert (SHIPPED / "LICENSE").read_text().startswith("Creative Commons Legal Code\n\nAttribution-ShareAlike 3.0")
     for said in (SHIPPED / "README.md", ROOT / "README.md"):
         text = said.read_text()
