@@ -10,8 +10,9 @@ from pocketsphinx import Decoder
 from resemblyzer import VoiceEncoder, preprocess_wav
 
 from explorer.audio.spectrogram import RATE
+from explorer.data.speech.pronunciation import ONES
 
-DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+DIGITS = ONES[:10]
 GRAMMAR = f"#JSGF V1.0; grammar digits; public <digit> = {' | '.join(DIGITS)};"
 # hama writes IPA; what no two of these tell apart is one sound here.
 SOUNDS = {

@@ -9,6 +9,7 @@ import soundfile
 import soxr
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from explorer.audio.features import levelled
 from explorer.audio.pitch import pitch
@@ -26,7 +27,6 @@ QUIET = -40.0  # dB below the loudest frames: a pause
 SILENT = 1e-4  # root mean square of what is no sound at all
 LONGEST_PAUSE = 0.2  # seconds
 CLIPPED = 0.999  # of full scale
-NO_NUMBERS = "This recording holds values that are no numbers. Save it again as a WAV file of 16 bits."
 TOLD = {  # how files begin that are something else
     b"%PDF": "a PDF",
     b"PK\x03\x04": "a ZIP archive or a document",
@@ -53,20 +53,17 @@ class Recording:
 def read_recording(content: bytes) -> Recording:
     """The speech in a file. Nothing in it is run. Raises ValueError, with a sentence for the person who chose the file,
     for one that is no sound, damaged, too large, silent or too short."""
-    wave, rate, seconds = _decoded(content)
-    return heard(wave, rate, seconds)
+    return _heard(*_decoded(content))
 
 
 def whole(content: bytes) -> Tensor:
     """All that is heard in a file's first minute, (samples,) at 8 kHz, as it is. Raises ValueError as
     `read_recording` does, for a file that is no sound."""
     wave, rate, _ = _decoded(content)
-    if not np.isfinite(wave).all():
-        raise ValueError(NO_NUMBERS)
-    mono = soxr.resample(wave.mean(1).clip(-8, 8), rate, RATE)
-    if len(mono) < RATE:
+    audio = _mono(wave, rate)
+    if len(audio) < RATE:
         raise ValueError("This file is shorter than a second: too short to look for a mark in it.")
-    return torch.from_numpy(np.ascontiguousarray(mono, np.float32))
+    return audio
 
 
 def _decoded(content: bytes) -> tuple[np.ndarray, int, float]:
@@ -93,21 +90,25 @@ def _decoded(content: bytes) -> tuple[np.ndarray, int, float]:
         raise ValueError(f"This file is no sound that can be read here, or it is damaged. {WANTED}.") from error
     if len(wave) == 0:
         raise ValueError(f"There is no sound in this file, whatever its header says. {WANTED}.")
+    if not np.isfinite(wave).all():
+        raise ValueError("This file holds values that are no numbers. Save it again as a WAV file of 16 bits.")
     return wave, rate, told / rate if len(wave) == int(READ * rate) else len(wave) / rate
 
 
-def heard(wave: np.ndarray, rate: int, seconds: float | None = None) -> Recording:
+def _mono(wave: np.ndarray, rate: int) -> Tensor:
+    """A wave (samples, channels) as one channel at 8 kHz, (samples,)."""
+    mixed = wave.mean(1)
+    if np.square(mixed).mean() < 0.01 * np.square(wave).mean():  # channels that cancel each other
+        mixed = wave[:, 0]
+    return torch.from_numpy(np.ascontiguousarray(soxr.resample(mixed.clip(-8, 8), rate, RATE), np.float32))
+
+
+def _heard(wave: np.ndarray, rate: int, seconds: float) -> Recording:
     """The speech in a wave (samples, channels) at a rate. Raises ValueError as `read_recording` does."""
-    if not np.isfinite(wave).all():
-        raise ValueError(NO_NUMBERS)
     warnings = []
     largest = float(np.abs(wave).max())
     clipped = float((np.abs(wave) >= CLIPPED * max(largest, 1)).mean())
-    mono = wave.mean(1)
-    if np.square(mono).mean() < 0.01 * np.square(wave).mean():  # channels that cancel each other
-        mono = wave[:, 0]
-    seconds = seconds or len(wave) / rate
-    audio = torch.from_numpy(np.ascontiguousarray(soxr.resample(mono.clip(-8, 8), rate, RATE), np.float32))
+    audio = _mono(wave, rate)
     if len(audio) < 2 * HOP or float(audio.square().mean().sqrt()) < SILENT:
         raise ValueError(
             "Nothing is heard in this recording. Check that the microphone is on, and speak for some seconds."
@@ -136,7 +137,7 @@ def without_pauses(audio: Tensor) -> Tensor:
     frames = audio[: len(audio) // HOP * HOP].reshape(-1, HOP)
     loudness = 10 * (frames.square().mean(1) + 1e-12).log10()
     loud = loudness > torch.quantile(loudness, 0.95) + QUIET
-    loud = torch.nn.functional.max_pool1d(loud[None].float(), 5, 1, 2)[0] > 0  # the ends of words are soft
+    loud = functional.max_pool1d(loud[None].float(), 5, 1, 2)[0] > 0  # the ends of words are soft
     kept, pause, most = torch.zeros_like(loud), 0, int(LONGEST_PAUSE * RATE / HOP)
     started = False
     for k, one in enumerate(loud.tolist()):

@@ -1,4 +1,4 @@
-"""How a word sounds that no dictionary knows: rules from letters to sounds, the longest first.
+"""How a word sounds that no dictionary knows: rules from letters to sounds, of which the first that fits holds.
 
 In the manner of Elovitz, Johnson, McHugh and Shore (1976), far fewer. Stress falls on the first vowel that can carry
 it.
@@ -23,7 +23,6 @@ RULES: tuple[tuple[str, str, str, str], ...] = (
     ("", "tch", "", "CH"),
     ("", "dge", "", "JH"),
     ("", "sch", "", "SH"),
-    ("s", "cious", "", "SH AH S"),
     ("", "ous", "#", "AH S"),
     ("", "able", "#", "AH B AH L"),
     ("", "ible", "#", "AH B AH L"),
@@ -60,11 +59,9 @@ RULES: tuple[tuple[str, str, str, str], ...] = (
     ("", "qu", "e#", "K"),
     ("", "qu", "", "K W"),
     ("", "sh", "", "SH"),
-    ("#", "sc", "[eiy]", "S"),
     ("", "sc", "[eiy]", "S"),
     ("", "th", "", "TH"),
     ("", "mb", "#", "M"),
-    ("", "dg", "e", "JH"),
     ("", "ai", "", "EY"),
     ("", "ay", "", "EY"),
     ("", "au", "", "AO"),

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from explorer.audio.features import features, parts
+from explorer.audio.features import features
 from explorer.audio.watermark import marked
-from explorer.lessons.voice_cloning.near import formants, understood
+from explorer.lessons.voice_cloning.near import pitch_and_brightness, understood
 from explorer.lessons.voice_cloning.speaking import Asked, Model, Script, heard, script, speak
 from explorer.lessons.voice_cloning.voices import between, built_in, listener, reference_of
 
@@ -34,15 +34,12 @@ def say(model: Model, text: str, speed: float, voices: Tensor, asked: Asked) -> 
 
 def measured(audio: Tensor, told: Script) -> Heard:
     seen = features(audio)
-    _, hertz, voiced = parts(seen[None])
-    spoken = hertz[voiced > 0.5]
     right = understood(audio, told).words
     return Heard(
         audio,
         listener().voices(seen[None])[0],
         sum(one for _, one in right) / max(1, len(right)),
-        float(spoken.median()) if len(spoken) else 0.0,
-        formants(seen),
+        *pitch_and_brightness(seen),
     )
 
 

@@ -1,5 +1,6 @@
 """How near a cloned voice comes, and whether its words are understood, by a judge that the model never met."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -8,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explorer.audio.features import features
+from explorer.audio.features import BANDS, features, parts
 from explorer.data.speech.phones import FRAMES, SILENCE
 from explorer.lessons.voice_cloning.speaking import Script
 from explorer.lessons.voice_cloning.voices import about, built_in, listener, reference_of
@@ -72,12 +73,12 @@ def understood(audio: Tensor, script: Script) -> Understood:
     return Understood(listener().heard(seen[None])[0], told, sum(spoken) / max(1, len(spoken)))
 
 
-@torch.no_grad()
-def formants(seen: Tensor) -> float:
-    """The centre of gravity of a voice's bands where it is voiced, in bands, for features (66, frames): higher for a
-    shorter throat."""
-    bands, voiced = seen[:64], seen[65] > 0
-    if not bool(voiced.any()):
-        return float("nan")
-    weights = (2 * bands[:, voiced]).exp()
-    return float((weights * torch.arange(64)[:, None]).sum() / weights.sum())
+def pitch_and_brightness(seen: Tensor) -> tuple[float, float]:
+    """Of features (66, frames), where they are voiced: the median of the pitch in Hz, and the centre of gravity of the
+    bands, from 0 to 63, which is higher for a shorter throat; not a number where there is no voice."""
+    _, hertz, voiced = parts(seen[None])
+    on = voiced[0] > 0.5
+    if not bool(on.any()):
+        return math.nan, math.nan
+    weights = (2 * seen[:BANDS, on]).exp()
+    return float(hertz[0, on].median()), float((weights * torch.arange(BANDS)[:, None]).sum() / weights.sum())

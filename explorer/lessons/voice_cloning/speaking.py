@@ -6,7 +6,6 @@ Features of speech are (n, 66, frames). Nothing here is cached: that is for the 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,8 +14,9 @@ from explorer.audio.features import ROWS, levelled, parts
 from explorer.audio.watermark import marked
 from explorer.data.speech.phones import SILENCE, timed
 from explorer.data.speech.pronunciation import Word, pronounced
-from explorer.denoiser import Denoiser
+from explorer.denoiser import Denoiser, expand
 from explorer.guidance import Nested
+from explorer.lessons.views import view_scale
 from explorer.networks.durations import Durations
 from explorer.networks.speech import SpeechUNet
 from explorer.networks.speech import Spoken as Told
@@ -78,13 +78,14 @@ class Asked:
 @dataclass(frozen=True)
 class Speech:
     """Speech in n voices or of n texts, and how it came: `t` (frames of film,) from noise to 0; `x`, scaled to unit
-    variance, and `guess`, (frames of film, n, 66, frames); the last holds the result twice."""
+    variance, and `guess`, (frames of film, n, 66, frames); the last holds the result twice. `conditions` is how many
+    the network was asked under at each call."""
 
     t: Tensor
     x: Tensor
     guess: Tensor
     seconds: float
-    evaluations: int
+    conditions: int
 
     @property
     def features(self) -> Tensor:
@@ -105,16 +106,14 @@ def speak(model: Model, sounds: Sequence[Tensor], voices: Tensor, asked: Asked) 
     steered = Nested(of_length, [words_only, told], [asked.words_scale, asked.voice_scale])
     began = time.perf_counter()
     noise = first_noise(of_length, 1, asked.seed).expand(n, -1, -1, -1)
-    walk: list[Any] = list(
-        sample_steps(steered, n=n, sampler=asked.sampler, steps=asked.steps, seed=asked.seed, x_init=noise)
-    )
+    walk = list(sample_steps(steered, n=n, sampler=asked.sampler, steps=asked.steps, seed=asked.seed, x_init=noise))
     seconds = time.perf_counter() - began
     schedule = of_length.schedule
     t = torch.tensor([step.t for step in walk], dtype=torch.float64)
-    size = torch.hypot(schedule.alpha(t), schedule.sigma(t)).float()
-    x = torch.stack([step.x for step in walk])[:, :, 0] / size[:, None, None, None]
+    x = torch.stack([step.x for step in walk])[:, :, 0]
+    x = x / expand(view_scale(schedule, t).float(), x)
     guess = torch.stack([*(step.x0 for step in walk if step.x0 is not None), walk[-1].x])[:, :, 0]
-    return Speech(t, x, guess, seconds, walk[-1].evaluations)
+    return Speech(t, x, guess, seconds, len(steered.told))
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from explorer.audio.features import features, parts
-from explorer.lessons.voice_cloning.near import formants
+from explorer.audio.features import features
+from explorer.lessons.voice_cloning.near import pitch_and_brightness
 from explorer.lessons.voice_cloning.speaking import Spoken
 from explorer.lessons.voice_cloning.voices import NAME, about, built_in
 from explorer.ui.markdown import plain
@@ -52,8 +52,6 @@ def show(wish: Wish, said: Spoken) -> None:
 def _compared(wish: Wish, said: Spoken) -> list[str]:
     lines = ["| | pitch, median | brightness |", "|:--|--:|--:|"]
     for name, seen in (("reference", wish.reference.features), ("made", features(said.audio))):
-        _, hertz, voiced = parts(seen[None])
-        spoken = hertz[voiced > 0.5]
-        pitch = f"{spoken.median():.0f} Hz" if len(spoken) else "none"
-        lines.append(f"| {name} | {pitch} | {formants(seen):.1f} |")
+        pitch, brightness = pitch_and_brightness(seen)
+        lines.append(f"| {name} | {pitch:.0f} Hz | {brightness:.1f} |")
     return lines

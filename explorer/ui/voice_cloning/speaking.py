@@ -93,8 +93,7 @@ def summary(wish: Wish, said: Spoken) -> None:
     else:
         told = f"of the built-in voices it is nearest to **{nearest}**"
     seconds = said.audio.shape[0] / RATE
-    words, voice = wish.asked.words_scale, wish.asked.voice_scale
-    calls = (words != 1) + (words != voice) + (voice != 0)
+    asked = said.speech.conditions
     st.markdown(
         f"A judge that the model never met: likeness to the reference **{alike.to_reference:.2f}**, more than "
         f"{alike.above_different:.0%} of pairs of strangers have; {told}. It understands **{right} of "
@@ -112,6 +111,6 @@ def summary(wish: Wish, said: Spoken) -> None:
         help="With an inaudible mark, and a comment in the file that says that it is synthetic.",
     )
     left.caption(
-        f"{seconds:.1f} s of speech, {wish.asked.steps} steps of {calls} network call{'s' * (calls > 1)} each, "
+        f"{seconds:.1f} s of speech, {wish.asked.steps} steps, each under {asked} condition{'s' * (asked > 1)}, "
         f"**{said.speech.seconds:.2f} s** when it was first made, without the sounds of the steps."
     )

@@ -70,6 +70,11 @@ def test_channels_that_cancel_each_other_are_still_heard() -> None:
     assert len(read_recording(saved(np.stack([wave, -wave], 1))).audio) > RATE
 
 
+def test_so_they_are_where_a_mark_is_looked_for() -> None:
+    wave = voice()
+    assert float(whole(saved(np.stack([wave, -wave], 1))).abs().max()) > 0.1
+
+
 def test_of_ten_minutes_the_first_seconds_of_speech_are_used_and_it_is_said() -> None:
     recording = read_recording(saved(voice(600, 8_000), 8_000))
     assert recording.seconds == pytest.approx(600)
