@@ -10,8 +10,6 @@ end at any time. On a GPU: `--device cuda --batch 256`.
 
 import argparse
 import dataclasses
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +17,14 @@ import numpy as np
 import torch
 from pictures import Emoji, with_gaps
 from PIL import Image
+from resumable import Draw, load_averaged, train
 from torch import Tensor
 
 import explorer as ex
 from explorer.data import scenes
 from explorer.networks.unet import make_image_denoiser
-from explorer.training import TrainState, load_weights
 
-Draw = Callable[[int, int], tuple[Tensor, list[str]]]
 POOL = 16_384  # pictures drawn at once
-SAVE_SECONDS = 300
 SIZES: dict[str, dict[str, Any]] = {
     "emoji": {"widths": (40, 80, 160), "attention": True, "looks": (2, 3)},
     "scenes": {"widths": (32, 64, 96), "attention": True, "looks": (2, 3)},
@@ -72,42 +68,10 @@ def made(name: str, folder: Path) -> tuple[ex.Denoiser, Draw]:
     return denoiser, draw
 
 
-def train(name: str, folder: Path, hours: float, cool: int | None, device: str, batch_size: int) -> None:
-    """Go on for so many hours, or to the end of the cooling."""
-    denoiser, draw = made(name, folder)
-    denoiser.to(device)
-    path, state = folder / f"{name}.pt", None
-    config = dataclasses.replace(CONFIG, batch_size=batch_size)
-    if path.exists():
-        state = TrainState(**torch.load(path))
-    if cool is not None and state is not None:
-        path = folder / f"{name}-cooled.pt"
-        state = TrainState(**torch.load(path)) if path.exists() else dataclasses.replace(state, step=0)
-        config = dataclasses.replace(config, steps=cool, warmup=0, ema_decay=0.998)
-    ends, saved, losses = time.monotonic() + 3600 * hours, time.monotonic(), []
-    while time.monotonic() < ends and (state is None or state.step < config.steps):
-        pool = draw(POOL, (0 if state is None else state.step) + 7 * (cool is not None))
-        for event in ex.train(denoiser, pool, config, state):
-            losses.append(event.loss)
-            if event.step % (POOL // batch_size) == 0 or time.monotonic() > ends:
-                break
-        state = event.state()
-        if time.monotonic() - saved > SAVE_SECONDS or time.monotonic() > ends or state.step >= config.steps:
-            partial = path.with_suffix(".part")
-            parts = dataclasses.asdict(state).items()
-            torch.save({name: part.cpu() if isinstance(part, Tensor) else part for name, part in parts}, partial)
-            partial.replace(path)
-            saved = time.monotonic()
-            hours_done, seen = state.seconds / 3600, batch_size * len(losses)
-            print(f"step {state.step}  {hours_done:.2f} h  loss {np.mean(losses):.4f} over {seen} pictures", flush=True)
-            losses.clear()
-
-
 def loaded(name: str, folder: Path) -> ex.Denoiser:
     """The averaged weights as they stand, cooled if they are."""
     denoiser, _ = made(name, folder)
-    path = next(path for path in (folder / f"{name}-cooled.pt", folder / f"{name}.pt") if path.exists())
-    load_weights(denoiser, torch.load(path)["averaged"])
+    load_averaged(denoiser, folder / f"{name}.pt")
     return denoiser
 
 
@@ -136,7 +100,10 @@ def main() -> None:
     if given.sheet:
         sheet(given.name, given.folder, given.sheet)
     else:
-        train(given.name, given.folder, given.hours, given.cool, given.device, given.batch)
+        denoiser, draw = made(given.name, given.folder)
+        config = dataclasses.replace(CONFIG, batch_size=given.batch)
+        path = given.folder / f"{given.name}.pt"
+        train(denoiser.to(given.device), draw, POOL, path, config, given.hours, given.cool)
 
 
 if __name__ == "__main__":

@@ -8,20 +8,17 @@ The state stands in FOLDER/../voice.pt. The rate is constant until a run is cool
 
 import argparse
 import dataclasses
-import time
 from pathlib import Path
 
-import numpy as np
 import torch
+from resumable import load_averaged, train
 from speech import FRAMES, Speech
 from torch import Tensor
 
 import explorer as ex
 from explorer.networks.speech import make_speech_denoiser
-from explorer.training import TrainState, load_weights
 
 POOL = 2_048  # examples drawn at once
-SAVE_SECONDS = 300
 SIZE = {"widths": (160, 224, 224)}
 CONFIG = ex.TrainConfig(
     steps=10**9,
@@ -35,43 +32,10 @@ CONFIG = ex.TrainConfig(
 )
 
 
-def train(folder: Path, hours: float, cool: int | None, device: str, batch_size: int) -> None:
-    """Go on for so many hours, or to the end of the cooling."""
-    denoiser = make_speech_denoiser(FRAMES, **SIZE).to(device)
-    path, state, speech = folder.parent / "voice.pt", None, Speech(folder)
-    config = dataclasses.replace(CONFIG, batch_size=batch_size)
-    if path.exists():
-        state = TrainState(**torch.load(path))
-    if cool is not None and state is not None:
-        path = folder.parent / "voice-cooled.pt"
-        state = TrainState(**torch.load(path)) if path.exists() else dataclasses.replace(state, step=0)
-        config = dataclasses.replace(config, steps=cool, warmup=0, ema_decay=0.998)
-    ends, saved, losses = time.monotonic() + 3600 * hours, time.monotonic(), []
-    while time.monotonic() < ends and (state is None or state.step < config.steps):
-        pool = speech.draw(POOL, (0 if state is None else state.step) + 7 * (cool is not None))
-        for event in ex.train(denoiser, pool, config, state):
-            losses.append(event.loss)
-            if event.step % (POOL // batch_size) == 0 or time.monotonic() > ends:
-                break
-        state = event.state()
-        if time.monotonic() - saved > SAVE_SECONDS or time.monotonic() > ends or state.step >= config.steps:
-            partial = path.with_suffix(".part")
-            parts = dataclasses.asdict(state).items()
-            torch.save({name: part.cpu() if isinstance(part, Tensor) else part for name, part in parts}, partial)
-            partial.replace(path)
-            saved = time.monotonic()
-            voices, seen = len(speech.voices), batch_size * len(losses)
-            hours_done = state.seconds / 3600
-            print(f"step {state.step}  {hours_done:.2f} h  loss {np.mean(losses):.4f}, {seen} of {voices}", flush=True)
-            losses.clear()
-            speech.look()
-
-
 def loaded(folder: Path) -> ex.Denoiser:
     """The averaged weights as they stand, cooled if they are."""
     denoiser = make_speech_denoiser(FRAMES, **SIZE)
-    path = next(path for path in (folder.parent / "voice-cooled.pt", folder.parent / "voice.pt") if path.exists())
-    load_weights(denoiser, torch.load(path)["averaged"])
+    load_averaged(denoiser, folder.parent / "voice.pt")
     return denoiser
 
 
@@ -84,7 +48,15 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=CONFIG.batch_size)
     given = parser.parse_args()
     torch.set_num_threads(1)
-    train(given.folder, given.hours, given.cool, given.device, given.batch)
+    speech = Speech(given.folder)
+
+    def draw(n: int, seed: int) -> tuple[Tensor, Tensor]:
+        speech.look()
+        return speech.draw(n, seed)
+
+    denoiser = make_speech_denoiser(FRAMES, **SIZE).to(given.device)
+    config = dataclasses.replace(CONFIG, batch_size=given.batch)
+    train(denoiser, draw, POOL, given.folder.parent / "voice.pt", config, given.hours, given.cool)
 
 
 if __name__ == "__main__":
