@@ -23,7 +23,7 @@ from explorer.lessons.voice_cloning import speaking as lesson
 from explorer.lessons.voice_cloning.speaking import Spoken
 from explorer.networks.speech import SpeechUNet, VoiceEncoder
 from explorer.ui.controls import one_of
-from explorer.ui.voice_cloning import compared, large, mark, near, speaking, voice
+from explorer.ui.voice_cloning import card, compared, large, mark, near, speaking, voice
 from explorer.ui.voice_cloning.asking import Wish, ask
 
 CLOSER = {
@@ -84,7 +84,7 @@ def closer() -> None:
     if chosen == "large":
         large.show()
     elif chosen == "cases":
-        large.cases()
+        card.cases()
     elif wish is None or said is None:
         st.info("There is no speech to look at yet.", icon=":material/graphic_eq:")
     elif chosen == "voice":
@@ -102,7 +102,7 @@ def closer() -> None:
 
 
 closer()
-large.card()
+card.card()
 what_to_notice(
     "Pause the film at step 2 and listen to both: what is there still hisses, but in the guess words and voice are "
     "almost there. The text says which sound is due when, so that little is left to be found.",

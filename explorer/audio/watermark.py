@@ -7,7 +7,6 @@ spectrum (Cox et al. 1997; for sound, Kirovski and Malvar 2003).
 
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
 
 import numpy as np
 import soxr
@@ -105,23 +104,3 @@ def detect(audio: Tensor) -> Found:
             score = _fit(torch.from_numpy(np.ascontiguousarray(again, np.float32)))
             best = max(best, Found(score, speed), key=lambda found: found.score)
     return best
-
-
-BARK = (100, 200, 300, 400, 510, 630, 770, 920, 1080, 1270, 1480, 1720, 2000, 2320, 2700, 3150, 3700)  # Hz
-
-
-def levels(audio: Tensor) -> list[float]:
-    """The level of a sound (samples,) in each critical band of the ear from 100 to 3,700 Hz, in dB of full scale
-    (Zwicker 1961)."""
-    power = stft(audio[None], FFT, HOP, FFT)[0].abs().square().mean(1)
-    frequencies = torch.arange(FFT // 2 + 1) * RATE / FFT
-    found = []
-    for low, high in pairwise(BARK):
-        inside = (frequencies >= low) & (frequencies < high)
-        found.append(float(10 * (power[inside].sum() / FFT**2 + 1e-12).log10()))
-    return found
-
-
-def critical_bands() -> list[float]:
-    """The middle of each of them, in Hz."""
-    return [(low + high) / 2 for low, high in pairwise(BARK)]

@@ -13,7 +13,8 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.lessons.voice_cloning.voices import built_in, reference_of
 from explorer.ui.voice_cloning import asking
-from explorer.ui.voice_cloning.asking import CHIPS, KINDS, SAMPLERS, SCALES, STEPS, TEXT
+from explorer.ui.voice_cloning.asking import CHIPS, SAMPLERS, SCALES, STEPS, TEXT
+from explorer.ui.voice_cloning.reference import KINDS
 from tests.pages.acting import ask, labels, press
 
 PAGE = "pages/voice_cloning.py"
@@ -120,6 +121,12 @@ def test_texts_with_signs_are_spoken_and_never_read_as_more(opened: Opened, text
     assert not app.exception
     assert not app.error
     assert "<img" not in "".join(element.proto.body for element in app.get("html"))
+
+
+def test_the_sounds_of_each_word_are_shown_with_their_lengths(first: AppTest) -> None:
+    table = next(element.value for element in first.markdown if element.value.startswith("| word |"))
+    assert len(table.splitlines()) == 2 + len(TEXT.split())
+    assert "| voice | V " in table
 
 
 def test_unknown_words_are_told(opened: Opened) -> None:

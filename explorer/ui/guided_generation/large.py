@@ -8,6 +8,7 @@ from explorer.lessons.guided_generation.large import LARGE, PARTS
 from explorer.lessons.guided_generation.pictures import text_encoder
 from explorer.ui.guided_generation.asking import Wish
 from explorer.ui.guided_generation.computed import model
+from explorer.ui.tables import wide
 
 if TYPE_CHECKING:
     from explorer.networks.unet import UNet
@@ -36,10 +37,7 @@ def show(wish: Wish) -> None:
     ]
     rows += [[part, ours[at], *(large.parts[at] for large in LARGE)] for at, part in enumerate(PARTS)]
     rows += [["Source", "this app", *(large.source for large in LARGE)]]
-    lines = [["", *heads], [":--"] * (len(heads) + 1), *rows]
-    with st.container(key="guide_large"):
-        st.html("<style>.st-key-guide_large { overflow-x: auto; }</style>")
-        st.markdown("\n".join("|" + "|".join(line) + "|" for line in lines))
+    wide(["", *heads], rows, key="guide_large")
     st.caption(
         "Same parts, other sizes: the largest of these denoisers has "
         f"{LARGE[-1].weights / (count - of_text):,.0f} times the weights of ours. The weights of the four were counted "

@@ -7,8 +7,9 @@ from explorer.charts.voice_cloning import curves_chart
 from explorer.lessons.voice_cloning import comparing
 from explorer.lessons.voice_cloning.voices import built_in, model, reference_of
 from explorer.ui.controls import choice
-from explorer.ui.voice_cloning.asking import KINDS, Wish
+from explorer.ui.voice_cloning.asking import Wish
 from explorer.ui.voice_cloning.computed import SPEAKING, as_int16, found
+from explorer.ui.voice_cloning.reference import KINDS
 
 SCALES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0)
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)

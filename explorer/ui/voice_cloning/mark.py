@@ -3,8 +3,9 @@
 import streamlit as st
 import torch
 
+from explorer.audio.loudness import critical_bands, levels
 from explorer.audio.recordings import ENDINGS, whole
-from explorer.audio.watermark import FOUND, STRENGTH, critical_bands, detect, levels, marked
+from explorer.audio.watermark import FOUND, STRENGTH, detect, marked
 from explorer.charts.voice_cloning import loudness_chart
 from explorer.lessons.voice_cloning.speaking import Spoken, heard
 from explorer.lessons.voice_cloning.voices import model, watermark

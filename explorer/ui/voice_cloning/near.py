@@ -7,7 +7,8 @@ from explorer.lessons.voice_cloning.near import pitch_and_brightness
 from explorer.lessons.voice_cloning.speaking import Spoken
 from explorer.lessons.voice_cloning.voices import NAME, about, built_in
 from explorer.ui.markdown import plain
-from explorer.ui.voice_cloning.asking import KINDS, Wish
+from explorer.ui.voice_cloning.asking import Wish
+from explorer.ui.voice_cloning.reference import KINDS
 from explorer.ui.voice_cloning.speaking import measured
 from explorer.zoo import model_card
 

@@ -7,9 +7,10 @@ import pytest
 import soxr
 import torch
 
+from explorer.audio.loudness import critical_bands, levels
 from explorer.audio.recordings import read_recording
 from explorer.audio.spectrogram import RATE
-from explorer.audio.watermark import FOUND, STRENGTH, critical_bands, detect, levels, marked
+from explorer.audio.watermark import FOUND, STRENGTH, detect, marked
 from explorer.lessons.voice_cloning.voices import built_in, watermark
 
 NAMES = ["af_bella", "am_adam", "bm_george", "blend-3"]
