@@ -11,7 +11,7 @@ BARK = (100, 200, 300, 400, 510, 630, 770, 920, 1080, 1270, 1480, 1720, 2000, 23
 
 
 def levels(audio: Tensor) -> list[float]:
-    """The level of a sound (samples,) in each critical band (Zwicker 1961) from 100 to 3,700 Hz, in dB of full scale."""
+    """The level of a sound (samples,) in each critical band (Zwicker 1961) up to 3,700 Hz, in dB of full scale."""
     power = stft(audio[None], FFT, HOP, FFT)[0].abs().square().mean(1)
     frequencies = torch.arange(FFT // 2 + 1) * RATE / FFT
     found = []

@@ -108,7 +108,7 @@ def summary(wish: Wish, said: Spoken) -> None:
         on_click="ignore",
         icon=":material/download:",
         key="voice_wav",
-        help="With an inaudible mark, and a comment in the file that says that it is synthetic.",
+        help="With the mark, whose loudness **The mark** shows, and a comment that says that it is synthetic.",
     )
     left.caption(
         f"{seconds:.1f} s of speech, {wish.asked.steps} steps, each under {asked} condition{'s' * (asked > 1)}, "
