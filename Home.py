@@ -60,6 +60,13 @@ MODULES = {
             "What published systems need in memory, time and money, computed from their own graphs.",
         ),
     },
+    "Conclusion": {
+        "pages/conclusion_ethics.py": (
+            "Conclusion and ethics",
+            ":material/balance:",
+            "What models remember, prefer and leave behind, measured; and small ones of what comes next.",
+        ),
+    },
 }
 
 

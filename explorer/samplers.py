@@ -349,3 +349,19 @@ def sample(*arguments: Any, **options: Any) -> Trajectory:
         torch.tensor([step.t for step in walked], dtype=torch.float64, device="cpu"),
         walked[-1].evaluations,
     )
+
+
+@torch.no_grad()
+def invert(denoiser: Denoiser, x0: Tensor, steps: int, condition: Any = None, spacing: str = "time") -> Tensor:
+    """The noise at t_max that DDIM turns into x0, (n, *shape): its deterministic step, taken upwards.
+
+    (Song, Meng and Ermon 2021, section 5.4.) The walk starts at t_min, where an image is as good as clean, and
+    visits the times of a sampler of as many steps in reverse. Raises ValueError for fewer than 2 steps.
+    """
+    if steps < 2:
+        raise ValueError(f"an inversion visits t_min and t_max: steps must be at least 2, not {steps}")
+    points = points_of(denoiser.schedule, sample_times(denoiser.schedule, steps, spacing)[:-1].flip(0))
+    start = points[0].alpha * x0
+    for x, _ in euler(lambda x_t, t: denoiser.predict(x_t, t, condition), start, points, torch.zeros_like):
+        last = x
+    return last

@@ -2,7 +2,8 @@
 
 Shipped models lie in `assets/weights`, each a NAME.safetensors beside its model card NAME.json;
 `scripts/train_zoo.py`, `scripts/ship_pictures.py` and `scripts/ship_speech.py` make them again. Those named
-classifier-..., judge-..., clip-... and listener-... look at samples; vocoder-... and durations-... help to speak.
+classifier-..., judge-..., clip-... and listener-... look at samples; vocoder-... and durations-... help to speak;
+letters-... makes words.
 """
 
 import json
@@ -25,10 +26,12 @@ from explorer.networks.classifier import Classifier
 from explorer.networks.clip import Clip
 from explorer.networks.durations import Durations
 from explorer.networks.judge import Judge
+from explorer.networks.letters import Letters
 from explorer.networks.listener import Listener
 from explorer.networks.mlp import MLP
 from explorer.networks.speech import SpeechUNet
 from explorer.networks.unet import GROUPS, UNet
+from explorer.networks.video import VideoUNet
 from explorer.networks.vocoder import Vocoder
 from explorer.schedules import SCHEDULES, Schedule, make_schedule
 
@@ -37,6 +40,7 @@ SUFFIX = ".safetensors"
 LARGEST_FILE = 20 * 2**20
 MOST_WORDS = 10_000
 MOST_FRAMES = 4_096  # of speech
+MOST_VIDEO_FRAMES = 64
 HALF = "fp16"
 
 
@@ -90,13 +94,19 @@ def _text() -> Limit:
     return Limit(fits, f"the size of a text encoder, of 1 to {MOST_WORDS:,} different words")
 
 
-NETWORKS: dict[str, type[MLP] | type[UNet] | type[SpeechUNet]] = {"MLP": MLP, "UNet": UNet, "SpeechUNet": SpeechUNet}
+NETWORKS: dict[str, type[MLP] | type[UNet] | type[SpeechUNet] | type[VideoUNet]] = {
+    "MLP": MLP,
+    "UNet": UNet,
+    "SpeechUNet": SpeechUNet,
+    "VideoUNet": VideoUNet,
+}
 MADE = {
     "MLP": "points, for the Geometry lab",
     "UNet": "images, for the Training lab",
     "SpeechUNet": "speech, for Voice cloning",
+    "VideoUNet": "videos, for the last page",
 }
-Looker = Classifier | Judge | Clip | Listener | Vocoder | Durations
+Looker = Classifier | Judge | Clip | Listener | Vocoder | Durations | Letters
 LOOKERS: dict[str, type[Looker]] = {
     "classifier": Classifier,
     "judge": Judge,
@@ -104,6 +114,7 @@ LOOKERS: dict[str, type[Looker]] = {
     "listener": Listener,
     "vocoder": Vocoder,
     "durations": Durations,
+    "letters": Letters,
 }
 SIZES: dict[str, Mapping[str, Limit]] = {
     "MLP": {
@@ -129,6 +140,11 @@ SIZES: dict[str, Mapping[str, Limit]] = {
         "encoder": _multiple(GROUPS, 512),
         "sounds": _within(1, 512),
         "embedding": _within(1, 512),
+    },
+    "VideoUNet": {
+        "frames": _within(1, MOST_VIDEO_FRAMES),
+        "widths": _several(4, _multiple(GROUPS, 512)),
+        "classes": _within(1, 100),
     },
 }
 SIDE = _within(1, 64)
@@ -204,9 +220,7 @@ def _described(denoiser: Denoiser) -> dict[str, Any]:
     """What rebuilds a denoiser, but for its weights, as JSON gives it back. Raises `Refused` where nothing does."""
     network, schedule = denoiser.network, denoiser.schedule
     if type(network) not in NETWORKS.values():
-        raise Refused(
-            f"its network must be an MLP, a UNet or a SpeechUNet of this library, not a {type(network).__name__}"
-        )
+        raise Refused(f"its network must be {' or '.join(NETWORKS)}, of this library, not a {type(network).__name__}")
     described = {
         "network": type(network).__name__,
         "size": network.size,
@@ -272,6 +286,14 @@ def _check_description(described: Mapping[str, Any]) -> None:
         whole = type(shape) is list and len(shape) == 3 and all(type(side) is int for side in shape)
         if not whole or shape[:2] != [1, ROWS] or not 0 < shape[2] <= MOST_FRAMES or shape[2] % 16:
             raise Refused(f"its samples must be of 1 x {ROWS} x frames, a multiple of 16 up to {MOST_FRAMES}")
+        return
+    if name == "VideoUNet":
+        whole = type(shape) is list and len(shape) == 3 and all(type(side) is int for side in shape)
+        sides, tile = shape[1:], 2 ** len(size.get("widths", [0, 0, 0]))
+        if not whole or shape[0] != size.get("frames", 16) or any(side not in range(tile, 65, tile) for side in sides):
+            raise Refused(
+                f"its samples must be of its network's frames, with sides that are multiples of {tile} up to 64"
+            )
         return
     if sum(bool(size.get(kind)) for kind in ("classes", "context", "text")) > 1:
         raise Refused("it must be conditioned on classes, on a context or on texts, not on several of them")
@@ -411,6 +433,11 @@ def load_vocoder(name: str) -> Vocoder:
 def load_durations(name: str) -> Durations:
     """What says how long sounds last, likewise."""
     return cast("Durations", _looker("durations", name))
+
+
+def load_letters(name: str) -> Letters:
+    """What guesses the hidden letters of words, likewise."""
+    return cast("Letters", _looker("letters", name))
 
 
 def model_card(name: str) -> dict[str, Any]:

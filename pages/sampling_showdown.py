@@ -36,7 +36,7 @@ def notebook() -> str:
     return """
 import torch
 import explorer as ex
-from explorer.lessons.sampling_showdown.walks import invert
+from explorer.samplers import invert
 
 denoiser = ex.load_pretrained("digits-8")
 digits = torch.arange(16) % 10
@@ -91,7 +91,7 @@ mathematics(
         r"x_t = \alpha_t\,\hat x_0(x_s, s) + \sigma_t\,\hat\varepsilon(x_s, s)",
     ),
 )
-the_code(notebook(), samplers.ddim, samplers.sample_times, showdown.slerp, showdown.invert, judging.quality)
+the_code(notebook(), samplers.ddim, samplers.sample_times, showdown.slerp, samplers.invert, judging.quality)
 check_yourself(
     "show",
     Question(

@@ -20,22 +20,26 @@ Draw = Callable[[int, int], tuple[Tensor, Any]]  # so many examples from a seed,
 def train(
     denoiser: ex.Denoiser, draw: Draw, pool: int, path: Path, config: ex.TrainConfig, hours: float, cool: int | None
 ) -> None:
-    """Go on for so many hours where `path` stands, at a constant rate, or to the end of `cool` steps whose rate falls,
-    which stand beside it. So many examples of a pool are drawn at once."""
+    """Go on for so many hours where `path` stands, at a constant rate, or as `config` says that it falls; or to the end
+    of `cool` steps whose rate falls, which stand beside it. So many examples of a pool are drawn at once."""
     state = TrainState(**torch.load(path)) if path.exists() else None
     if cool is not None and state is not None:
         path = cooled(path)
         state = TrainState(**torch.load(path)) if path.exists() else dataclasses.replace(state, step=0)
         config = dataclasses.replace(config, steps=cool, warmup=0, ema_decay=0.998)
     ends, saved, losses = time.monotonic() + 3600 * hours, time.monotonic(), []
-    while time.monotonic() < ends and (state is None or state.step < config.steps):
+
+    def goes_on() -> bool:
+        return time.monotonic() < ends and (state is None or config.progress(state.step, state.seconds) < 1)
+
+    while goes_on():
         examples = draw(pool, (0 if state is None else state.step) + 7 * (cool is not None))
         for event in ex.train(denoiser, examples, config, state):
             losses.append(event.loss)
             if event.step % (pool // config.batch_size) == 0 or time.monotonic() > ends:
                 break
         state = event.state()
-        if time.monotonic() - saved > SAVE_SECONDS or time.monotonic() > ends or state.step >= config.steps:
+        if time.monotonic() - saved > SAVE_SECONDS or not goes_on():
             partial = path.with_suffix(".part")
             parts = dataclasses.asdict(state).items()
             torch.save({name: part.cpu() if isinstance(part, Tensor) else part for name, part in parts}, partial)

@@ -54,6 +54,8 @@ def ship_voices(folder: Path, listener: Listener) -> dict[str, Any]:
     not trained on."""
     (FOLDER / "voices").mkdir(parents=True, exist_ok=True)
     voices: list[dict[str, Any]] = []
+    if not (folder / "say").exists():  # their recordings stay
+        voices = json.loads((FOLDER / "voices.json").read_text())["voices"]
     strangers = {name for path in (folder / "held-out").glob("voice-*.npz") for name in parts_of(path)}
     for path in sorted((folder / "say").glob("*.npz")):
         parts = parts_of(path)

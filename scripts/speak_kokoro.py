@@ -163,6 +163,7 @@ def main() -> None:
     parser.add_argument("--sentences", type=Path, required=True)
     parser.add_argument("--pronunciations", type=Path, required=True)
     parser.add_argument("--hours", type=float, default=2.0, help="of work, not of speech")
+    parser.add_argument("--first", type=int, default=0, help="number of the first voice, where several speak at once")
     parser.add_argument("--held-out", action="store_true")
     parser.add_argument("--utterances", type=int, default=4, help="of one voice")
     parser.add_argument("--say", help="one sentence, by those of --by alone, each in a file of its name")
@@ -185,7 +186,7 @@ def main() -> None:
         return
     styles = {name: style for name, style in styles.items() if (name in HELD_OUT) == options.held_out}
     end, spoken = time.time() + options.hours * 3600, 0.0
-    for index in range(10**6):
+    for index in range(options.first, 10**6):
         if time.time() > end or (options.held_out and index == len(HELD_OUT)):
             break
         path = options.out / f"voice-{index:05d}.npz"

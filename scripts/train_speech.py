@@ -2,18 +2,24 @@
 
     python scripts/train_speech.py FOLDER --hours 2        # FOLDER is that of `speak_kokoro.py`
     python scripts/train_speech.py FOLDER --cool 15000     # the last steps, at a rate that falls to 0
+    python scripts/train_speech.py FOLDER --falls-in 600 --device cuda --batch 128 --ahead 4    # all in ten minutes
 
-The state stands in FOLDER/../voice.pt. The rate is constant until a run is cooled, so that it may end at any time.
+The state stands in FOLDER/../voice.pt. The rate is constant until a run is cooled, so that it may end at any time; or
+it falls to 0 in so many seconds from the first step.
 """
 
 import argparse
 import dataclasses
+import time
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import torch
 from resumable import load_averaged, train
 from speech import FRAMES, Speech
 from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 import explorer as ex
 from explorer.networks.speech import make_speech_denoiser
@@ -39,6 +45,19 @@ def loaded(folder: Path) -> ex.Denoiser:
     return denoiser
 
 
+class Pools(IterableDataset):
+    """Pools of examples of all that has been spoken by then, never the same ones again."""
+
+    def __init__(self, speech: Speech):
+        self.speech, self.seed = speech, time.time_ns()
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        worker = get_worker_info()
+        for turn in count() if worker is None else count(worker.id, worker.num_workers):
+            self.speech.look()
+            yield self.speech.draw(POOL, self.seed + turn)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
@@ -46,17 +65,24 @@ def main() -> None:
     parser.add_argument("--cool", type=int)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--batch", type=int, default=CONFIG.batch_size)
+    parser.add_argument("--falls-in", type=float, help="seconds")
+    parser.add_argument("--ahead", type=int, default=0, help="processes that draw while this one learns")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    speech = Speech(given.folder)
-
-    def draw(n: int, seed: int) -> tuple[Tensor, Tensor]:
-        speech.look()
-        return speech.draw(n, seed)
-
+    pools = iter(DataLoader(Pools(Speech(given.folder)), batch_size=None, num_workers=given.ahead))
     denoiser = make_speech_denoiser(FRAMES, **SIZE).to(given.device)
     config = dataclasses.replace(CONFIG, batch_size=given.batch)
-    train(denoiser, draw, POOL, given.folder.parent / "voice.pt", config, given.hours, given.cool)
+    if given.falls_in:
+        config = dataclasses.replace(config, steps=None, max_seconds=given.falls_in)
+    train(
+        denoiser,
+        lambda n, seed: tuple(next(pools)),
+        POOL,
+        given.folder.parent / "voice.pt",
+        config,
+        given.hours,
+        given.cool,
+    )
 
 
 if __name__ == "__main__":

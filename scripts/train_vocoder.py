@@ -1,9 +1,6 @@
 """Train the vocoder on speech that `speak_kokoro.py` has spoken: a quarter of an hour on one core.
 
-    python scripts/train_vocoder.py FOLDER out.pt --minutes 15
-    python scripts/train_vocoder.py FOLDER out.pt --minutes 10 --model voice.pt   # goes on, on what the model makes
-
-With `--model` the features are what the model guesses of noised ones, since what it makes is smoother than speech.
+python scripts/train_vocoder.py FOLDER out.pt --minutes 15
 """
 
 import argparse

@@ -4,6 +4,7 @@ import html
 import inspect
 import json
 import platform
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -60,6 +61,7 @@ def follow_course(pages: Sequence[StreamlitPage], current: StreamlitPage) -> Non
 
 def begin_page(title: str, lead: str) -> None:
     """Set up a page that runs inside the course or alone: title, and one sentence of what you will learn."""
+    st.session_state["run"] = (title, time.thread_time())
     work.share_cores()
     st.set_page_config(
         page_title=f"{title} · {NAME}",
@@ -77,6 +79,9 @@ def begin_page(title: str, lead: str) -> None:
 
 def end_page() -> None:
     """The next step of the course, and the footer: what the colours mean, versions, and what computes."""
+    title, began = st.session_state["run"]
+    spent = st.session_state.setdefault("cpu_seconds", {})
+    spent[title] = spent.get(title, 0.0) + time.thread_time() - began
     if following := st.session_state.get("course_next"):
         st.page_link(following, label=f"Next: {following.title}", icon=":material/arrow_forward:")
     st.divider()
@@ -84,6 +89,11 @@ def end_page() -> None:
     dots = "".join(f'<span><b style="color:{colours[role]}">●</b> {role}</span>' for role in palette.ROLES)
     st.html(f'<div style="display:flex;gap:1rem;flex-wrap:wrap;font-size:.875rem">Colours: {dots}</div>')
     st.caption(f"{NAME} · {versions()} · every model runs on this machine; what was recorded before says so.")
+
+
+def computed_here() -> dict[str, float]:
+    """CPU seconds of this session's whole runs of each page, by its title; that of this run comes at its end."""
+    return dict(st.session_state.get("cpu_seconds", {}))
 
 
 @st.cache_resource(show_spinner=False)

@@ -131,4 +131,54 @@ PAPERS = {
         "Kirovski and Malvar (2003), [Spread-spectrum watermarking of audio signals]"
         "(https://doi.org/10.1109/TSP.2003.809384)"
     ),
+    "denoising_score": (
+        "Vincent (2011), [A connection between score matching and denoising autoencoders]"
+        "(https://doi.org/10.1162/NECO_a_00142)"
+    ),
+    "d3pm": _arxiv(
+        "Austin et al.", 2021, "Structured denoising diffusion models in discrete state-spaces", "2107.03006"
+    ),
+    "mdlm": _arxiv("Sahoo et al.", 2024, "Simple and effective masked diffusion language models", "2406.07524"),
+    "llada": _arxiv("Nie et al.", 2025, "Large language diffusion models", "2502.09992"),
+    "video_diffusion": _arxiv("Ho et al.", 2022, "Video diffusion models", "2204.03458"),
+    "consistency": _arxiv("Song et al.", 2023, "Consistency models", "2303.01469"),
+    "distillation": _arxiv(
+        "Luhman and Luhman",
+        2021,
+        "Knowledge distillation in iterative generative models for improved sampling speed",
+        "2101.02388",
+    ),
+    "tree_ring": _arxiv(
+        "Wen et al.",
+        2023,
+        "Tree-ring watermarks: fingerprints for diffusion images that are invisible and robust",
+        "2305.20030",
+    ),
+    "somepalli": _arxiv(
+        "Somepalli et al.",
+        2023,
+        "Diffusion art or digital forgery? Investigating data replication in diffusion models",
+        "2212.03860",
+    ),
+    "yoon": (
+        "Yoon et al. (2023), [Diffusion probabilistic models generalize when they fail to memorize]"
+        "(https://openreview.net/forum?id=shciCbSk9h)"
+    ),
+    "luccioni": _arxiv(
+        "Luccioni, Jernite and Strubell",
+        2024,
+        "Power hungry processing: watts driving the cost of AI deployment?",
+        "2311.16863",
+    ),
+    "stable_bias": _arxiv(
+        "Luccioni et al.", 2023, "Stable bias: analyzing societal representations in diffusion models", "2303.11408"
+    ),
+    "rogan": "Rogan and Gladen (1978), [Estimating prevalence from the results of a screening test]"
+    "(https://doi.org/10.1093/oxfordjournals.aje.a112510)",
+    "moving_mnist": _arxiv(
+        "Srivastava, Mansimov and Salakhutdinov",
+        2015,
+        "Unsupervised learning of video representations using LSTMs",
+        "1502.04681",
+    ),
 }

@@ -431,11 +431,11 @@ UNSAVED: dict[str, tuple[Callable[[], ex.Denoiser], str]] = {
     ),
     "what recalls": (
         lambda: ex.ideal_denoiser(ex.toy2d("moons", 20), ex.make_schedule("flow")),
-        "its network must be an MLP, a UNet or a SpeechUNet of this library, not a PosteriorMean",
+        "its network must be MLP or UNet or SpeechUNet or VideoUNet, of this library, not a PosteriorMean",
     ),
     "a network of the same name": (
         lambda: ex.Denoiser(type("MLP", (MLP,), {})(), ex.make_schedule("flow")),
-        "must be an MLP, a UNet or a SpeechUNet of this library",
+        "must be MLP or UNet or SpeechUNet or VideoUNet, of this library",
     ),
 }
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import explorer as ex
-from explorer import zoo
+from explorer import samplers, zoo
 from explorer.data.digits import digits
 from explorer.jobs import JobManager
 from explorer.lessons.sampling_showdown import quality, walks
@@ -294,14 +294,14 @@ def test_inversion_finds_the_noise_of_the_differential_equation(name: str) -> No
     top = schedule.t_max
     exact = x0 / STD * torch.sqrt(schedule.alpha(top) ** 2 * STD**2 + schedule.sigma(top) ** 2).float()
     errors = [
-        float((walks.invert(denoiser, x0, steps, spacing="log_snr") - exact).square().mean().sqrt())
+        float((samplers.invert(denoiser, x0, steps, spacing="log_snr") - exact).square().mean().sqrt())
         / float(exact.std())
         for steps in (10, 40, 160)
     ]
     assert errors[0] > 1.5 * errors[1] > 2 * errors[2]
     assert errors[2] < 0.05
     with pytest.raises(ValueError, match="at least 2"):
-        walks.invert(denoiser, x0, 1)
+        samplers.invert(denoiser, x0, 1)
 
 
 def test_the_round_trip_comes_closer_with_more_steps(tiny: ex.Denoiser, gaussian: ex.Denoiser) -> None:

@@ -1,0 +1,181 @@
+"""A mark in the noise that a picture starts from, found again by walking the picture back to its noise.
+
+Rings around the middle of the noise's Fourier transform are replaced by secret numbers. The picture that noise becomes
+looks like any other; DDIM, walked backwards, finds noise near to the one it came from, and the rings in it (Wen et al.,
+Tree-ring watermarks, 2023). Here the score is how well the rings fit, as a correlation.
+"""
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional
+
+import explorer as ex
+from explorer.modes import default_modes
+from explorer.samplers import first_noise, invert
+
+MODEL = "emoji"
+CHANNELS, SIDE = 3, 32
+RINGS = 8  # radii 1 to 8, of each channel
+KEY = 20261127
+STEPS = 20
+GUIDANCE = 4.0
+FOUND = 0.22  # the least fit that counts as found: four standard deviations of what chance gives
+
+
+@cache
+@default_modes()
+def rings() -> tuple[Tensor, Tensor]:
+    """Where the rings lie, (3, 32, 32) bool, and the secret numbers that stand there, (3, 32, 32)."""
+    axis = torch.fft.fftfreq(SIDE) * SIDE
+    radius = torch.hypot(axis[:, None], axis[None]).round().long()
+    generator = torch.Generator().manual_seed(KEY)
+    numbers = SIDE * torch.randn(CHANNELS, RINGS + 1, generator=generator)  # as large as those of unit noise
+    inside = (radius >= 1) & (radius <= RINGS)
+    return inside.expand(CHANNELS, -1, -1), torch.where(inside, numbers[:, radius.clamp(max=RINGS)], 0.0)
+
+
+def marked(noise: Tensor) -> Tensor:
+    """Noise (n, 3, 32, 32) with the rings in it."""
+    where, key = rings()
+    spectrum = torch.fft.fft2(noise)
+    return torch.fft.ifft2(torch.where(where, key.to(spectrum), spectrum)).real
+
+
+def fit(noise: Tensor) -> Tensor:
+    """The correlation of noise with the rings, (n,), in [-1, 1]."""
+    where, key = rings()
+    found = torch.fft.fft2(noise).real[:, where]
+    return found @ key[where] / (found.norm(dim=1) * key[where].norm())
+
+
+def picture(prompt: str, seed: int, mark: bool, n: int = 1) -> Tensor:
+    """Pictures (n, 3, 32, 32) of a prompt from one seed, with the mark or without."""
+    denoiser = ex.load_pretrained(MODEL)
+    noise = first_noise(denoiser, n, seed)
+    return ex.sample(
+        denoiser,
+        n,
+        "ddim",
+        STEPS,
+        condition=[prompt] * n,
+        guidance_scale=GUIDANCE,
+        x_init=marked(noise) if mark else noise,
+        keep="last",
+    ).samples.clamp(-1, 1)
+
+
+def noise_of(pictures: Tensor) -> Tensor:
+    """The noise that pictures (n, 3, 32, 32) came from, as nearly as it is found without knowing the prompt."""
+    return invert(ex.load_pretrained(MODEL), pictures, STEPS)
+
+
+def score(pictures: Tensor) -> Tensor:
+    """How well the rings fit the noise of pictures, (n,)."""
+    return fit(noise_of(pictures))
+
+
+def as_picture(content: bytes, most: int = 40_000_000) -> Tensor:
+    """A picture file as the model sees it, (1, 3, 32, 32): its middle square, on white. Raises ValueError, with a
+    sentence, for what is no picture, or larger than `most` pixels."""
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            if image.width * image.height > most:
+                raise ValueError(
+                    f"This picture has {image.width * image.height:,} pixels; at most {most:,} are read. Scale it down."
+                )
+            if min(image.size) < 8:
+                raise ValueError(f"This picture is {image.width} x {image.height}; it must be 8 x 8 or larger.")
+            image.draft("RGB", (8 * SIDE, 8 * SIDE))
+            rgba = image.convert("RGBA")
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError("This is not a picture that can be read: choose a PNG, JPEG or WebP.") from error
+    side = min(rgba.size)
+    left, top = (rgba.width - side) // 2, (rgba.height - side) // 2
+    square = rgba.crop((left, top, left + side, top + side))
+    white = Image.alpha_composite(Image.new("RGBA", square.size, "white"), square).convert("RGB")
+    small = white.resize((SIDE, SIDE), Image.Resampling.BOX if side % SIDE == 0 else Image.Resampling.LANCZOS)
+    return torch.from_numpy(np.array(small)).permute(2, 0, 1)[None].float() / 127.5 - 1
+
+
+def as_file(image: Tensor, kind: str, text: str | None = None, scale: int = 8, **options: int) -> bytes:
+    """A picture (3, h, w) as a file of so many pixels for each of its own; a PNG can hold a `text` that says where it
+    comes from."""
+    from PIL.PngImagePlugin import PngInfo
+
+    file, information = io.BytesIO(), PngInfo()
+    if text is not None:
+        information.add_text("Source", text)
+    drawn = Image.fromarray(((image.clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).numpy())
+    drawn = drawn.resize((scale * drawn.width, scale * drawn.height), Image.Resampling.NEAREST)
+    extra = {"pnginfo": information} if kind == "PNG" else {}
+    drawn.save(file, kind, **extra, **options)
+    return file.getvalue()
+
+
+def text_in(content: bytes) -> str | None:
+    """What a PNG says of where it comes from."""
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            text = getattr(image, "text", {}).get("Source")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return None
+    return str(text) if text else None
+
+
+def _resized(pictures: Tensor, side: int) -> Tensor:
+    return functional.interpolate(pictures, size=(side, side), mode="bilinear", antialias=True)
+
+
+def _through_jpeg(pictures: Tensor, quality: int) -> Tensor:
+    return torch.cat([as_picture(as_file(one, "JPEG", quality=quality)) for one in pictures])
+
+
+def _noisy(pictures: Tensor, sigma: float) -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return pictures + sigma * torch.randn(pictures.shape, generator=generator)
+
+
+@dataclass(frozen=True)
+class Harm:
+    """Something that happens to pictures on their way, or that somebody does to them."""
+
+    label: str
+    does: Callable[[Tensor], Tensor]
+    keeps_text: bool = False
+
+
+HARMS = {
+    "nothing": Harm("nothing", lambda x: x, keeps_text=True),
+    "jpeg90": Harm("JPEG, quality 90, enlarged 8 times", lambda x: _through_jpeg(x, 90)),
+    "jpeg30": Harm("JPEG, quality 30, enlarged 8 times", lambda x: _through_jpeg(x, 30)),
+    "noise10": Harm("noise, σ 0.1", lambda x: _noisy(x, 0.1)),
+    "noise30": Harm("noise, σ 0.3", lambda x: _noisy(x, 0.3)),
+    "half": Harm("half the pixels and back", lambda x: _resized(_resized(x, SIDE // 2), SIDE)),
+    "dark": Harm("darker, less contrast", lambda x: 0.7 * x - 0.1),
+    "mirror": Harm("mirrored", lambda x: x.flip(3)),
+    "turn": Harm("turned by 90°", lambda x: x.rot90(1, (2, 3))),
+    "shift": Harm("moved by 2 pixels", lambda x: x.roll(2, 3)),
+    "crop": Harm("cropped by 2 pixels at each side, enlarged", lambda x: _resized(x[:, :, 2:-2, 2:-2], SIDE)),
+    "again": Harm("noised to log-SNR −1 and drawn again by the model", lambda x: drawn_again(x, -1.0)),
+}
+
+
+def drawn_again(pictures: Tensor, log_snr: float) -> Tensor:
+    """What somebody does who wants the mark gone: some noise, which covers it, and the model takes the noise off."""
+    denoiser = ex.load_pretrained(MODEL)
+    schedule = denoiser.schedule
+    t = schedule.time_of_log_snr(log_snr)
+    generator = torch.Generator().manual_seed(1)
+    noise = torch.randn(pictures.shape, generator=generator)
+    times = torch.linspace(float(t), schedule.t_min, STEPS // 2 + 1, dtype=torch.float64)
+    start = (schedule.alpha(times[0]) * pictures + schedule.sigma(times[0]) * noise).float()
+    return ex.sample(denoiser, len(pictures), "ddim", STEPS // 2, x_init=start, times=times, keep="last").samples.clamp(
+        -1, 1
+    )

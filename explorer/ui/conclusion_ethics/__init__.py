@@ -1,0 +1,1 @@
+"""What the voice cloning page shows."""

@@ -1,0 +1,48 @@
+"""What was asked of the shipped models before: once a process, since all sessions share them."""
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from explorer.lessons.conclusion_ethics.bias import Returned
+    from explorer.lessons.conclusion_ethics.memory import Extracted
+
+MEASURING = "Asking the model…"
+
+
+@st.cache_resource(max_entries=32, show_spinner=MEASURING)
+def extracted(count: int, n: int, seed: int) -> "Extracted":
+    from explorer.lessons.conclusion_ethics import memory
+
+    return memory.extract(count, n, seed)
+
+
+@st.cache_resource(max_entries=64, show_spinner=MEASURING)
+def returned(share: int, n: int, guidance_scale: float, seed: int) -> "Returned":
+    import explorer as ex
+    from explorer.lessons.conclusion_ethics import bias
+
+    return bias.returned(ex.load_pretrained(bias.MODELS[share]), n, guidance_scale, seed)
+
+
+@st.cache_resource(max_entries=32, show_spinner=MEASURING)
+def marked_picture(prompt: str, seed: int, mark: bool) -> "Tensor":
+    from explorer.lessons.conclusion_ethics import provenance
+
+    return provenance.picture(prompt, seed, mark)
+
+
+@st.cache_resource(max_entries=64, show_spinner=MEASURING)
+def harmed(prompt: str, seed: int, harm: str) -> "tuple[Tensor, Tensor, list[float]]":
+    """The marked picture and the other one, (2, 3, 32, 32), after a harm, their noise, and how well the rings fit."""
+    import torch
+
+    from explorer.lessons.conclusion_ethics import provenance
+
+    both = torch.cat([marked_picture(prompt, seed, mark) for mark in (True, False)])
+    after = provenance.HARMS[harm].does(both).clamp(-1, 1)
+    noise = provenance.noise_of(after)
+    return after, noise, provenance.fit(noise).tolist()

@@ -1,0 +1,62 @@
+"""Video: a digit that flies, drawn as one thing, beside frames that know of no other."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from explorer.lessons.conclusion_ethics.figures import figures
+from explorer.ui.film import Strip, film
+
+if TYPE_CHECKING:
+    from explorer.lessons.conclusion_ethics.motion import Consistency
+
+
+@st.cache_resource(max_entries=32, show_spinner="Filming…")
+def _filmed(digit: int, seed: int, guidance_scale: float) -> "list[tuple[np.ndarray, Consistency]]":
+    """The video, and the frames drawn one by one: for a player, and how consistent each is."""
+    from explorer.lessons.conclusion_ethics import motion
+
+    videos = motion.video(digit, seed, guidance_scale), motion.one_by_one(digit, seed, guidance_scale)
+    return [(motion.as_film(one), motion.consistency(one)) for one in videos]
+
+
+def show() -> None:
+    """The two films, and what was measured on many."""
+    left, right = st.columns([1, 1.9], gap="large")
+    with left:
+        st.markdown(
+            "A video model denoises all frames at once, and each place of a frame looks along time. On the right the "
+            "same network's frames, one of each of 16 videos: each is as good as any, and together they are no video."
+        )
+        with st.container(horizontal=True):
+            digit = st.slider("Digit", 0, 9, 3, key="ethics_digit", bind="query-params", width=150)
+            seed = st.slider("Seed", 0, 99, 0, key="ethics_video_seed", bind="query-params", width=150)
+            scale = st.slider(
+                "Guidance scale", 1.0, 4.0, 1.5, 0.5, key="ethics_video_scale", bind="query-params", width=150
+            )
+    together, alone = _filmed(digit, seed, scale)
+    with right:
+        film(
+            [Strip("All frames at once", together[0]), Strip("Frames one by one", alone[0], role="noise")],
+            key="ethics_film",
+            label="a moving digit, all frames at once and one by one",
+            fps=8,
+        )
+    with left:
+        of = figures("video")
+        st.markdown(
+            "| | the path bends, pixels a frame | the shape changes |\n|:--|--:|--:|\n"
+            f"| this video | **{together[1].path:.2f}** | **{together[1].shape:.0%}** |\n"
+            f"| these frames one by one | {alone[1].path:.2f} | {alone[1].shape:.0%} |\n"
+            f"| {of['videos']} videos | {of['model']['path']:.2f} | {of['model']['shape']:.0%} |\n"
+            f"| {of['videos']} real ones | {of['real']['path']:.2f} | {of['real']['shape']:.0%} |"
+        )
+        st.caption(
+            f"{of['parameters']:,} weights, 16 frames of 32 x 32. The classifier of MNIST reads the digit asked for in "
+            f"{of['model']['read']:.0%} of the frames (real videos: {of['real']['read']:.0%}), and the same digit "
+            f"in all "
+            f"frames of {of['model']['one digit']:.0%} of the videos (real: {of['real']['one digit']:.0%}; one by one: "
+            f"{of['one by one']['one digit']:.0%}). Large ones denoise a latent of space and time in a transformer and "
+            "cost, as *Build your rig* counts, thousands of times as much."
+        )
