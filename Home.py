@@ -5,6 +5,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from explorer.ui.frame import IMAGES, NAME, SIDEBAR_WIDTH, begin_page, end_page, follow_course, page_link
+from explorer.ui.path import done_on, show_progress, ways
 from explorer.ui.server import loading
 
 if TYPE_CHECKING:
@@ -81,16 +82,18 @@ def welcome() -> None:
     with stage:
         animation = st.empty()
         animation.skeleton(height=560)
+        ways()
+        show_progress()
+        st.subheader("This machine", anchor=False)
+        machine = st.empty()
+        machine.skeleton(height=90)
     with course:
         for section, pages in MODULES.items():
             st.subheader(section, anchor=False)
             for page, (title, _, about) in pages.items():
                 with st.container(border=True):
                     page_link(page, title)
-                    st.markdown(about)
-        st.subheader("This machine", anchor=False)
-        machine = st.empty()
-        machine.skeleton(height=90)
+                    st.markdown(about + done_on(Path(page).stem))
     end_page()
 
     show_animation(animation)

@@ -31,7 +31,7 @@ from explorer.training import TrainState
 SNAPSHOTS = (250, 500, 1_000, 2_000, 4_000, 8_000, 12_000)
 REPEATED, TIMES = 10, 200  # images of the whole training part that stand in it so many times more
 TINTED = 4_000
-VIDEOS = 4_096  # drawn at once
+VIDEOS, VIDEO_STEPS = 4_096, 512  # drawn at once, and the steps that learn from them
 WIDTHS = {"small": (8, 16, 32), "": (16, 32, 64), "large": (32, 64, 128)}
 CONFIG = ex.TrainConfig(steps=12_000, batch_size=64, learning_rate=4e-3, ema_decay=0.999, optimizer="muon")
 Draw = Callable[[int], Any]  # data for the steps from this one on
@@ -83,13 +83,14 @@ def train(name: str, given: argparse.Namespace) -> dict[str, Any]:
         config = dataclasses.replace(config, max_seconds=given.seconds)
     state: TrainState | None = None
     kept = {}
-    turn = VIDEOS // config.batch_size if name == "video" else config.steps
+    wanted = SNAPSHOTS if name.startswith("memory-20") else ()
+    turn = VIDEO_STEPS if name == "video" else config.steps
     while state is None or config.progress(state.step, state.seconds) < 1:
         for event in ex.train(denoiser, draw(0 if state is None else state.step), config, state):
             done = config.progress(event.step, event.seconds) >= 1
-            if event.step in SNAPSHOTS or done or event.step % turn == 0:
+            if event.step in wanted or done or event.step % turn == 0:
                 state = event.state()
-                if event.step in SNAPSHOTS or done:
+                if event.step in wanted or done:
                     kept[event.step] = state.averaged.cpu().half()
                     print(f"{name}: step {event.step}, loss {event.loss:.4f}, {event.seconds:.0f} s", flush=True)
                 if event.step % turn == 0:
@@ -113,7 +114,7 @@ def words() -> list[str]:
 def train_letters(given: argparse.Namespace) -> dict[str, Any]:
     learned = spelt([word for k, word in enumerate(words()) if k % 10]).to(given.device)
     held_out = spelt(words()[::10])[:4_096].to(given.device)
-    steps, batch, rate = 20_000, 512, 2e-3
+    steps, batch, rate = 12_000, 512, 2e-3
     network, generator = make_letters().to(given.device), seeded(0)
     optimizer = torch.optim.AdamW(network.parameters(), rate, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.05)

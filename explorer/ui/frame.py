@@ -15,7 +15,8 @@ from streamlit.navigation.page import StreamlitPage
 
 from explorer.charts import palette
 from explorer.files import ASSETS
-from explorer.ui import trainings, work
+from explorer.lessons.path import page_of
+from explorer.ui import path, trainings, work
 from explorer.ui.components import component
 from explorer.ui.glossary import GLOSSARY
 from explorer.ui.papers import PAPERS
@@ -62,6 +63,7 @@ def follow_course(pages: Sequence[StreamlitPage], current: StreamlitPage) -> Non
 def begin_page(title: str, lead: str) -> None:
     """Set up a page that runs inside the course or alone: title, and one sentence of what you will learn."""
     st.session_state["run"] = (title, time.thread_time())
+    path.opened(page_of(title))
     work.share_cores()
     st.set_page_config(
         page_title=f"{title} · {NAME}",
@@ -82,6 +84,7 @@ def end_page() -> None:
     title, began = st.session_state["run"]
     spent = st.session_state.setdefault("cpu_seconds", {})
     spent[title] = spent.get(title, 0.0) + time.thread_time() - began
+    path.next_stop(page_of(title))
     if following := st.session_state.get("course_next"):
         st.page_link(following, label=f"Next: {following.title}", icon=":material/arrow_forward:")
     st.divider()
@@ -181,6 +184,7 @@ def _ask(prefix: str, questions: Sequence[Question]) -> None:
         for number, question in enumerate(questions):
             choice = st.radio(question.text, list(question.replies), index=None, key=f"{prefix}_question_{number}")
             if choice == question.answer:
+                path.answered(page_of(st.session_state["run"][0]), number)
                 st.success(f"Yes. {question.replies[choice]}", icon=":material/check:")
             elif choice is not None:
                 st.warning(f"Not quite. {question.replies[choice]}", icon=":material/close:")

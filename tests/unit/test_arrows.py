@@ -21,6 +21,7 @@ CORE = {
     "training",
     "metrics",
     "dataset",
+    "masked",
 }
 LAYERS: list[set[str]] = [
     CORE,
