@@ -165,7 +165,8 @@ if __name__ == "__main__":
         layout="wide", initial_sidebar_state=SIDEBAR_WIDTH
     )  # before the sidebar is drawn, so that it fits
     course = {NAME: [st.Page(welcome, title="Welcome", icon=":material/home:", default=True)], **sections}
-    current = st.navigation(course)
+    teachers = st.Page(FOLDER / "pages/for_teachers.py", title="For teachers", icon=":material/co_present:")
+    current = st.navigation({**course, "Teaching": [teachers]})
     follow_course([page for pages in course.values() for page in pages], current)
     st.logo(str(IMAGES / "logo.svg"), size="large")
     current.run()

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import streamlit as st
@@ -17,8 +18,8 @@ from explorer.charts import palette
 from explorer.files import ASSETS
 from explorer.lessons.path import page_of
 from explorer.ui import path, trainings, work
-from explorer.ui.components import component
 from explorer.ui.glossary import GLOSSARY
+from explorer.ui.lecture import show_buttons, show_scene
 from explorer.ui.papers import PAPERS
 
 NAME = "Diffusion Explorer"
@@ -32,8 +33,6 @@ TERM_STYLE = """
   visibility: hidden; }
 .term:hover [role=tooltip], .term:focus [role=tooltip] { visibility: visible; }
 """
-
-_lecture = component("lecture", "mount")
 
 
 @dataclass(frozen=True)
@@ -55,9 +54,9 @@ class Question:
 
 
 def follow_course(pages: Sequence[StreamlitPage], current: StreamlitPage) -> None:
-    """Remember which page of the course comes after the current one, for its end."""
-    place = pages.index(current) + 1
-    st.session_state["course_next"] = pages[place] if place < len(pages) else None
+    """Remember which page of the course comes after the current one, for its end; None after one that is beside it."""
+    following = dict(pairwise([*pages, None]))
+    st.session_state["course_next"] = following.get(current)
 
 
 def begin_page(title: str, lead: str) -> None:
@@ -71,12 +70,14 @@ def begin_page(title: str, lead: str) -> None:
         layout="wide",
         initial_sidebar_state=SIDEBAR_WIDTH,
     )
-    st.title(title, anchor=False)
-    st.markdown(lead)
+    show_scene(page_of(title))
+    with st.container(key="lead"):
+        st.title(title, anchor=False)
+        st.markdown(lead)
     work.attend()
     trainings.attend(page_link)
     with st.sidebar:
-        _lecture(key="lecture")
+        show_buttons()
 
 
 def end_page() -> None:
