@@ -93,7 +93,7 @@ def ship_memory(given: argparse.Namespace) -> None:
         "memory-20": ("20 images", 20),
         "memory-200": ("200 images, 0.5 M weights", 200),
         "memory-200-small": ("200 images, a small network", 200),
-        "memory-200-large": ("200 images, a large network", 200),
+        "memory-200-tiny": ("200 images, a tiny network", 200),
     }
     for name, (label, count) in labels.items():
         denoiser, kept, training = trained(name, given.folder, given.mnist)
@@ -317,7 +317,7 @@ def ship_video(given: argparse.Namespace) -> None:
     made = torch.cat(
         [
             ex.sample(
-                denoiser, len(part), "dpmpp_2m", motion.STEPS, k, part, guidance_scale=1.5, keep="last"
+                denoiser, len(part), "dpmpp_2m", motion.STEPS, k, part, guidance_scale=motion.GUIDANCE, keep="last"
             ).samples.clamp(-1, 1)
             for k, part in enumerate(digits.split(20))
         ]

@@ -28,12 +28,12 @@ from explorer.masked import masked_loss
 from explorer.networks.letters import HIDDEN, LONGEST, make_letters, spelt
 from explorer.training import TrainState
 
-SNAPSHOTS = (250, 500, 1_000, 2_000, 4_000, 8_000, 12_000)
+SNAPSHOTS = (250, 500, 1_000, 2_000, 4_000)
 REPEATED, TIMES = 10, 200  # images of the whole training part that stand in it so many times more
 TINTED = 4_000
 VIDEOS, VIDEO_STEPS = 4_096, 512  # drawn at once, and the steps that learn from them
-WIDTHS = {"small": (8, 16, 32), "": (16, 32, 64), "large": (32, 64, 128)}
-CONFIG = ex.TrainConfig(steps=12_000, batch_size=64, learning_rate=4e-3, ema_decay=0.999, optimizer="muon")
+WIDTHS = {"tiny": (8, 8, 16), "small": (8, 16, 32), "": (16, 32, 64)}
+CONFIG = ex.TrainConfig(steps=6_000, batch_size=64, learning_rate=4e-3, ema_decay=0.999, optimizer="muon")
 Draw = Callable[[int], Any]  # data for the steps from this one on
 
 
@@ -51,7 +51,7 @@ def run_of(name: str, mnist: Path | None) -> tuple[ex.Denoiser, Draw, ex.TrainCo
     if kind == "tinted":
         pictures, shapes, _ = tinted(TINTED, int(rest[0]) / 100)
         denoiser = ex.make_image_denoiser((3, 32, 32), classes=2, seed=0, widths=WIDTHS[""])
-        return denoiser, lambda step: (pictures, shapes), dataclasses.replace(CONFIG, steps=8_000)
+        return denoiser, lambda step: (pictures, shapes), dataclasses.replace(CONFIG, steps=3_000)
     if kind == "video":
         assert mnist is not None
         from explorer.networks.video import make_video_denoiser
@@ -114,7 +114,7 @@ def words() -> list[str]:
 def train_letters(given: argparse.Namespace) -> dict[str, Any]:
     learned = spelt([word for k, word in enumerate(words()) if k % 10]).to(given.device)
     held_out = spelt(words()[::10])[:4_096].to(given.device)
-    steps, batch, rate = 12_000, 512, 2e-3
+    steps, batch, rate = 8_000, 512, 2e-3
     network, generator = make_letters().to(given.device), seeded(0)
     optimizer = torch.optim.AdamW(network.parameters(), rate, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.05)
@@ -146,7 +146,7 @@ def train_letters(given: argparse.Namespace) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("name", help="memory-20, memory-200, memory-200-small, memory-200-large, memory-repeated, "
+    parser.add_argument("name", help="memory-20, memory-200, memory-200-small, memory-200-tiny, memory-repeated, "
         "tinted-50 to tinted-100, video, letters")  # fmt: skip
     parser.add_argument("folder", type=Path)
     parser.add_argument("--mnist", type=Path)

@@ -5,7 +5,7 @@
     python scripts/train_speech.py FOLDER --falls-in 600 --device cuda --batch 128 --ahead 4    # all in ten minutes
 
 The state stands in FOLDER/../voice.pt. The rate is constant until a run is cooled, so that it may end at any time; or
-it falls to 0 in so many seconds from the first step.
+it falls to 0 in so many seconds from the first step, and a shipped model may be where that starts.
 """
 
 import argparse
@@ -66,6 +66,8 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--batch", type=int, default=CONFIG.batch_size)
     parser.add_argument("--falls-in", type=float, help="seconds")
+    parser.add_argument("--rate", type=float, default=CONFIG.learning_rate)
+    parser.add_argument("--start", help="a shipped model to go on from, where there is no state yet")
     parser.add_argument("--ahead", type=int, default=0, help="processes that draw while this one learns")
     given = parser.parse_args()
     torch.set_num_threads(1)

@@ -4,6 +4,7 @@ pages -> ui -> lessons, charts -> jobs, zoo, hardware -> networks, data, audio -
 """
 
 import ast
+import importlib.util
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -122,3 +123,11 @@ def test_no_lesson_chart_or_panel_knows_another_page() -> None:
         parts = [module.split(".") for module in modules_imported(path)]
         known = {place[2] for place in parts if len(place) > 2 and place[1] in shared and place[2] in PAGES}
         assert known <= {name}, f"{path.relative_to(ROOT)} imports what belongs to {known - {name}}"
+
+
+def test_the_picture_of_the_architecture_is_that_of_the_code() -> None:
+    spec = importlib.util.spec_from_file_location("draw_architecture", ROOT / "scripts" / "draw_architecture.py")
+    assert spec is not None and spec.loader is not None
+    drawing = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(drawing)
+    assert (ROOT / "docs" / "architecture.svg").read_text() == drawing.svg(), "run scripts/draw_architecture.py"

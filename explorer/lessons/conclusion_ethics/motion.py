@@ -12,9 +12,10 @@ from explorer.data.moving import DIGIT, FRAMES, SIDE
 
 MODEL = "moving-digits"
 STEPS = 12
+GUIDANCE = 3.0
 
 
-def video(digit: int, seed: int, guidance_scale: float = 1.0, n: int = 1) -> Tensor:
+def video(digit: int, seed: int, guidance_scale: float = GUIDANCE, n: int = 1) -> Tensor:
     """n videos of a digit, (n, 16, 32, 32), each drawn as one thing."""
     return ex.sample(
         ex.load_pretrained(MODEL),
@@ -28,7 +29,7 @@ def video(digit: int, seed: int, guidance_scale: float = 1.0, n: int = 1) -> Ten
     ).samples.clamp(-1, 1)
 
 
-def one_by_one(digit: int, seed: int, guidance_scale: float = 1.0) -> Tensor:
+def one_by_one(digit: int, seed: int, guidance_scale: float = GUIDANCE) -> Tensor:
     """A video whose frames come from 16 videos, one of each, (1, 16, 32, 32): each frame is as good as any, and knows
     of no other."""
     several = video(digit, seed + 1, guidance_scale, FRAMES)

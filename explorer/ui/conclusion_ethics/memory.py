@@ -120,7 +120,7 @@ def helps() -> None:
         emoji_told()
 
 
-SIZES = ("memory-200-small", "memory-200", "memory-200-large")
+SIZES = ("memory-200-tiny", "memory-200-small", "memory-200")
 STEPS_TOLD = (
     "At first a model knows only what all images have in common, and its samples are new, if blurred. What belongs to "
     "single images comes later. Who stops early, by the loss on images that were held out, stops before that."

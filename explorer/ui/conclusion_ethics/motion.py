@@ -33,7 +33,7 @@ def show() -> None:
             digit = st.slider("Digit", 0, 9, 3, key="ethics_digit", bind="query-params", width=150)
             seed = st.slider("Seed", 0, 99, 0, key="ethics_video_seed", bind="query-params", width=150)
             scale = st.slider(
-                "Guidance scale", 1.0, 4.0, 1.5, 0.5, key="ethics_video_scale", bind="query-params", width=150
+                "Guidance scale", 1.0, 5.0, 3.0, 0.5, key="ethics_video_scale", bind="query-params", width=150
             )
     together, alone = _filmed(digit, seed, scale)
     with right:
