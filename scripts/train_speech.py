@@ -73,18 +73,13 @@ def main() -> None:
     torch.set_num_threads(1)
     pools = iter(DataLoader(Pools(Speech(given.folder)), batch_size=None, num_workers=given.ahead))
     denoiser = make_speech_denoiser(FRAMES, **SIZE).to(given.device)
-    config = dataclasses.replace(CONFIG, batch_size=given.batch)
+    if given.start:
+        denoiser.load_state_dict(ex.load_pretrained(given.start).state_dict())
+    config = dataclasses.replace(CONFIG, batch_size=given.batch, learning_rate=given.rate)
     if given.falls_in:
-        config = dataclasses.replace(config, steps=None, max_seconds=given.falls_in)
-    train(
-        denoiser,
-        lambda n, seed: tuple(next(pools)),
-        POOL,
-        given.folder.parent / "voice.pt",
-        config,
-        given.hours,
-        given.cool,
-    )
+        config = dataclasses.replace(config, steps=None, max_seconds=given.falls_in, ema_decay=0.998)
+    path = given.folder.parent / "voice.pt"
+    train(denoiser, lambda n, seed: tuple(next(pools)), POOL, path, config, given.hours, given.cool)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from explorer.lessons.for_teachers.scenes import LISTS, Scene, scenes
+from explorer.lessons.scenes import LISTS, Scene, scenes
 from explorer.ui.components import component
 from explorer.ui.path import link
 

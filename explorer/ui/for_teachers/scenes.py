@@ -4,8 +4,8 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from explorer.lessons.for_teachers.scenes import LISTS, SCENES, scenes
 from explorer.lessons.path import MODULES
+from explorer.lessons.scenes import LISTS, SCENES, scenes
 from explorer.ui.components import component
 from explorer.ui.controls import one_of
 from explorer.ui.lecture import scene_query

@@ -55,7 +55,6 @@ SCENES = (
         "Inside the network",
         4,
         "Every block sees the picture at another size. The arrows across carry what the way down would lose.",
-        short=True,
     ),
     Scene(
         "training_lab",
@@ -69,7 +68,6 @@ SCENES = (
         "Two samplers, three steps",
         4,
         "Both cost the same. One is sharp by now, the other still grey.",
-        short=True,
     ),
     Scene(
         "guided_generation",
@@ -112,7 +110,6 @@ SCENES = (
         3,
         "Twenty images, and they come back. Eight thousand, and they do not.",
         {"ethics_look": "Learned by heart"},
-        short=True,
     ),
     Scene(
         "conclusion_ethics",
@@ -120,6 +117,7 @@ SCENES = (
         2,
         "Nine in ten circles were blue. At guidance three nearly all are.",
         {"ethics_look": "Bias", "ethics_scale": "3.0"},
+        short=True,
     ),
     Scene(
         "conclusion_ethics",
