@@ -9,7 +9,6 @@ import streamlit as st
 
 from explorer.lessons.path import MODULES, WAYS, Progress, as_file, from_file, progress_in
 from explorer.ui import made
-from explorer.ui.controls import sentence
 from explorer.ui.markdown import plain
 
 DONE, WAY = "course_done", "way"  # in the session, and the query parameter
@@ -129,7 +128,7 @@ def _take() -> None:
     try:
         keep(from_file(upload.getvalue()).and_(progress()))
     except ValueError as error:
-        st.session_state["home_progress_problem"] = sentence(error)
+        st.session_state["home_progress_problem"] = f"{error}"
 
 
 def certificate(done: Progress) -> None:
@@ -140,7 +139,7 @@ def certificate(done: Progress) -> None:
     try:
         name = paper.checked(name)
     except ValueError as error:
-        st.error(plain(sentence(error)), icon=":material/badge:")
+        st.error(plain(f"{error}"), icon=":material/badge:")
         return
     today = datetime.date.today()
     with st.container(horizontal=True):

@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from explorer.lessons.path import WAYS
+
 ROOT = Path(__file__).parents[2]
 Opened = Callable[..., AppTest]
 Sent = Callable[[AppTest, str], tuple[dict[str, Any], dict[str, np.ndarray]]]
@@ -66,8 +68,11 @@ def test_the_numbers_under_the_animation_are_of_the_shipped_model(home: AppTest)
 
 def test_every_module_that_is_listed_exists_and_opens(home: AppTest, open_page: Opened) -> None:
     *links, following = [link.proto.page for link in home.get("page_link")]
-    assert following == links[0]  # the course begins
-    assert sorted(links) == sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
+    course = [Path(page).stem for pages in map_of_the_course().values() for page in pages]
+    assert following == course[0]  # the course begins
+    assert links[-len(course) :] == course  # the map
+    ways = [stop.page for way in WAYS.values() for stop in way.stops]
+    assert links[: -len(course)] == ways
     for path in (ROOT / "pages").glob("*.py"):
         assert open_page(f"pages/{path.name}").title
 
@@ -89,7 +94,7 @@ def test_every_page_leads_on_to_the_next() -> None:
         Path(page).stem for pages in map_of_the_course().values() for page in pages
     ]
     with_next = dict(pairwise([*course, None]))
-    for page, following in with_next.items():
+    for page, following in with_next.items():  # a page beside the course leads nowhere
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(frame.st, "session_state", state := {})
             frame.follow_course(course, page)
@@ -127,3 +132,55 @@ def test_the_library_loads_without_torch_and_without_streamlit() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, timeout=60)
     assert done.stdout == "set()\n", done.stderr
+
+
+def test_a_way_leads_on_at_every_pages_end(open_page: Opened) -> None:
+    app = open_page("pages/core_concepts.py", way="lecture")
+    told = "\n".join(element.value for element in app.markdown)
+    assert "**One lecture: step 1 of 6**" in told and "*Step 2: Geometry lab*" in told
+    last = open_page("pages/guided_generation.py", way="five")
+    assert "**Five minutes: step 3 of 3**" in (told := "\n".join(element.value for element in last.markdown))
+    assert "This was the last step" in told
+    off = open_page("pages/unet.py", way="five")  # no stop of that way
+    assert "step" not in "\n".join(e.value for e in off.markdown if "Five minutes" in e.value)
+
+
+def test_what_was_done_is_on_the_map_and_survives_a_reload(open_page: Opened) -> None:
+    page = open_page("pages/core_concepts.py", visitor="e" * 32)
+    page.session_state["core_questions"] = True
+    page.run()
+    questions = [radio for radio in page.radio if "_question_" in (radio.key or "")]
+    for question in questions:
+        for option in question.options:
+            question.set_value(option).run()
+            if any(element.value.startswith("Yes.") for element in page.success):
+                break
+    home = open_page("Home.py", visitor="e" * 32)
+    told = "\n".join(element.value for element in home.markdown)
+    assert re.search(r"opened, [1-3] of 3 questions right", told)
+    assert re.search(r"^1 of 9 pages opened, [1-3] of 25", home.get("progress")[0].proto.text)
+
+
+def test_a_link_brings_what_was_done_elsewhere(open_page: Opened) -> None:
+    home = open_page("Home.py", visitor="f" * 32, done="unet.0.1.2,voice_cloning,<b>.1")
+    told = "\n".join(element.value for element in home.markdown)
+    assert "opened, 3 of 3 questions right" in told and "opened, 0 of 3 questions right" in told
+    assert "<b>" not in told
+
+
+@pytest.mark.parametrize(
+    ("content", "says"), [(b"{}", "not a file of progress"), (b"x" * 20_000, "at most"), (b"\xff", "not a file")]
+)
+def test_a_progress_file_that_is_none_gets_a_sentence(open_page: Opened, content: bytes, says: str) -> None:
+    home = open_page("Home.py")
+    next(one for one in home.file_uploader if one.key == "home_progress").set_value(
+        ("progress.json", content, "application/json")
+    ).run()
+    assert not home.exception and says in home.error[0].value
+
+
+@pytest.mark.parametrize(("name", "says"), [("x" * 100, "60 characters"), ("中文", "cannot be drawn here")])
+def test_a_name_that_cannot_be_written_gets_a_sentence(open_page: Opened, name: str, says: str) -> None:
+    home = open_page("Home.py")
+    next(box for box in home.text_input if box.key == "home_name").set_value(name).run()
+    assert not home.exception and says in home.error[0].value
