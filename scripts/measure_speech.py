@@ -25,9 +25,11 @@ from train_speech import loaded
 from explorer.audio.features import features, levelled, parts
 from explorer.audio.spectrogram import RATE, griffin_lim
 from explorer.lessons.voice_cloning.speaking import Asked, Model, heard, script, speak
+from explorer.lessons.voice_cloning.voices import NAME
 from explorer.networks.blocks import build
 from explorer.networks.durations import Durations
 from explorer.networks.vocoder import Vocoder
+from explorer.zoo import load_durations, load_vocoder
 
 SENTENCES = """The old clock on the wall has stopped again.
 My sister bought a yellow bicycle last winter.
@@ -52,9 +54,14 @@ The train was full, so we waited for the next one.""".splitlines()
 
 
 def model_in(folder: Path, spoken: Path) -> Model:
-    vocoder, durations = build(Vocoder, 0), build(Durations, 0)
-    vocoder.load_state_dict(torch.load(folder / "vocoder.pt"))
-    durations.load_state_dict(torch.load(folder / "durations.pt"))
+    """The model that was trained there, with what helps it: that of the folder, or the shipped one."""
+    vocoder, durations = load_vocoder(NAME), load_durations(NAME)
+    if (path := folder / "vocoder.pt").exists():
+        vocoder = build(Vocoder, 0)
+        vocoder.load_state_dict(torch.load(path))
+    if (path := folder / "durations.pt").exists():
+        durations = build(Durations, 0)
+        durations.load_state_dict(torch.load(path))
     return Model(loaded(spoken), vocoder, durations)
 
 

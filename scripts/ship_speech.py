@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import soundfile
 import torch
-from speech import FRAMES, utterances
+from speech import utterances
 from torch import Tensor, nn
-from train_speech import CONFIG, loaded
+from train_speech import loaded
 
 from explorer.audio.spectrogram import RATE
 from explorer.data.speech.phones import FRAMES as FRAMES_A_SECOND
@@ -37,6 +37,7 @@ DATA = (
     "{minutes} minutes, each also spoken twice at another speed and pitch; twenty English voices are held out together "
     "with every blend of them"
 )
+COMMAND = "python scripts/train_speech.py FOLDER --start voice --rate 1e-3 --falls-in 2800"
 TERMS = "made by this project with Kokoro-82M, whose weights are under Apache-2.0; sentences from Debian's fortunes"
 
 
@@ -117,10 +118,11 @@ def _voice(listener: Listener, seen: list[Tensor]) -> Tensor:
 
 
 def ship_weights(folder: Path, figures: dict[str, Any]) -> None:
-    """The four networks in 16 bits, and their cards."""
+    """The networks in 16 bits, those that were trained anew, and their cards."""
     denoiser = loaded(folder / "kokoro")
     (WEIGHTS / f"{NAME}.safetensors").write_bytes(to_bytes(denoiser, half=True, name=NAME))
     helpers: dict[str, nn.Module] = {"vocoder": Vocoder(), "durations": Durations(), "listener": Listener()}
+    helpers = {kind: network for kind, network in helpers.items() if (folder / f"{kind}.pt").exists()}
     for kind, network in helpers.items():
         network.load_state_dict(torch.load(folder / f"{kind}.pt"))
         save_looker(kind, NAME, network, half=True)  # type: ignore[arg-type]
@@ -128,10 +130,10 @@ def ship_weights(folder: Path, figures: dict[str, Any]) -> None:
     parts = [parts_of(path) for path in speech]
     seconds = sum(len(np.load(path)["audio"]) for path in speech) / 16_000
     data = DATA.format(voices=len(speech), blends=sum(len(one) > 1 for one in parts), minutes=round(seconds / 60))
-    state, cooled = torch.load(folder / "voice.pt"), folder / "voice-cooled.pt"
-    last = torch.load(cooled) if cooled.exists() else None
+    state, path = torch.load(folder / "voice.pt"), WEIGHTS / f"{NAME}.json"
+    before = json.loads(path.read_text())
     card = {
-        "data": data,
+        "data": f"{data}; before its last {state['step']:,} steps: {before['data']}",
         "terms": TERMS,
         "architecture": {
             "network": "SpeechUNet",
@@ -140,22 +142,16 @@ def ship_weights(folder: Path, figures: dict[str, Any]) -> None:
             "prediction": denoiser.prediction,
         },
         "parameters": sum(parameter.numel() for parameter in denoiser.parameters()),
-        "command": "python scripts/train_speech.py FOLDER" + (f", then with --cool {last['step']}" if last else ""),
+        "command": f"{before['command']}, then {COMMAND}",
         "training": {
-            "steps": state["step"] + (last["step"] if last else 0),
-            "cooled_steps": last["step"] if last else 0,
-            "batch_size": CONFIG.batch_size,
-            "frames": FRAMES,
-            "learning_rate": CONFIG.learning_rate,
-            "ema_decay": CONFIG.ema_decay,
-            "optimizer": CONFIG.optimizer,
-            "log_snr": list(CONFIG.log_snr or ()),
-            "seconds": round(last["seconds"] if last else state["seconds"]),
-            "machine": "one thread of two shared cores",
+            **before["training"],
+            "steps": before["training"]["steps"] + state["step"],
+            "cooled_steps": state["step"],
+            "seconds": round(before["training"]["seconds"] + state["seconds"]),
         },
         "metrics": figures,
     }
-    (WEIGHTS / f"{NAME}.json").write_text(json.dumps(card, indent=2) + "\n")
+    path.write_text(json.dumps(card, indent=2) + "\n")
     commands = {
         "vocoder": "python scripts/train_vocoder.py FOLDER vocoder.pt --minutes 12",
         "durations": "python scripts/train_durations.py FOLDER durations.pt",
@@ -176,11 +172,12 @@ def main() -> None:
     card = WEIGHTS / f"{NAME}.json"
     known = json.loads(card.read_text())["metrics"] if card.exists() else {}
     ship_weights(given.folder, json.loads(given.figures.read_text()) if given.figures else known)
-    listener = build(Listener, 0)
-    listener.load_state_dict(torch.load(given.folder / "listener.pt"))
-    heard = ship_voices(given.folder, listener)
-    path = WEIGHTS / f"listener-{NAME}.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "metrics": heard}, indent=2) + "\n")
+    if (given.folder / "listener.pt").exists():
+        listener = build(Listener, 0)
+        listener.load_state_dict(torch.load(given.folder / "listener.pt"))
+        heard = ship_voices(given.folder, listener)
+        path = WEIGHTS / f"listener-{NAME}.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "metrics": heard}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -96,8 +96,11 @@ def end_page() -> None:
 
 
 def computed_here() -> dict[str, float]:
-    """CPU seconds of this session's whole runs of each page, by its title; that of this run comes at its end."""
-    return dict(st.session_state.get("cpu_seconds", {}))
+    """CPU seconds of this session's whole runs of each page, by its title; of this one as far as it has come."""
+    title, began = st.session_state["run"]
+    spent = dict(st.session_state.get("cpu_seconds", {}))
+    spent[title] = spent.get(title, 0.0) + max(0.0, time.thread_time() - began)  # a fragment's run has its own clock
+    return spent
 
 
 @st.cache_resource(show_spinner=False)

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from explorer.jobs import Job, JobRefused
 from explorer.ui import work
@@ -33,19 +32,14 @@ def show(was_learning: bool) -> None:
     """The controls, the two stages, and what both measure, by now."""
     if was_learning and not learning():
         st.rerun()
-    left, right = st.columns([1, 1.9], gap="large")
-    with left:
-        st.markdown(
-            "Each step of a sampler asks the network once or twice. A **student** that lands in one step where its "
-            "teacher's walk ends costs a twentieth, or less. Consistency models and rectified flows make large models "
-            "do so."
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        shape = choice("Shape", SHAPES, "smiley", key="ethics_shape", width=150)
+        steps = st.select_slider(
+            "Teacher's steps", STEPS, 20, key="ethics_teacher_steps", bind="query-params", width=170
         )
-        with st.container(horizontal=True):
-            shape = choice("Shape", SHAPES, "smiley", key="ethics_shape", width=150)
-            steps = st.select_slider(
-                "Teacher's steps", STEPS, 20, key="ethics_teacher_steps", bind="query-params", width=200
-            )
-    stages(left, right, shape, steps)
+        jobs = work.find_jobs(lambda job: job.task == TASK and job.params["shape"] == shape)
+        buttons(jobs[-1] if jobs else None, shape)
+    stages(jobs[-1] if jobs else None, shape, steps)
 
 
 @st.cache_resource(max_entries=32, show_spinner="Walking…")
@@ -74,38 +68,47 @@ def _target(shape: str) -> np.ndarray:
     return ex.toy2d(shape, 1_200, seed=5).numpy()
 
 
-def stages(left: DeltaGenerator, right: DeltaGenerator, shape: str, steps: int) -> None:
-    """The student as it is by now, and its teacher."""
+def stages(job: Job | None, shape: str, steps: int) -> None:
+    """The student as it is by now, beside its teacher."""
     from explorer.lessons.conclusion_ethics import few_steps
 
-    jobs = work.find_jobs(lambda job: job.task == TASK and job.params["shape"] == shape)
-    job: Job | None = jobs[-1] if jobs else None
     student = job.latest.get("student") if job else None
     weights = student.arrays["weights"] if student else None
     walked, far = _teacher(shape, steps)
     jump = _path(few_steps.student_of(shape, weights), 1)
     reached = student.data["distance"] if student else _teacher(shape, 1)[1]
-    with left:
-        buttons(job, shape)
-        st.markdown(
-            "| | network calls | distance to fresh data |\n|:--|--:|--:|\n"
-            f"| student, one step{'' if student else ', untrained'} | 1 | **{reached:.3f}** |\n"
-            f"| teacher, {steps} step{'s' if steps > 1 else ''} | {2 * steps - 1} | {far:.3f} |"
-        )
-        st.caption(
-            f"The student is a copy of its teacher. It learns for {few_steps.SECONDS:.0f} s on {few_steps.PAIRS:,} "
-            f"pairs of noise and where the teacher's {few_steps.TEACHER_STEPS} steps of Heun's method end. What "
-            f"it loses: it "
-            "cannot be better than those, and one step leaves nothing to guide on the way."
-        )
     target = _target(shape)
     times = np.linspace(1, 0, len(walked), dtype=np.float32)
+    teacher = f"Teacher, {steps} step{'s' if steps > 1 else ''}"
     scenes = [
-        Scene("Student, one step", jump, np.array([1, 0], np.float32), target=target),
-        Scene(f"Teacher, {steps} step{'s' if steps > 1 else ''}", walked, times, role="exact", target=target),
+        Scene(
+            "Student, one step",
+            jump,
+            np.array([1, 0], np.float32),
+            target=target,
+            caption=f"{'' if student else 'untrained, '}distance to fresh data {reached:.3f}, 1 network call",
+        ),
+        Scene(
+            teacher,
+            walked,
+            times,
+            role="exact",
+            target=target,
+            caption=f"distance to fresh data {far:.3f}, {2 * steps - 1} network calls",
+        ),
     ]
-    with right:
-        player(scenes, key="ethics_student", layers=("points", "paths"))
+    player(scenes, key="ethics_student", layers=("points", "paths"))
+    st.markdown(
+        "Each step of a sampler asks the network once or twice. A **student** that lands in one step where its "
+        "teacher's walk ends costs a fraction; consistency models and rectified flows make large models do so."
+    )
+    st.caption(
+        f"The student is a copy of its teacher. It learns for {few_steps.SECONDS:.0f} s on {few_steps.PAIRS:,} "
+        f"pairs of "
+        f"noise and where the teacher's {few_steps.TEACHER_STEPS} steps of Heun's method end. What it loses: it "
+        f"cannot be "
+        "better than those, and one step leaves nothing to guide on the way."
+    )
 
 
 def buttons(job: Job | None, shape: str) -> None:

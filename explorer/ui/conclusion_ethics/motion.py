@@ -22,26 +22,26 @@ def _filmed(digit: int, seed: int, guidance_scale: float) -> "list[tuple[np.ndar
 
 
 def show() -> None:
-    """The two films, and what was measured on many."""
-    left, right = st.columns([1, 1.9], gap="large")
-    with left:
-        st.markdown(
-            "A video model denoises all frames at once, and each place of a frame looks along time. On the right the "
-            "same network's frames, one of each of 16 videos: each is as good as any, and together they are no video."
+    """The controls in a row, the two films, and what was measured on many."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        digit = st.slider("Digit", 0, 9, 3, key="ethics_digit", bind="query-params", width=150)
+        seed = st.slider("Seed", 0, 99, 0, key="ethics_video_seed", bind="query-params", width=150)
+        scale = st.slider(
+            "Guidance scale", 1.0, 5.0, 3.0, 0.5, key="ethics_video_scale", bind="query-params", width=150
         )
-        with st.container(horizontal=True):
-            digit = st.slider("Digit", 0, 9, 3, key="ethics_digit", bind="query-params", width=150)
-            seed = st.slider("Seed", 0, 99, 0, key="ethics_video_seed", bind="query-params", width=150)
-            scale = st.slider(
-                "Guidance scale", 1.0, 5.0, 3.0, 0.5, key="ethics_video_scale", bind="query-params", width=150
-            )
     together, alone = _filmed(digit, seed, scale)
+    left, right = st.columns([1, 1.4], gap="large")
     with right:
         film(
             [Strip("All frames at once", together[0]), Strip("Frames one by one", alone[0], role="noise")],
             key="ethics_film",
             label="a moving digit, all frames at once and one by one",
             fps=8,
+        )
+    with left:
+        st.markdown(
+            "A video model denoises all frames at once, and each place of a frame looks along time. Beside it the same "
+            "network's frames, from four videos in turn: each is as good as any, and together they are no video."
         )
     with left:
         of = figures("video")

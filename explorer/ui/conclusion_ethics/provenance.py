@@ -18,23 +18,26 @@ WHAT = {"made": "A picture made here", "file": "A file"}
 
 
 def show() -> None:
-    """The mark on the left, what was measured on the right."""
-    left, right = st.columns([1.35, 1], gap="large")
+    """The controls in a row, the mark on the left, what was measured on the right."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        with st.container(width="content"):
+            looked_for = one_of("Look for the mark in", WHAT, key="ethics_marked")
+        if looked_for == "made":
+            prompt = choice("Prompt", PROMPTS, "purple penguin", key="ethics_prompt", width=150)
+            harm = choice("What happens to it", HARM_LABELS, "nothing", key="ethics_harm", width=240)
+            seed = st.slider("Seed", 0, 99, 0, key="ethics_mark_seed", bind="query-params", width=110)
+    left, right = st.columns([1.2, 1], gap="large")
     with left:
-        if one_of("Look for the mark in", WHAT, key="ethics_marked") == "file":
+        if looked_for == "file":
             given()
         else:
-            made()
+            made(prompt, harm, seed)
     with right:
         measured()
 
 
-def made() -> None:
+def made(prompt: str, harm: str, seed: int) -> None:
     """Two pictures from one seed, one with rings in its noise, and what is found after a harm."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        prompt = choice("Prompt", PROMPTS, "purple penguin", key="ethics_prompt", width=180)
-        harm = choice("What happens to it", HARM_LABELS, "nothing", key="ethics_harm", width=320)
-        seed = st.slider("Seed", 0, 99, 0, key="ethics_mark_seed", bind="query-params", width=150)
     after, noise, fits = harmed(prompt, seed, harm)
     found = fits[0] >= FOUND
     st.markdown(f"#### The mark is {'found' if found else 'not found'}: the rings fit {fits[0]:.2f}, {FOUND} is needed")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from explorer.lessons.conclusion_ethics.words import Invented
 
 ORDERS = {"random": "In any order", "left": "From left to right", "confident": "Where it is surest first"}
-WORDS = 8
+WORDS = 6
 
 
 @st.cache_resource(max_entries=64, show_spinner="Inventing…")
@@ -24,13 +24,8 @@ def _invented(pattern: str, order: str, at_once: int, temperature: float, seed: 
 
 
 def show() -> None:
-    """The controls, and how each word came to be."""
-    left, right = st.columns([1, 1.9], gap="large")
-    with left:
-        st.markdown(
-            "Noise for letters is **hiding** them. The model guesses all hidden letters, one of them is shown, and it "
-            "guesses again: no order is built in, unlike in a model that writes from left to right."
-        )
+    """The controls in a row, how each word came to be, and what was measured."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         pattern = st.text_input(
             "Pattern",
             "",
@@ -39,21 +34,25 @@ def show() -> None:
             bind="query-params",
             placeholder="di____ion",
             help="Letters that stay, and _ for those that the model chooses. Empty: all are hidden.",
+            width=150,
         )
-        order = choice("Order", ORDERS, "random", key="ethics_order")
-        with st.container(horizontal=True):
-            at_once = st.slider("Letters a step", 1, 12, 1, key="ethics_at_once", bind="query-params", width=150)
-            temperature = st.slider(
-                "Temperature", 0.1, 1.5, 1.0, 0.1, key="ethics_heat", bind="query-params", width=150
-            )
-            seed = st.slider("Seed", 0, 99, 0, key="ethics_words_seed", bind="query-params", width=150)
-    with right:
-        try:
-            found = _invented(pattern, order, at_once, temperature, seed)
-        except ValueError as error:
-            st.error(plain(sentence(error)), icon=":material/abc:")
-            return
+        order = choice("Order", ORDERS, "random", key="ethics_order", width=210)
+        at_once = st.slider("Letters a step", 1, 12, 1, key="ethics_at_once", bind="query-params", width=110)
+        temperature = st.slider("Temperature", 0.1, 1.5, 1.0, 0.1, key="ethics_heat", bind="query-params", width=110)
+        seed = st.slider("Seed", 0, 99, 0, key="ethics_words_seed", bind="query-params", width=110)
+    try:
+        found = _invented(pattern, order, at_once, temperature, seed)
+    except ValueError as error:
+        st.error(plain(sentence(error)), icon=":material/abc:")
+        return
+    left, right = st.columns([1.25, 1], gap="large")
+    with left:
+        st.markdown(
+            "Noise for letters is **hiding** them. The model guesses all hidden letters, one of them is shown, and it "
+            "guesses again: no order is built in, unlike in a model that writes from left to right."
+        )
         table(found)
+    with right:
         measured()
 
 
