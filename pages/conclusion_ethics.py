@@ -69,7 +69,7 @@ what_to_notice(
     "A model of 20 images returns them; one of 8,000 draws digits that nobody wrote. Between the two lies how "
     "often each "
     "image was seen, not what the model is.",
-    "Guidance turns a preference of the data up, and a balanced set stays balanced.",
+    "Guidance turns a preference of the data up; with a balanced set only what chance left in the model.",
     "The mark survives what happens by chance and not what is done on purpose; so does every other one here.",
 )
 terms("held_out", "cfg", "watermark", "ddim", "evaluations", "velocity")
@@ -122,7 +122,7 @@ check_yourself(
         {
             "90 % blue circles": "That is what guidance 1 returns. Move the slider.",
             "Nearly all blue": "0.9³ / (0.9³ + 0.1³) is 99.9 %: guidance exaggerates what goes with the word.",
-            "Half of them": "Only a balanced set returns half.",
+            "Half of them": "Only a balanced set returns about half.",
         },
         "Nearly all blue",
     ),

@@ -37,7 +37,7 @@ DATA = (
     "{minutes} minutes, each also spoken twice at another speed and pitch; twenty English voices are held out together "
     "with every blend of them"
 )
-COMMAND = "python scripts/train_speech.py FOLDER --start voice --rate 1e-3 --falls-in 2800"
+COMMAND = "python scripts/train_speech.py FOLDER --start voice --rate 1e-3 --falls-in 2050"
 TERMS = "made by this project with Kokoro-82M, whose weights are under Apache-2.0; sentences from Debian's fortunes"
 
 

@@ -14,7 +14,7 @@ import explorer as ex
 from explorer.data.tinted import SHAPES, judged
 
 MODELS = {50: "tinted-50", 70: "tinted-70", 90: "tinted-90"}  # per cent: shipped model
-STEPS = 20
+STEPS = 15
 NEITHER = -1
 
 
@@ -54,7 +54,7 @@ def returned(denoiser: ex.Denoiser, n: int, guidance_scale: float, seed: int) ->
     """Ask for n shapes in turn, and leave the colour open."""
     asked = torch.arange(n) % len(SHAPES)
     pictures = ex.sample(
-        denoiser, n, "heun", STEPS, seed=seed, condition=asked, guidance_scale=guidance_scale, keep="last"
+        denoiser, n, "dpmpp_2m", STEPS, seed=seed, condition=asked, guidance_scale=guidance_scale, keep="last"
     ).samples.clamp(-1, 1)
     shapes, colours = judged(pictures).T
     return Returned(pictures.permute(0, 2, 3, 1).numpy(), asked, shapes, colours)

@@ -84,8 +84,9 @@ def known() -> None:
         )
         st.markdown(
             f"Solid: measured on {measured['samples']:,} pictures each; dashed: $p^w / (p^w + (1-p)^w)$. Guidance "
-            "makes a model surer of what it is asked, and of what usually comes with it. A **balanced** set stays "
-            "balanced at every scale: the bias is in the data, and guidance turns it up."
+            "makes a model surer of what it is asked, and of what usually comes with it. The **balanced** set has no "
+            "bias to turn up, only what chance left in the model: "
+            f"{measured['usual']['50']['1']:.0%} at guidance 1, {measured['usual']['50']['6']:.0%} at 6."
         )
 
 
