@@ -93,7 +93,6 @@ def ship_memory(given: argparse.Namespace) -> None:
         "memory-20": ("20 images", 20),
         "memory-200": ("200 images, 0.5 M weights", 200),
         "memory-200-small": ("200 images, a small network", 200),
-        "memory-200-tiny": ("200 images, a tiny network", 200),
     }
     for name, (label, count) in labels.items():
         denoiser, kept, training = trained(name, given.folder, given.mnist)
@@ -133,27 +132,33 @@ def ship_memory(given: argparse.Namespace) -> None:
         if count <= 200:
             first = [int((near.which[:k][near.copies[:k]]).unique().numel()) for k in COUNTS]
             back[str(count)] = {str(k): round(found / count, 4) for k, found in zip(COUNTS, first, strict=True)}
+    duplicates = of_duplicates(given, learned)
+    write("memory", {"runs": runs, "curves": curves, "back": back, "duplicates": duplicates, "emoji": of_emoji()})
+
+
+def of_duplicates(given: argparse.Namespace, learned: ImageDataset) -> dict[str, float]:
+    """How often images that stand in the training set many times come back, and others."""
+    n = 1_000
     denoiser, kept, _ = trained("memory-repeated", given.folder, given.mnist)
     load_weights(denoiser, kept[max(kept)].float())
     images, _ = repeated(learned)
-    favourites = images[-REPEATED * TIMES :: TIMES]
+    favourites = images[-REPEATED:]
 
     def of_repeated(model: ex.Denoiser) -> tuple[float, float]:
-        near = copies(model, learned.images, samples_each)
+        near = memory.nearest_two(memory.samples_of(model, n, 0), learned.images)
         again = (learned.images[near.which] == favourites[:, None]).flatten(2).all(2).any(0)
         return tuple(round((near.copies & part).float().mean().item(), 4) for part in (again, ~again))  # type: ignore[return-value]
 
     twice, once = of_repeated(denoiser), of_repeated(ex.load_pretrained("mnist-28"))
-    duplicates = {
+    return {
         "repeated": REPEATED,
         "times": TIMES,
-        "samples": samples_each,
+        "samples": n,
         "copies of repeated": twice[0],
         "copies of others": twice[1],
         "copies of repeated, once": once[0],
         "copies of others, once": once[1],
     }
-    write("memory", {"runs": runs, "curves": curves, "back": back, "duplicates": duplicates, "emoji": of_emoji()})
 
 
 COUNTS = (10, 20, 50, 100, 200, 500, 1_000, 2_000)

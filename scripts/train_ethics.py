@@ -32,7 +32,7 @@ SNAPSHOTS = (250, 500, 1_000, 2_000, 4_000)
 REPEATED, TIMES = 10, 200  # images of the whole training part that stand in it so many times more
 TINTED = 4_000
 VIDEOS, VIDEO_STEPS = 4_096, 512  # drawn at once, and the steps that learn from them
-WIDTHS = {"tiny": (8, 8, 16), "small": (8, 16, 32), "": (16, 32, 64)}
+WIDTHS = {"small": (8, 16, 32), "": (16, 32, 64)}
 CONFIG = ex.TrainConfig(steps=6_000, batch_size=64, learning_rate=4e-3, ema_decay=0.999, optimizer="muon")
 Draw = Callable[[int], Any]  # data for the steps from this one on
 
@@ -146,7 +146,7 @@ def train_letters(given: argparse.Namespace) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("name", help="memory-20, memory-200, memory-200-small, memory-200-tiny, memory-repeated, "
+    parser.add_argument("name", help="memory-20, memory-200, memory-200-small, memory-repeated, "
         "tinted-50 to tinted-100, video, letters")  # fmt: skip
     parser.add_argument("folder", type=Path)
     parser.add_argument("--mnist", type=Path)

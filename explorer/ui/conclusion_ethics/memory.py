@@ -120,14 +120,15 @@ def helps() -> None:
         emoji_told()
 
 
-SIZES = ("memory-200-tiny", "memory-200-small", "memory-200")
+SIZES = ("memory-200-small", "memory-200")
 STEPS_TOLD = (
     "At first a model knows only what all images have in common, and its samples are new, if blurred. What belongs to "
     "single images comes later. Who stops early, by the loss on images that were held out, stops before that."
 )
 SIZE_TOLD = (
-    "The same 200 images, and networks of three sizes. One with fewer weights than there are pixels to remember has no "
-    "room for copies, and draws worse digits."
+    "The same 200 images, and networks of two sizes. The small one has fewer weights than there are pixels to "
+    "remember, "
+    "and hardly any room for copies."
 )
 
 
@@ -172,7 +173,9 @@ def emoji_told() -> None:
         f"The text-to-image model of *Guided generation* saw {of['learned']:,} pictures by {of['artists']} makers. Of "
         f"{of['samples']} pictures that it draws of things in styles that it has seen, **{of['copies']:.0%}** count as "
         f"copies of one of these. The median picture lies {of['distance']:.3f} from the nearest, mirrored or not; two "
-        f"artists' drawings of one thing lie {of['artists apart']:.3f} apart. It is so near because it saw each of the "
-        "pictures many times and was asked for by name: whose style a picture is in, and whose work it repeats, are "
-        "different questions, and only the second one has a number here."
+        f"artists' drawings of one thing lie {of['artists apart']:.3f} apart. So it does not return pictures, and "
+        f"comes "
+        "nearer to somebody's drawing than another artist would. Whose style a picture is in, and whose work it "
+        "repeats, "
+        "are different questions, and only the second one has a number here."
     )
