@@ -18,7 +18,7 @@ def distances_chart(curves: Mapping[str, tuple[str, Sequence[float]]], dark: boo
         for place, distance in enumerate(values)
     ]
     return {
-        "height": 250,
+        "height": 330,
         "data": {"values": rows},
         "mark": {"type": "line", "strokeWidth": 2.5},
         "encoding": {
@@ -90,7 +90,7 @@ def lines_chart(
                 "encoding": {"x": encoding["x"], "y": encoding["y"]},
             }
         )
-    return {"height": 280, "layer": layers}
+    return {"height": 370, "layer": layers}
 
 
 def _rows(lines: Mapping[str, Mapping[float, float]]) -> list[dict[str, Any]]:

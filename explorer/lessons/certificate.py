@@ -18,7 +18,6 @@ WIDTH, HEIGHT = 2_338, 1_654  # A4, lying, at 200 dots an inch
 INK, ACCENT, PAPER, GREY = "#1f2328", "#0072b2", "#ffffff", "#5b6470"
 
 
-@cache
 def _font(size: int, bold: bool = False) -> "FreeTypeFont":
     """DejaVu Sans, which comes with matplotlib."""
     from PIL import ImageFont

@@ -30,7 +30,7 @@ from explorer.zoo import from_bytes, load_pretrained, model_card, to_bytes
 
 NAMES = [name for name in ex.pretrained_names() if name.startswith("toy2d-")]
 IMAGES = ["digits-8", "mnist-28"]
-MOST_BYTES = 40 * 2**20
+MOST_BYTES = 60e6
 
 
 def weights(denoiser: ex.Denoiser) -> dict[str, torch.Tensor]:

@@ -33,12 +33,16 @@ FOUND = 0.22  # the least fit that counts as found: four standard deviations of 
 @default_modes()
 def rings() -> tuple[Tensor, Tensor]:
     """Where the rings lie, (3, 32, 32) bool, and the secret numbers that stand there, (3, 32, 32)."""
-    axis = torch.fft.fftfreq(SIDE) * SIDE
+    axis = torch.fft.fftfreq(SIDE, dtype=torch.float32) * SIDE
     radius = torch.hypot(axis[:, None], axis[None]).round().long()
     generator = torch.Generator().manual_seed(KEY)
-    numbers = SIDE * torch.randn(CHANNELS, RINGS + 1, generator=generator)  # as large as those of unit noise
+    numbers = SIDE * torch.randn(
+        CHANNELS, RINGS + 1, generator=generator, dtype=torch.float32
+    )  # as large as those of unit noise
     inside = (radius >= 1) & (radius <= RINGS)
-    return inside.expand(CHANNELS, -1, -1), torch.where(inside, numbers[:, radius.clamp(max=RINGS)], 0.0)
+    return inside.expand(CHANNELS, -1, -1), torch.where(
+        inside, numbers[:, radius.clamp(max=RINGS)], torch.zeros((), dtype=torch.float32)
+    )
 
 
 def marked(noise: Tensor) -> Tensor:

@@ -28,17 +28,18 @@ def show() -> None:
 
 def known() -> None:
     """Circles and stars, whose usual colours were decided by us."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        with st.container(width="content"):
+            share = int(one_of("Share", SHARES, key="ethics_share"))
+        scale = st.slider("Guidance scale", 1.0, 6.0, 1.0, 0.5, key="ethics_scale", bind="query-params", width=180)
+        seed = st.slider("Seed", 0, 99, 0, key="ethics_bias_seed", bind="query-params", width=130)
     left, right = st.columns([1.2, 1], gap="large")
     with left:
         st.markdown(
-            f"Half of the training pictures are {SHAPES[0]}s, half are {SHAPES[1]}s. This share of the {SHAPES[0]}s is "
-            f"**{TINTS[0]}** and of the {SHAPES[1]}s **{TINTS[1]}**; the others have the other's colour:"
+            f"Half of the training pictures are {SHAPES[0]}s, half are {SHAPES[1]}s. **{share} %** of the "
+            f"{SHAPES[0]}s are "
+            f"{TINTS[0]} and of the {SHAPES[1]}s {TINTS[1]}; the others have the other's colour."
         )
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            with st.container():
-                share = int(one_of("Share", SHARES, key="ethics_share"))
-            scale = st.slider("Guidance scale", 1.0, 6.0, 1.0, 0.5, key="ethics_scale", bind="query-params", width=220)
-            seed = st.slider("Seed", 0, 99, 0, key="ethics_bias_seed", bind="query-params", width=150)
         found = returned(share, ASKED, scale, seed)
         told = expected(share / 100, scale)
         st.markdown(

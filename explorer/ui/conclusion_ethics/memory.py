@@ -10,7 +10,7 @@ from explorer.ui.controls import one_of
 from explorer.ui.sheet import Row, sheet
 
 SHOWN = 10
-COUNTS = {str(count): f"{count:,} images" for count in MODELS}
+COUNTS = {str(count): f"{count:,} images" for count in MODELS}  # of training
 REMEDIES = {
     "steps": "Stopping early",
     "size": "A smaller model",
@@ -22,12 +22,11 @@ REMEDIES = {
 
 def show() -> None:
     """A model, its samples and their nearest on the left; distances on the right; below, what helps."""
-    left, right = st.columns([1.35, 1], gap="large")
-    with left, st.container(horizontal=True, vertical_alignment="bottom"):
-        with st.container():
-            st.markdown("**Trained on**")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        with st.container(width="content"):
             count = int(one_of("Trained on", COUNTS, key="ethics_images"))
-        seed = st.slider("Seed", 0, 99, 0, key="ethics_memory_seed", bind="query-params", width=180)
+        seed = st.slider("Seed", 0, 99, 0, key="ethics_memory_seed", bind="query-params", width=150)
+    left, right = st.columns([1.35, 1], gap="large")
     found = extracted(count, SHOWN, seed)
     copies = int(found.near.copies.sum())
     shipped = 200 if count > 200 else count
