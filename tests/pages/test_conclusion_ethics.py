@@ -64,7 +64,7 @@ def test_each_remedy_has_its_figures(open_page: Opened, remedy: str) -> None:
 
 def test_the_share_of_usual_colours_is_measured(open_page: Opened) -> None:
     app = open_page(PAGE, ethics_look="Bias", ethics_share="90 %", ethics_scale="3.0", ethics_bias_seed="2")
-    found = bias.returned(ex.load_pretrained("tinted-90"), 48, 3.0, 2)
+    found = bias.returned(ex.load_pretrained("tinted-90"), 24, 3.0, 2)
     assert f"{found.usual:.0%} of {int(found.readable.sum())} pictures have the usual colour" in text_of(app)
     assert f"what guidance should return: {bias.expected(0.9, 3):.1%}" in text_of(app)
 
@@ -85,8 +85,8 @@ def test_the_verdict_is_that_of_the_picture(open_page: Opened, harm: str) -> Non
     label = provenance.HARMS[harm].label
     shown = label if harm == "jpeg90" else label.capitalize()
     app = open_page(PAGE, ethics_look="Where from?", ethics_harm=shown, ethics_mark_seed="1")
-    after = provenance.HARMS[harm].does(provenance.picture("purple penguin", 1, True)).clamp(-1, 1)
-    fit = provenance.score(after).item()
+    after = provenance.HARMS[harm].does(provenance.pair("purple penguin", 1)).clamp(-1, 1)
+    fit = provenance.score(after)[0].item()
     told = "found" if fit >= provenance.FOUND else "not found"
     assert f"The mark is {told}: the rings fit {fit:.2f}" in text_of(app)
 
@@ -163,7 +163,7 @@ def test_a_pattern_that_is_none_gets_a_sentence(open_page: Opened, pattern: str)
 
 def test_a_video_is_smoother_than_its_frames_one_by_one(open_page: Opened, sent: Sent) -> None:
     app = open_page(PAGE, ethics_look="Video", ethics_digit="7", ethics_video_seed="2")
-    together, alone = motion.video(7, 2), motion.one_by_one(7, 2)
+    together, alone = motion.video(7, 2), motion.one_by_one(7)
     assert motion.consistency(together).path < motion.consistency(alone).path / 4
     assert f"| this video | **{motion.consistency(together).path:.2f}**" in text_of(app)
     meta, arrays = sent(app, "film")

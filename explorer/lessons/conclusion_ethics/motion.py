@@ -12,7 +12,7 @@ from explorer.data.moving import DIGIT, FRAMES, SIDE
 
 MODEL = "moving-digits"
 STEPS = 10
-STRANGERS = 4  # videos whose frames are put one after another
+STRANGERS, STRANGERS_SEED = 4, 1_000  # videos whose frames are put one after another
 GUIDANCE = 3.0
 
 
@@ -30,10 +30,10 @@ def video(digit: int, seed: int, guidance_scale: float = GUIDANCE, n: int = 1) -
     ).samples.clamp(-1, 1)
 
 
-def one_by_one(digit: int, seed: int, guidance_scale: float = GUIDANCE) -> Tensor:
-    """A video whose frames come from four others in turn, (1, 16, 32, 32): each frame is as good as any, and none knows
-    of the one before."""
-    several = video(digit, seed + 1, guidance_scale, STRANGERS)
+def one_by_one(digit: int, guidance_scale: float = GUIDANCE) -> Tensor:
+    """A video whose frames come from four in turn, (1, 16, 32, 32): each frame is as good as any, and none knows of the
+    one before."""
+    several = video(digit, STRANGERS_SEED, guidance_scale, STRANGERS)
     return several[torch.arange(FRAMES) % STRANGERS, torch.arange(FRAMES)][None]
 
 

@@ -59,20 +59,32 @@ def fit(noise: Tensor) -> Tensor:
     return found @ key[where] / (found.norm(dim=1) * key[where].norm())
 
 
-def picture(prompt: str, seed: int, mark: bool, n: int = 1) -> Tensor:
-    """Pictures (n, 3, 32, 32) of a prompt from one seed, with the mark or without."""
-    denoiser = ex.load_pretrained(MODEL)
-    noise = first_noise(denoiser, n, seed)
-    return ex.sample(
-        denoiser,
+def drawn(prompt: str, noise: Tensor) -> Tensor:
+    """The pictures of a prompt that noise (n, 3, 32, 32) becomes."""
+    n = len(noise)
+    walk = ex.sample(
+        ex.load_pretrained(MODEL),
         n,
         "ddim",
         STEPS,
         condition=[prompt] * n,
         guidance_scale=GUIDANCE,
-        x_init=marked(noise) if mark else noise,
+        x_init=noise,
         keep="last",
-    ).samples.clamp(-1, 1)
+    )
+    return walk.samples.clamp(-1, 1)
+
+
+def picture(prompt: str, seed: int, mark: bool, n: int = 1) -> Tensor:
+    """Pictures (n, 3, 32, 32) of a prompt from one seed, with the mark or without."""
+    noise = first_noise(ex.load_pretrained(MODEL), n, seed)
+    return drawn(prompt, marked(noise) if mark else noise)
+
+
+def pair(prompt: str, seed: int) -> Tensor:
+    """One picture with the mark and one without, from the same noise, (2, 3, 32, 32)."""
+    noise = first_noise(ex.load_pretrained(MODEL), 1, seed)
+    return drawn(prompt, torch.cat([marked(noise), noise]))
 
 
 def noise_of(pictures: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from explorer.ui.conclusion_ethics.computed import returned
 from explorer.ui.controls import one_of
 from explorer.ui.sheet import Row, sheet
 
-ASKED = 48
+ASKED = 24
 SHOWN = 12
 SHARES = {str(share): f"{share} %" for share in reversed(MODELS)}
 SETS = {"known": "A set whose truth is known", "people": "Emoji of people"}

@@ -29,20 +29,17 @@ def returned(share: int, n: int, guidance_scale: float, seed: int) -> "Returned"
 
 
 @st.cache_resource(max_entries=32, show_spinner=MEASURING)
-def marked_picture(prompt: str, seed: int, mark: bool) -> "Tensor":
+def pair(prompt: str, seed: int) -> "Tensor":
     from explorer.lessons.conclusion_ethics import provenance
 
-    return provenance.picture(prompt, seed, mark)
+    return provenance.pair(prompt, seed)
 
 
 @st.cache_resource(max_entries=64, show_spinner=MEASURING)
 def harmed(prompt: str, seed: int, harm: str) -> "tuple[Tensor, Tensor, list[float]]":
     """The marked picture and the other one, (2, 3, 32, 32), after a harm, their noise, and how well the rings fit."""
-    import torch
-
     from explorer.lessons.conclusion_ethics import provenance
 
-    both = torch.cat([marked_picture(prompt, seed, mark) for mark in (True, False)])
-    after = provenance.HARMS[harm].does(both).clamp(-1, 1)
+    after = provenance.HARMS[harm].does(pair(prompt, seed)).clamp(-1, 1)
     noise = provenance.noise_of(after)
     return after, noise, provenance.fit(noise).tolist()

@@ -13,12 +13,21 @@ if TYPE_CHECKING:
 
 
 @st.cache_resource(max_entries=32, show_spinner="Filming…")
-def _filmed(digit: int, seed: int, guidance_scale: float) -> "list[tuple[np.ndarray, Consistency]]":
-    """The video, and the frames drawn one by one: for a player, and how consistent each is."""
+def _filmed(digit: int, seed: int, guidance_scale: float) -> "tuple[np.ndarray, Consistency]":
+    """The video, for a player, and how consistent it is."""
     from explorer.lessons.conclusion_ethics import motion
 
-    videos = motion.video(digit, seed, guidance_scale), motion.one_by_one(digit, seed, guidance_scale)
-    return [(motion.as_film(one), motion.consistency(one)) for one in videos]
+    video = motion.video(digit, seed, guidance_scale)
+    return motion.as_film(video), motion.consistency(video)
+
+
+@st.cache_resource(max_entries=32, show_spinner="Filming…")
+def _strangers(digit: int, guidance_scale: float) -> "tuple[np.ndarray, Consistency]":
+    """Frames drawn one by one, likewise; they are the same for every seed."""
+    from explorer.lessons.conclusion_ethics import motion
+
+    frames = motion.one_by_one(digit, guidance_scale)
+    return motion.as_film(frames), motion.consistency(frames)
 
 
 def show() -> None:
@@ -29,7 +38,7 @@ def show() -> None:
         scale = st.slider(
             "Guidance scale", 1.0, 5.0, 3.0, 0.5, key="ethics_video_scale", bind="query-params", width=150
         )
-    together, alone = _filmed(digit, seed, scale)
+    together, alone = _filmed(digit, seed, scale), _strangers(digit, scale)
     left, right = st.columns([1, 1.4], gap="large")
     with right:
         film(

@@ -6,7 +6,7 @@ import torch
 
 from explorer.lessons.conclusion_ethics.figures import figures
 from explorer.lessons.conclusion_ethics.provenance import FOUND, HARMS, STEPS, as_file, as_picture, score, text_in
-from explorer.ui.conclusion_ethics.computed import harmed, marked_picture
+from explorer.ui.conclusion_ethics.computed import harmed, pair
 from explorer.ui.controls import choice, one_of, sentence
 from explorer.ui.markdown import plain
 from explorer.ui.sheet import Row, sheet
@@ -42,7 +42,7 @@ def made(prompt: str, harm: str, seed: int) -> None:
     found = fits[0] >= FOUND
     st.markdown(f"#### The mark is {'found' if found else 'not found'}: the rings fit {fits[0]:.2f}, {FOUND} is needed")
     spectrum = torch.fft.fftshift(torch.fft.fft2(noise).real[:, 0], dim=(1, 2)) / noise.shape[-1]
-    before = torch.cat([marked_picture(prompt, seed, mark) for mark in (True, False)])
+    before = pair(prompt, seed)
     names = ("with the mark", "without it")
     grey = np.repeat((spectrum / 2).clamp(-1, 1).numpy()[..., None], 3, -1)
     for number, name in enumerate(names):
