@@ -78,7 +78,7 @@ def apart(lines: Mapping[str, float]) -> dict[str, float]:
 def _lines(at: Mapping[str, float], colours: Mapping[str, str]) -> list[dict[str, Any]]:
     """Vertical lines, their names above: sizes in a row, a card by name in a row over it."""
     x = {"field": "size", "type": "quantitative"}
-    rule = {"type": "rule", "strokeDash": [5, 4], "color": colours["noise"]}
+    rule = {"type": "rule", "aria": False, "strokeDash": [5, 4], "color": colours["noise"]}
     layers = []
     for named, above in ((False, 4), (True, 20)):
         rows = [{"name": name, "size": size} for name, size in at.items() if name[0].isdigit() != named]
@@ -135,7 +135,7 @@ def growth_chart(
             },
             {
                 "data": {"values": [{"GiB": size / GIB} for size in lines.values()]},
-                "mark": {"type": "rule", "strokeDash": [5, 4], "color": colours["noise"]},
+                "mark": {"type": "rule", "aria": False, "strokeDash": [5, 4], "color": colours["noise"]},
                 "encoding": {"y": {"field": "GiB", "type": "quantitative"}},
             },
         ],

@@ -119,7 +119,7 @@ def shares_chart(rows: Sequence[tuple[str, str, float, float]], title: str, dark
         "layer": [
             {
                 "data": {"values": values},
-                "mark": {"type": "rule", "strokeWidth": 2},
+                "mark": {"type": "rule", "aria": False, "strokeWidth": 2},
                 "encoding": {
                     "y": y,
                     "yOffset": offset,

@@ -77,6 +77,6 @@ def _level(field: str) -> dict[str, Any]:
 def _now(now: float, theme: str) -> dict[str, Any]:
     return {
         "data": {"values": [{}]},
-        "mark": {"type": "rule", "strokeWidth": 2, "strokeDash": [4, 3], "color": INKS[theme]},
+        "mark": {"type": "rule", "aria": False, "strokeWidth": 2, "strokeDash": [4, 3], "color": INKS[theme]},
         "encoding": {"x": {"datum": now, "type": "quantitative"}},
     }
