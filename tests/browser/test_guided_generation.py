@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.test_film import PHONE, seek
 from tests.browser.test_pad import stroke
-from tests.browser.waiting import MOVING
+from tests.browser.waiting import MOVING, wait_until
 
 PAGE = "pages/guided_generation.py"
 QUICK = "guide_steps=2&guide_closer=The+large+ones"
@@ -89,4 +89,4 @@ def test_a_picture_is_painted_over_and_only_that_part_is_new(browser_page: Page,
 def test_a_phone_has_room_for_it(browser_page: Page, serve: Serve, look: str) -> None:
     opened(browser_page, serve, f"guide_steps=2&guide_closer={look}")
     main = browser_page.locator('[data-testid="stMain"]')
-    assert main.evaluate("main => main.scrollWidth - main.clientWidth") <= 0
+    wait_until(browser_page, lambda: main.evaluate("main => main.scrollWidth - main.clientWidth") <= 0)

@@ -127,4 +127,4 @@ def test_a_page_that_is_left_while_it_loads_leaves_its_settings_behind(browser_p
     wait_until(page, lambda: settings(page) == {"geo_points": "1600"})
     page.go_back()
     expect_page(page, "core_concepts")
-    assert page.url.endswith(address)
+    wait_until(page, lambda: page.url.endswith(address))
