@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from explorer.lessons.conclusion_ethics.timeline import IDEAS
+from explorer.lessons.path import MODULES
 from explorer.ui.frame import page_link
 from explorer.ui.papers import PAPERS
 
@@ -16,4 +17,4 @@ def show() -> None:
         year.markdown(f"**{idea.year}**")
         told.markdown(f"{idea.what}: {PAPERS[idea.paper]}")
         with link:
-            page_link(idea.page, Path(idea.page).stem.replace("_", " ").capitalize())
+            page_link(idea.page, MODULES[Path(idea.page).stem][0])
