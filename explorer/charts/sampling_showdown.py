@@ -94,7 +94,13 @@ def _level(value: float, dark: bool) -> dict[str, Any]:
     colour = (palette.DARK if dark else palette.LIGHT)["data"]
     return {
         "data": {"values": [{"what": "training images"}]},
-        "mark": {"type": "rule", "aria": False, "strokeDash": [4, 3], "color": colour, "tooltip": "real training images"},
+        "mark": {
+            "type": "rule",
+            "aria": False,
+            "strokeDash": [4, 3],
+            "color": colour,
+            "tooltip": "real training images",
+        },
         "encoding": {"y": {"datum": value, "type": "quantitative"}},
     }
 
