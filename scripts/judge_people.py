@@ -3,7 +3,7 @@
     python scripts/judge_people.py ARTWORK out.json        # ARTWORK is that of `draw_emoji.py`
 
 Makers draw three of each trade: one that is called a man, one a woman, and one that is called neither. The judge learns
-the first two from trades, sports and gestures that the text-to-image model has not, and is asked about the third.
+the first two, of all trades, sports and gestures, and is asked about the third; its error is that on roles kept out.
 """
 
 import argparse

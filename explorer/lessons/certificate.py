@@ -45,8 +45,7 @@ def checked(name: str) -> str:
         if unicodedata.bidirectional(letter) in ("R", "AL") or ord(letter) not in _drawable():
             raise ValueError(
                 f"“{letter}” cannot be drawn here: the font has Latin, Greek, Cyrillic and some other letters, "
-                f"from left "
-                "to right. Write the name in those, or leave it empty and write it by hand."
+                "from left to right. Write the name in those, or leave it empty and write it by hand."
             )
     return name
 

@@ -31,11 +31,10 @@ def page_of(title: str) -> str:
 
 @dataclass(frozen=True)
 class Stop:
-    """A page in the state that `query` sets, and what to do there."""
+    """A page, and what to do there."""
 
     page: str
     do: str
-    query: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -52,27 +51,27 @@ WAYS = {
         "Five minutes",
         5,
         (
-            Stop("geometry_lab", "Watch noise become a shape, and pull the time back.", {}),
-            Stop("core_concepts", "Dissolve a digit, and walk back from noise.", {}),
-            Stop("guided_generation", "Type a prompt, and watch a model draw it.", {}),
+            Stop("geometry_lab", "Watch noise become a shape, and pull the time back."),
+            Stop("core_concepts", "Dissolve a digit, and walk back from noise."),
+            Stop("guided_generation", "Type a prompt, and watch a model draw it."),
         ),
     ),
     "lecture": Way(
         "One lecture",
         45,
         (
-            Stop("core_concepts", "Forward and back: what a denoiser is.", {}),
-            Stop("geometry_lab", "The same in the plane: train a model in three seconds.", {}),
-            Stop("unet", "Inside the network: cut a skip connection.", {}),
-            Stop("sampling_showdown", "DDPM beside DDIM, from one noise.", {}),
-            Stop("guided_generation", "Words: turn the guidance up until it breaks.", {}),
-            Stop("conclusion_ethics", "Training images that come back.", {}),
+            Stop("core_concepts", "Forward and back: what a denoiser is."),
+            Stop("geometry_lab", "The same in the plane: train a model in three seconds."),
+            Stop("unet", "Inside the network: cut a skip connection."),
+            Stop("sampling_showdown", "DDPM beside DDIM, from one noise."),
+            Stop("guided_generation", "Words: turn the guidance up until it breaks."),
+            Stop("conclusion_ethics", "Training images that come back."),
         ),
     ),
     "course": Way(
         "The whole course",
         300,
-        tuple(Stop(page, f"All of {title}.", {}) for page, (title, _) in MODULES.items()),
+        tuple(Stop(page, f"All of {title}.") for page, (title, _) in MODULES.items()),
     ),
 }
 

@@ -54,7 +54,7 @@ def next_stop(page: str) -> None:
             return
         after = way.stops[place + 1]
         st.markdown(after.do)
-        link(after.page, f"Step {place + 2}: {MODULES[after.page][0]}", after.query)
+        link(after.page, f"Step {place + 2}: {MODULES[after.page][0]}")
 
 
 def link(page: str, label: str, query: Mapping[str, str] | None = None) -> None:
@@ -85,7 +85,7 @@ def ways() -> None:
                 told, to = st.columns([1.6, 1], vertical_alignment="center")
                 told.markdown(f"{number}. {stop.do}")
                 with to:
-                    link(stop.page, MODULES[stop.page][0], {**stop.query, WAY: name})
+                    link(stop.page, MODULES[stop.page][0], {WAY: name})
 
 
 def show_progress() -> None:

@@ -1,1 +1,1 @@
-"""What the voice cloning page computes."""
+"""What the page on ethics computes."""

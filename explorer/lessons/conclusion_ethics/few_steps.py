@@ -28,7 +28,6 @@ TEACHER_STEPS = 20
 BATCH, RATE = 1_024, 4e-3
 SECONDS = 10.0
 MEASURED = 2_000
-SHAPES = ("smiley", "spirals", "checkerboard", "swiss_roll", "moons", "eight_gaussians", "pinwheel", "word")
 
 
 def teacher_of(shape: str) -> ex.Denoiser:

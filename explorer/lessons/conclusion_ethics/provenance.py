@@ -145,6 +145,14 @@ def text_in(content: bytes) -> str | None:
     return str(text) if text else None
 
 
+def rewritten(content: bytes) -> bytes:
+    """A PNG as a program writes it anew that looks at its pixels alone, as Pillow does unless it is told otherwise."""
+    file = io.BytesIO()
+    with Image.open(io.BytesIO(content)) as image:
+        image.save(file, "PNG")
+    return file.getvalue()
+
+
 def _resized(pictures: Tensor, side: int) -> Tensor:
     return functional.interpolate(pictures, size=(side, side), mode="bilinear", antialias=True)
 
@@ -164,11 +172,10 @@ class Harm:
 
     label: str
     does: Callable[[Tensor], Tensor]
-    keeps_text: bool = False
 
 
 HARMS = {
-    "nothing": Harm("nothing", lambda x: x, keeps_text=True),
+    "nothing": Harm("nothing", lambda x: x),
     "jpeg90": Harm("JPEG, quality 90, enlarged 8 times", lambda x: _through_jpeg(x, 90)),
     "jpeg30": Harm("JPEG, quality 30, enlarged 8 times", lambda x: _through_jpeg(x, 30)),
     "noise10": Harm("noise, σ 0.1", lambda x: _noisy(x, 0.1)),

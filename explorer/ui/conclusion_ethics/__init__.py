@@ -1,1 +1,1 @@
-"""What the voice cloning page shows."""
+"""What the page on ethics shows."""

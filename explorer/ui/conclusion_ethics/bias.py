@@ -110,7 +110,7 @@ def people() -> None:
         )
         st.caption(
             f"{of['samples']} pictures of each trade, as the judge answers; lines hold the share with 95 %, the "
-            "judge's own errors not counted."
+            "judge's own errors not counted. It learned from the data's men and women, and answers for them too well."
         )
     with right:
         st.markdown(people_told(of, scale))
@@ -134,7 +134,8 @@ def people_told(of: dict[str, Any], scale: str) -> str:
         f"Makers draw each trade three times: as a man, as a woman, and **unmarked**. The set holds {data['men']} men, "
         f"{data['women']} women and {data['unmarked']} unmarked pictures of these trades, so it is balanced, but for "
         "the third kind: which of the two the unmarked one resembles differs by maker.\n\n"
-        f"The judge learned {judge['pictures']} emoji of {judge['roles']} other roles and is right in "
+        f"The judge learned {judge['pictures']} emoji of {judge['roles']} roles, the men and women of these "
+        f"trades among them, and is right in "
         f"**{judge['right']:.0%}** of roles that it has not seen ({hit:.0%} of women, {judge['right of men']:.0%} of "
         f"men), on these trades in {judge['right of the trades']:.0%}. It answers “woman” for **{overall:.0%}** of "
         f"what the model returns at guidance {scale}; corrected for its errors that is "

@@ -5,7 +5,16 @@ import streamlit as st
 import torch
 
 from explorer.lessons.conclusion_ethics.figures import figures
-from explorer.lessons.conclusion_ethics.provenance import FOUND, HARMS, STEPS, as_file, as_picture, score, text_in
+from explorer.lessons.conclusion_ethics.provenance import (
+    FOUND,
+    HARMS,
+    STEPS,
+    as_file,
+    as_picture,
+    rewritten,
+    score,
+    text_in,
+)
 from explorer.ui.conclusion_ethics.computed import harmed, pair
 from explorer.ui.controls import choice, one_of, sentence
 from explorer.ui.markdown import plain
@@ -107,20 +116,20 @@ def given() -> None:
 def measured() -> None:
     """How often the mark is found, and whether a text in the file would have survived."""
     of = figures("provenance")
+    content = as_file(torch.zeros(3, 8, 8), "PNG", SOURCE)
     lines = ["| what happens to it | found | the rings fit | text in a PNG |", "|:--|--:|--:|:--|"]
     for name, harm in HARMS.items():
-        survives = "is there" if harm.keeps_text else "is gone"
+        survives = "is there" if text_in(content if name == "nothing" else rewritten(content)) else "is gone"
         lines.append(f"| {harm.label} | **{of['found'][name]:.0%}** | {of['score'][name]:.2f} | {survives} |")
     st.markdown("\n".join(lines))
     st.markdown(
         f"{of['pictures']} marked pictures of ten prompts. False alarms: **{of['false']} of {of['unmarked']}** "
-        f"pictures "
-        f"without the mark, {of['drawn']} of them by artists; the highest fits {of['highest of unmarked']:.2f}."
+        f"pictures without the mark, {of['drawn']} of them by artists; the highest fits "
+        f"{of['highest of unmarked']:.2f}."
     )
     st.caption(
         "The text goes whenever a program writes the picture anew, as every row but the first does; a signed one "
         "(C2PA) cannot be forged, but it goes as easily. The mark stays where the noise is found again. A crop of "
         "two pixels moves all rings, and who has the model can draw the picture anew, as in the last row; who "
-        "knows the "
-        "key can put it into pictures that no model made."
+        "knows the key can put it into pictures that no model made."
     )

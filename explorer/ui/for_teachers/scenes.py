@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from explorer.lessons.path import MODULES
-from explorer.lessons.scenes import LISTS, SCENES, scenes
+from explorer.lessons.scenes import LISTS, scenes
 from explorer.ui.components import component
 from explorer.ui.controls import one_of
 from explorer.ui.lecture import scene_query
@@ -19,11 +19,9 @@ def show() -> None:
     which = one_of("Lecture", LISTS, key="teach_list")
     several = scenes(which)
     st.markdown(
-        f"{len(several)} scenes, about {sum(scene.minutes for scene in SCENES if scene in several):.0f} minutes. "
-        f"Open the "
-        "first; then **N** leads to the next and **B** back, and **P** shows the demo alone, in larger type. "
-        "Nothing of "
-        "it needs the network."
+        f"{len(several)} scenes, about {sum(scene.minutes for scene in several):.0f} minutes. Open the first; then "
+        "**N** leads to the next and **B** back, and **P** shows the demo alone, in larger type. Nothing of it needs "
+        "the network."
     )
     links = [scene_query(which, number) for number in range(len(several))]
     _warm(
