@@ -3,37 +3,16 @@
 import datetime
 import io
 import unicodedata
-from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING
 
+from explorer.lessons.paper import ACCENT, GREY, INK, LONG, PAPER, SHORT, as_pdf, drawable, font
 from explorer.lessons.path import MODULES, QUESTIONS, Progress
 
 if TYPE_CHECKING:
     from PIL import Image
-    from PIL.ImageFont import FreeTypeFont
 
 LONGEST_NAME = 60
-WIDTH, HEIGHT = 2_338, 1_654  # A4, lying, at 200 dots an inch
-INK, ACCENT, PAPER, GREY = "#1f2328", "#0072b2", "#ffffff", "#5b6470"
-
-
-def _font(size: int, bold: bool = False) -> "FreeTypeFont":
-    """DejaVu Sans, which comes with matplotlib."""
-    from PIL import ImageFont
-
-    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    with resources.as_file(resources.files("matplotlib") / "mpl-data" / "fonts" / "ttf" / name) as path:
-        return ImageFont.truetype(str(path), size)
-
-
-@cache
-def _drawable() -> frozenset[int]:
-    """The letters that the font has."""
-    from fontTools.ttLib import TTFont
-
-    with resources.as_file(resources.files("matplotlib") / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf") as path:
-        return frozenset(TTFont(path, lazy=True).getBestCmap())
+WIDTH, HEIGHT = LONG, SHORT
 
 
 def checked(name: str) -> str:
@@ -42,7 +21,7 @@ def checked(name: str) -> str:
     if len(name) > LONGEST_NAME:
         raise ValueError(f"A name has {LONGEST_NAME} characters at most here; this has {len(name)}.")
     for letter in name:
-        if unicodedata.bidirectional(letter) in ("R", "AL") or ord(letter) not in _drawable():
+        if unicodedata.bidirectional(letter) in ("R", "AL") or ord(letter) not in drawable():
             raise ValueError(
                 f"“{letter}” cannot be drawn here: the font has Latin, Greek, Cyrillic and some other letters, "
                 "from left to right. Write the name in those, or leave it empty and write it by hand."
@@ -61,9 +40,9 @@ def draw(name: str, progress: Progress, day: datetime.date) -> "Image.Image":
     middle = WIDTH / 2
 
     def line(text: str, y: int, size: int, bold: bool = False, fill: str = INK) -> None:
-        while size > 12 and pen.textlength(text, _font(size, bold)) > WIDTH - 300:
+        while size > 12 and pen.textlength(text, font(size, bold)) > WIDTH - 300:
             size -= 2
-        pen.text((middle, y), text, fill, _font(size, bold), anchor="mm")
+        pen.text((middle, y), text, fill, font(size, bold), anchor="mm")
 
     line("Diffusion Explorer", 220, 56, fill=ACCENT)
     line("Certificate", 340, 110, bold=True)
@@ -77,7 +56,7 @@ def draw(name: str, progress: Progress, day: datetime.date) -> "Image.Image":
         column, row = divmod(place, 5)
         x, y = 430 + 900 * column, 800 + 100 * row
         pen.ellipse((x - 70, y - 22, x - 26, y + 22), outline=ACCENT, width=5, fill=ACCENT if right == count else PAPER)
-        pen.text((x, y), f"{title}: {right} of {count}", INK, _font(40), anchor="lm")
+        pen.text((x, y), f"{title}: {right} of {count}", INK, font(40), anchor="lm")
     line(f"{day:%d %B %Y}", 1_420, 44)
     line("Nobody watched: it says what was answered in the app, and not by whom.", 1_520, 32, fill=GREY)
     return image
@@ -85,6 +64,9 @@ def draw(name: str, progress: Progress, day: datetime.date) -> "Image.Image":
 
 def made(name: str, progress: Progress, day: datetime.date, kind: str) -> bytes:
     """The certificate as a "PNG" or a "PDF" file. Raises ValueError for a name that cannot be written."""
+    image = draw(name, progress, day)
+    if kind == "PDF":
+        return as_pdf([image])
     file = io.BytesIO()
-    draw(name, progress, day).save(file, kind, **({"resolution": 200.0} if kind == "PDF" else {}))
+    image.save(file, kind)
     return file.getvalue()

@@ -70,7 +70,7 @@ KEPT: dict[str, tuple[Any, ...]] = {
     "explorer.hardware.timing.measure_rates": (True, False),
     "explorer.hardware.timing.seconds_per_operation": (True, False),
     "explorer.hardware.timing.seconds_per_weight": (),
-    "explorer.lessons.certificate._drawable": (),
+    "explorer.lessons.paper.drawable": (),
     "explorer.lessons.conclusion_ethics.figures.figures": ("memory",),
     "explorer.lessons.conclusion_ethics.memory.training_images": (20,),
     "explorer.lessons.conclusion_ethics.provenance.rings": (),

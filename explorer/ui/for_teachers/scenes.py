@@ -8,6 +8,7 @@ from explorer.lessons.path import MODULES
 from explorer.lessons.scenes import LISTS, scenes
 from explorer.ui.components import component
 from explorer.ui.controls import one_of
+from explorer.ui.for_teachers import handout
 from explorer.ui.lecture import scene_query
 from explorer.ui.path import link
 
@@ -33,6 +34,7 @@ def show() -> None:
         told.markdown(f"**{number}. {scene.title}** ({scene.minutes:g} min) · {scene.say}")
         with to:
             link(scene.page, MODULES[scene.page][0], query)
+    handout.show(which)
 
 
 def _address(page: str, query: dict[str, str]) -> str:
