@@ -5,13 +5,15 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from explorer.ui.frame import IMAGES, NAME, SIDEBAR_WIDTH, begin_page, end_page, follow_course, page_link
-from explorer.ui.path import done_on, show_progress, ways
+from explorer.ui.map import show_map
+from explorer.ui.path import show_progress, ways
 from explorer.ui.server import loading
 
 if TYPE_CHECKING:
     from explorer.hardware.machine import Machine
 
 FOLDER = Path(__file__).parent
+WELCOME = ("Welcome", ":material/home:")
 MODULES = {
     "Foundations": {
         "pages/core_concepts.py": (
@@ -78,6 +80,8 @@ def welcome() -> None:
         "A course in which every picture comes from a real model. Models train, sample and are measured on this "
         "machine; what was trained or recorded before it got here says so.",
     )
+    titles = {Path(page).stem: about[:2] for pages in MODULES.values() for page, about in pages.items()}
+    show_map({"": WELCOME, **titles})
     stage, course = st.columns([1.35, 1], gap="large")
     with stage:
         animation = st.empty()
@@ -93,7 +97,7 @@ def welcome() -> None:
             for page, (title, _, about) in pages.items():
                 with st.container(border=True):
                     page_link(page, title)
-                    st.markdown(about + done_on(Path(page).stem))
+                    st.markdown(about)
     end_page()
 
     show_animation(animation)
@@ -164,7 +168,7 @@ if __name__ == "__main__":
     st.set_page_config(
         layout="wide", initial_sidebar_state=SIDEBAR_WIDTH
     )  # before the sidebar is drawn, so that it fits
-    course = {NAME: [st.Page(welcome, title="Welcome", icon=":material/home:", default=True)], **sections}
+    course = {NAME: [st.Page(welcome, title=WELCOME[0], icon=WELCOME[1], default=True)], **sections}
     teachers = st.Page(FOLDER / "pages/for_teachers.py", title="For teachers", icon=":material/co_present:")
     current = st.navigation({**course, "Teaching": [teachers]})
     follow_course([page for pages in course.values() for page in pages], current)

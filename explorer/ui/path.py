@@ -65,16 +65,6 @@ def link(page: str, label: str, query: Mapping[str, str] | None = None) -> None:
         st.markdown(f"*{label}*")
 
 
-def done_on(page: str) -> str:
-    """What this visitor has done on a page, behind what it is about; nothing where they have not opened it."""
-    done = progress().pages
-    if page not in done:
-        return ""
-    right, total = len(done[page]), MODULES[page][1]
-    colour = "green" if right == total else "gray"
-    return f" :small[:{colour}[:material/check: opened, {right} of {total} questions right]]"
-
-
 def ways() -> None:
     """Three ways through the course, each with its steps."""
     st.subheader("Three ways through it", anchor=False)

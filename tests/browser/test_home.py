@@ -93,3 +93,22 @@ def test_a_phone_shows_it_without_sideways_scrolling(home: Page) -> None:
     canvas = home.locator(".player canvas").bounding_box()
     assert canvas
     assert canvas["y"] + canvas["height"] < 844
+
+
+def test_the_map_leads_to_a_page_in_the_same_session(home: Page) -> None:
+    stations = home.get_by_role("navigation", name="The modules of the course")
+    expect(stations.get_by_role("link")).to_have_count(10)
+    home.evaluate("window.stayed = true")
+    stations.get_by_role("link", name="Core concepts").click()
+    expect(home.get_by_role("heading", level=1)).to_contain_text("Core concepts", timeout=90_000)
+    assert home.evaluate("window.stayed")
+    home.go_back()
+    opened = stations.get_by_role("link", name="Core concepts opened, 0 of 3 questions right")
+    expect(opened).to_be_visible(timeout=90_000)
+
+
+@pytest.mark.parametrize("browser_page", [PHONE], indirect=True)
+def test_the_map_leads_on_from_a_phone(home: Page) -> None:
+    home.get_by_role("navigation", name="The modules").get_by_role("link", name="Build your rig").tap()
+    expect(home.get_by_role("heading", level=1)).to_contain_text("Build your rig", timeout=90_000)
+    assert home.evaluate("document.documentElement.scrollWidth <= innerWidth")

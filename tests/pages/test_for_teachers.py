@@ -53,6 +53,19 @@ def test_a_scene_that_is_no_more_is_none(text: str) -> None:
     assert scene_in(text) is None
 
 
+def test_the_scenes_are_on_paper_for_an_address_that_phones_reach(open_page: Opened) -> None:
+    app = open_page(PAGE)
+    app.session_state["teach_paper"] = True
+    app.run()
+    (address,) = (box for box in app.text_input if box.key == "teach_address")
+    assert "leads a phone to itself" in app.warning[0].value and app.get("imgs")
+    address.set_value("https://course.example.org/").run()
+    assert not app.warning and not app.error and app.get("imgs") and app.get("download_button")
+    address.set_value("<b>no address</b>").run()
+    assert "begins with http" in app.error[0].value and not app.get("imgs") and not app.get("download_button")
+    assert not app.exception
+
+
 def test_a_scene_of_another_page_is_not_shown(open_page: Opened) -> None:
     assert "Scene 1 of" not in text_of(open_page("pages/unet.py", scene="45.1"))
 

@@ -1,5 +1,6 @@
 """The scenes on paper, with codes for the students' phones."""
 
+import io
 import socket
 from contextlib import closing
 from functools import partial
@@ -13,7 +14,15 @@ from explorer.ui.markdown import plain
 
 def show(which: str) -> None:
     """An address that the phones can reach, the pages as a PDF, and a look at the first."""
-    with st.expander("On paper, with codes for the students' phones", icon=":material/qr_code_2:"):
+    paper = st.expander(
+        "On paper, with codes for the students' phones",
+        icon=":material/qr_code_2:",
+        key="teach_paper",
+        on_change="rerun",
+    )
+    if not paper.open:
+        return
+    with paper:
         here = (st.context.url or "http://localhost:8501").rstrip("/").removesuffix("/for_teachers")
         address = st.text_input(
             "Address of this app, as the phones reach it",
@@ -43,8 +52,6 @@ def show(which: str) -> None:
 @st.cache_data(max_entries=8, show_spinner=False)
 def first_page(which: str, address: str) -> bytes:
     """The first page as a small PNG."""
-    import io
-
     page = handout.draw(which, address)[0]
     page.thumbnail((840, 1_200))
     file = io.BytesIO()
