@@ -58,11 +58,11 @@ def test_the_scenes_are_on_paper_for_an_address_that_phones_reach(open_page: Ope
     app.session_state["teach_paper"] = True
     app.run()
     (address,) = (box for box in app.text_input if box.key == "teach_address")
-    assert "leads a phone to itself" in app.warning[0].value and app.get("imgs")
+    assert "leads a phone to itself" in app.warning[0].value and app.get("image")
     address.set_value("https://course.example.org/").run()
-    assert not app.warning and not app.error and app.get("imgs") and app.get("download_button")
+    assert not app.warning and not app.error and app.get("image") and app.get("download_button")
     address.set_value("<b>no address</b>").run()
-    assert "begins with http" in app.error[0].value and not app.get("imgs") and not app.get("download_button")
+    assert "begins with http" in app.error[0].value and not app.get("image") and not app.get("download_button")
     assert not app.exception
 
 

@@ -4,7 +4,7 @@ import io
 import socket
 from contextlib import closing
 from functools import partial
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import streamlit as st
 
@@ -37,7 +37,7 @@ def show(which: str) -> None:
             st.error(plain(f"{error}"), icon=":material/link_off:")
             return
         if handout.is_local(address):
-            st.warning(plain(local(address)), icon=":material/wifi_off:")
+            st.warning(local(address), icon=":material/wifi_off:")
         st.download_button(
             "Download the pages (PDF)",
             partial(handout.made, which, address),
