@@ -65,9 +65,8 @@ def local(address: str) -> str:
     if name := own_address():
         parts = urlsplit(address)
         port = f":{parts.port}" if parts.port else ""
-        told += (
-            f" In its own network this machine is {parts.scheme}://{name}{port}{parts.path}, if its firewall lets it."
-        )
+        there = f"{parts.scheme}://{name}{port}{quote(parts.path)}"
+        told += f" In its own network this machine is `{there}`, if its firewall lets phones in."
     return told
 
 
