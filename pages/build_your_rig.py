@@ -13,8 +13,8 @@ from explorer.ui.frame import (
 
 begin_page(
     "Build your rig",
-    "You will find what a diffusion system needs in memory, time and money, computed from its own graph, and which "
-    "card holds it.",
+    "You will find what a diffusion system needs in memory, time and money, computed from the list of its "
+    "operations, and which card holds it.",
 )
 
 from explorer.hardware import systems, weights
@@ -81,29 +81,33 @@ def closer() -> None:
 closer()
 count, texts, decoding = memory.noticed()
 what_to_notice(
-    f"In {texts} of {count} systems at their default size half of the **weights** or more are the text encoders': they "
-    "read one prompt, and stay.",
-    f"**Decoding** is the fullest moment in {decoding} of the {count}, not denoising: the VAE works on pixels, the "
-    "denoiser on latents.",
-    "Switch to **plain attention** on a video: its matrix of weights grows with the square of the places.",
+    f"In {texts} of {count} systems at their default size the **text encoders** are at least half of the weights. They "
+    "read the prompt once, and still fill memory afterwards. Switch *Text encoders off after use* on, and watch.",
+    f"With no switch on, **decoding** is the fullest moment in {decoding} of the {count}, not denoising: the VAE works "
+    "on the full picture, film or sound, the denoiser on latents, which are many times smaller.",
+    "Choose a system that makes video and switch **Plain attention** on: the table of which place looks at which grows "
+    "with the square of the number of places.",
 )
 mathematics(
     (
-        "**Peak**: what is resident, plus the largest of the phases. $W$ are weights, $A$ the tensors alive at the "
-        "fullest moment, $S$ the scratch of convolutions:",
-        r"M = W_\text{denoiser} + W_\text{VAE} + W_\text{text} + \max_\text{phase}\,\max_t\,\bigl(A_t + S_t\bigr)",
+        "**Peak**, without offload: what stays on the card, plus the largest of the phases. $W$ are bytes of weights, "
+        "$A_i$ the bytes of activations that are alive at operation $i$, $S_i$ the scratch of a convolution:",
+        r"M = W_\text{denoiser} + W_\text{VAE} + W_\text{text} + \max_\text{phase}\,\max_i\,\bigl(A_i + S_i\bigr)",
     ),
     (
-        "**Attention** over $n$ places, $b$ samples and $h$ heads keeps the whole matrix, or one number a place:",
-        r"A_\text{math} \propto b\,h\,n^2, \qquad A_\text{flash} \propto b\,h\,n",
+        "**Plain attention** over $n$ places, $b$ samples and $h$ heads keeps the whole table of which place looks at "
+        "which; flash attention, which is used while the switch is off, keeps one number a place:",
+        r"A_\text{plain} \propto b\,h\,n^2, \qquad A_\text{flash} \propto b\,h\,n",
     ),
     (
-        "**Training** of $p$ weights in bf16 with AdamW keeps the weights, their gradients and two moments:",
-        r"M = 2p + 2p + 4p + A_\text{saved}",
+        "**Training** of $p$ weights in bf16, two bytes each, with AdamW keeps the weights, their gradients, two "
+        "running means of the gradients (their moments), and the activations $A$ that the way back needs:",
+        r"M = 2p + 2p + (2 + 2)\,p + A",
     ),
     (
-        "**Time** of a step: counted operations $F$ over the card's dense peak $P$, of which a share $s$ is reached:",
-        r"t = \frac{F}{s P}, \qquad s \in [s_\text{least}, s_\text{greatest}]",
+        "**Seconds** of a step: the counted operations $F$, divided by the most that the card's maker promises a "
+        "second, $P$ (for matrices without zeros to skip), of which published measurements reach a share $u$:",
+        r"\text{seconds} = \frac{F}{u P}, \qquad u \in [u_\text{least}, u_\text{greatest}]",
     ),
 )
 the_code(NOTEBOOK, systems.phases, systems.decoding, weights.Weights)
@@ -124,7 +128,8 @@ check_yourself(
         {
             "It halves": "It would fall, if both predictions went through in one batch: here the network is asked "
             "twice in turn.",
-            "Nothing": "The network is asked twice in turn, each time on the same batch: time halves, memory stays.",
+            "Nothing": "With guidance the network is asked twice, one after the other and on a batch of the same size: "
+            "without it time halves, and the fullest moment, decoding, stays as it was.",
         },
         "Nothing",
     ),

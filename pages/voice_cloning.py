@@ -19,12 +19,15 @@ begin_page(
 
 from explorer import guidance
 from explorer.audio import watermark
+from explorer.audio.features import ROWS
 from explorer.lessons.voice_cloning import speaking as lesson
 from explorer.lessons.voice_cloning.speaking import Spoken
+from explorer.lessons.voice_cloning.voices import NAME
 from explorer.networks.speech import SpeechUNet, VoiceEncoder
 from explorer.ui.controls import one_of
 from explorer.ui.voice_cloning import card, compared, large, mark, near, speaking, voice
 from explorer.ui.voice_cloning.asking import Wish, ask
+from explorer.zoo import model_card
 
 CLOSER = {
     "near": "How near?",
@@ -103,13 +106,21 @@ def closer() -> None:
 
 closer()
 card.card()
+widths = model_card(NAME)["architecture"]["widths"]
 what_to_notice(
-    "Pause the film at step 2 and listen to both: what is there still hisses, but in the guess words and voice are "
-    "almost there. The text says which sound is due when, so that little is left to be found.",
+    "Five parts work in turn. A dictionary turns the **text** into sounds; a small network says how long each lasts; "
+    "an encoder makes one list of numbers of the **reference**; the diffusion model walks from noise to a "
+    "**spectrogram**; a vocoder makes sound of it. Only the fourth is diffusion.",
+    "Pause the film at step 2 and listen to both: *What is there* still hisses, while *What the model guesses* is "
+    "nearly clear. Since the text says which sound is due when, even the first guess shows where each sound stands: "
+    "what is left to be found is how the voice says it.",
     "Set the voice's guidance to 0: the words stay, the person goes. Set that of the words to 0, and somebody mumbles "
     "in the reference's voice.",
-    "A known voice is *selected*, a blend *interpolated*; only one that training never heard is *cloned*, and there "
-    "the likeness falls. **Known, kept out** has the figures.",
+    "A voice that training knows is *selected*, a blend of such voices *interpolated*; only one that training never "
+    "heard is *cloned*, and there the likeness falls: its vector lies between those that the model was trained to "
+    "speak, and what lies between them it has to guess. **Known, kept out** has the figures; large models learn from "
+    "thousands of voices, which leaves smaller gaps.",
+    "A mark that is found says that this model spoke. One that is missing says nothing: most sounds never had one.",
 )
 terms("mel", "vocoder", "phone", "cfg", "voice_vector", "watermark", "log_snr")
 mathematics(
@@ -119,13 +130,15 @@ mathematics(
         r"\hat x_0 = x_0(x_t) + w\,\bigl(x_0(x_t, c) - x_0(x_t)\bigr) + v\,\bigl(x_0(x_t, c, z) - x_0(x_t, c)\bigr)",
     ),
     (
-        "**x₀-prediction**: the loss is that of the noise, weighted, but the network returns the clean features, since "
-        "those of 132 channels of noise do not pass through its 160:",
+        "**Prediction of x₀**: the network $F$ returns the clean features. To return the noise it would have to carry "
+        f"{2 * ROWS} random numbers of each pair of moments through {widths[0]} channels, beside all that it knows of "
+        "the speech. With this weight, at most 50, errors of $x_0$ count as errors of the prediction v would:",
         r"\mathcal L = \mathbb E\, \min\bigl(1/\sigma_t^2,\, 50\bigr)\, \lVert x_0 - F(x_t, t, c, z)\rVert^2",
     ),
     (
-        "**The mark**: in each patch of band $b$ and time $k$ a key of $\\pm 1$ moves the magnitude by a constant "
-        "$\\delta$, and correlation with the key finds it again:",
+        "**The mark**: a secret key $\\kappa$ of plus and minus ones, one for each patch of frequencies $b$ and "
+        "moments $k$ of the spectrogram $S$, makes the patch louder or softer by a constant $\\delta$. Who has the key "
+        "finds it again by correlation:",
         r"\lvert S'_{b,k}\rvert = \lvert S_{b,k}\rvert\, e^{\delta\, \kappa_{b,k}}",
     ),
 )

@@ -16,6 +16,7 @@ PARTS = {  # each has the colour of a role
     "activations": "noise",
     "scratch": "noise",
 }
+FAINT = {"scratch": "80"}  # half as opaque as the part that has the same colour
 UNITS = {"MiB": 2**20, "GiB": GIB}
 KINDS = {"comparable": "model", "bound": "data", "rule": "exact", "other": "noise"}
 
@@ -52,11 +53,10 @@ def memory_chart(
                         "type": "nominal",
                         "title": None,
                         "legend": {"orient": "bottom", "columns": 3},
-                        "scale": {"domain": shown, "range": [colours[PARTS[part]] for part in shown]},
-                    },
-                    "opacity": {
-                        "condition": {"test": "datum.part === 'scratch'", "value": 0.55},
-                        "value": 1,
+                        "scale": {
+                            "domain": shown,
+                            "range": [colours[PARTS[part]] + FAINT.get(part, "") for part in shown],
+                        },
                     },
                     "order": {"field": "order", "type": "quantitative"},
                 },

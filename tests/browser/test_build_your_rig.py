@@ -47,7 +47,7 @@ def test_the_answer_is_on_the_first_screen(browser_page: Page, serve: Serve) -> 
     opened(browser_page, serve)
     for shown in (
         browser_page.get_by_role("heading", name="At least"),
-        browser_page.get_by_text("The cheapest that holds it"),
+        browser_page.get_by_text("The cheapest that holds what to plan for"),
     ):
         box = shown.bounding_box()
         assert box

@@ -42,7 +42,7 @@ def test_it_opens_on_a_peak_that_was_computed_and_a_card_that_holds_it(open_page
     total = peak(system, asked_by_default(system)).total / 2**30
     assert f"At least {total:.1f} GiB in decoding; plan for {1.1 * total:.1f} GiB" in text(app)
     assert "On a **GeForce RTX 4090** it fits" in text(app)
-    assert "The cheapest that holds it" in text(app)
+    assert "The cheapest that holds what to plan for" in text(app)
     assert len(app.table[0].value) == len(systems())
 
 
@@ -116,7 +116,9 @@ def test_the_comparison_goes_with_you_as_a_file(opened: Opened) -> None:
     rows = [cards.row(wish, card) for card in known_cards().values()]
     read = list(csv.DictReader(io.StringIO(cards.as_csv(rows))))
     assert [one["card"] for one in read] == list(known_cards())
-    assert {one["fits"] for one in read} == {"yes", "no"}
+    assert {one["fits"] for one in read} <= {"yes", "just", "no"} and {"yes", "no"} < {one["fits"] for one in read} | {
+        ""
+    }
 
 
 def test_a_gpu_that_is_found_is_named_with_what_it_could_make(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,7 +64,7 @@ def test_it_opens_on_speech_from_noise_with_a_sound_for_every_step(first: AppTes
     assert 0 < meta["phones"][-1][2] <= meta["seconds"] + 0.3
     assert np.array_equal(arrays["sound 0"][-1], arrays["sound 1"][-1])
     assert "likeness to the reference" in text_of(first)
-    assert "12 steps, each under 2 conditions" in text_of(first)
+    assert "12 steps of 2 network calls each" in text_of(first)
 
 
 @pytest.mark.parametrize("look", LOOKS)

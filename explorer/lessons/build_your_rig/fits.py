@@ -7,6 +7,7 @@ import torch
 from explorer.denoiser import Denoiser
 from explorer.hardware.catalogue import GIB, Card, cards
 from explorer.hardware.memory import Memory, checkpointed_blocks, estimate_memory
+from explorer.hardware.published import HEADROOM
 from explorer.hardware.speed import Band, sampling, training_step
 from explorer.hardware.systems import Asked, System, peak, training
 from explorer.hardware.traces import LORA_RANK, weights
@@ -31,22 +32,32 @@ REMEDIES: tuple[tuple[str, dict[str, object]], ...] = (
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether something fits on a card, how, and the bytes that are left over, negative where they are missing in
-    `phase`."""
+    """Whether the bytes that are needed at the most, in `phase`, are held by a card, and how."""
 
     how: str
-    spare: float
+    held: float
+    needed: float
     phase: str
+
+    @property
+    def spare(self) -> float:
+        """Bytes left over; negative where they are missing."""
+        return self.held - self.needed
 
     @property
     def fits(self) -> bool:
         return self.spare >= 0
 
     @property
+    def safe(self) -> bool:
+        """Whether it fits with what should be planned for beyond the estimate."""
+        return self.held >= HEADROOM * self.needed
+
+    @property
     def reason(self) -> str:
         """In words: "fits with 8-bit weights, 3.1 GiB to spare", "short by 2.0 GiB in decoding"."""
         if self.fits:
-            return f"{self.how}, {self.spare / GIB:.1f} GiB to spare"
+            return f"{'' if self.safe else 'just '}{self.how}, {self.spare / GIB:.1f} GiB to spare"
         return f"short by {-self.spare / GIB:.1f} GiB in {self.phase}"
 
 
@@ -64,14 +75,14 @@ def fit(system: System, asked: Asked, card: Card, task: str = "make") -> Verdict
     """Whether a task, "make", "lora" or "full", fits exactly as it is asked for; offload gains nothing where GPU and
     CPU share their memory."""
     if task != "make":
-        return Verdict("fits", held(card) - sum(training_memory(system, asked, task).values()), "training")
+        return Verdict("fits", held(card), sum(training_memory(system, asked, task).values()), "training")
     fullest = peak(system, replace(asked, offload=asked.offload and not card.unified))
-    return Verdict("fits", held(card) - fullest.total, fullest.name)
+    return Verdict("fits", held(card), fullest.total, fullest.name)
 
 
 def making(system: System, asked: Asked, card: Card) -> Verdict:
     """How it fits with the fewest remedies, or what is missing after all of them."""
-    found = Verdict("", 0, "")
+    found = Verdict("", 0, 0, "")
     for how, change in REMEDIES:
         found = replace(fit(system, replace(asked, **change), card), how=how)  # type: ignore[arg-type]
         if found.fits:
@@ -101,11 +112,11 @@ def training_memory(
 
 def fine_tuning(system: System, asked: Asked, card: Card, method: str) -> Verdict:
     """Whether one sample at a time can be trained on, with the fewest remedies."""
-    found = Verdict("", 0, "")
+    found = Verdict("", 0, 0, "")
     for how, way in LORA_WAYS if method == "lora" else FULL_WAYS:
         precision, optimizer = (way, "adamw") if method == "lora" else ("bf16", way)
         needed = sum(training_memory(system, replace(asked, precision=precision, batch=1), method, optimizer).values())
-        found = Verdict(how, held(card) - needed, "training")
+        found = Verdict(how, held(card), needed, "training")
         if found.fits:
             return found
     return found
@@ -132,9 +143,9 @@ def of_batch(one: Memory, batch: int) -> dict[str, float]:
 
 
 def cheapest(system: System, asked: Asked, task: str = "make") -> Card | None:
-    """The card with the lowest launch price that holds it, of those whose price is known."""
+    """The card with the lowest launch price that holds it safely, of those whose price is known."""
     priced = [(card.launch_price, card) for card in known_cards().values() if card.launch_price is not None]
-    fitting = [(price, card) for price, card in priced if fit(system, asked, card, task).fits]
+    fitting = [(price, card) for price, card in priced if fit(system, asked, card, task).safe]
     return min(fitting, key=lambda one: one[0])[1] if fitting else None
 
 

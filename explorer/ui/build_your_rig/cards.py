@@ -28,8 +28,9 @@ def show(wish: Wish) -> None:
         key="rig_csv",
     )
     origins(
-        computed="what fits and what is spare; a step, from counted operations and the shares of the dense peak that "
-        "published speeds reach (empty where the catalogue has no rate)",
+        computed="what fits (“just”: with less to spare than should be planned for) and what is spare; a step, from "
+        "counted operations and the share of the maker's figure that published speeds reach (empty where the "
+        "catalogue has no rate)",
         quoted="memory, price, year and power, with sources in the last column and `assets/hardware/cards.toml` (an "
         "empty one was not verified)",
         assumed="0.6 GiB of each card for the driver's context",
@@ -46,7 +47,7 @@ def row(wish: Wish, card: Card) -> dict[str, Cell]:
     )
     return {
         "card": card.name,
-        "fits": "yes" if verdict.fits else "no",
+        "fits": "yes" if verdict.safe else "just" if verdict.fits else "no",
         "spare, GiB": round(verdict.spare / GIB, 1),
         "holds, GiB": round(held(card) / GIB, 1),
         "launch price, USD": card.launch_price,

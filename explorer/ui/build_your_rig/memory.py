@@ -64,14 +64,15 @@ def noticed() -> tuple[int, int, int]:
 
 def answer(wish: Wish) -> str:
     """Whether it fits on the chosen card, and the cheapest that holds it."""
-    spare = fit(wish.system, wish.asked, wish.card, wish.task).spare
-    fits = f"fits, {gib(spare)} to spare" if spare >= 0 else f"is short by {gib(-spare)}"
+    verdict = fit(wish.system, wish.asked, wish.card, wish.task)
+    fits = f"fits, {gib(verdict.spare)} to spare" if verdict.fits else f"is short by {gib(-verdict.spare)}"
+    if verdict.fits and not verdict.safe:
+        fits += ", which is less than should be planned for"
     best = cheapest(wish.system, wish.asked, wish.task)
     holds = "No card with a known price holds it."
     if best:
-        holds = (
-            f"The cheapest that holds it, by launch price: **{best.name}** ({best.launch_price:,.0f} USD, {best.year})."
-        )
+        price = f"{best.launch_price:,.0f} USD, {best.year}"
+        holds = f"The cheapest that holds what to plan for, by launch price: **{best.name}** ({price})."
     return f"On a **{wish.card.name}** it {fits}. {holds}"
 
 
@@ -80,13 +81,15 @@ def how(wish: Wish, computed: bool) -> str:
     system = wish.system
     said = "computed at this very setting" if computed else "interpolated between settings that were traced"
     parts = [
-        f"Activations are {said}, on shapes alone ({made()['date']}, by the code of diffusers {made()['diffusers']}); "
-        f"weights are counted, and checked against {'the' if system.counts == 'exact' else 'a rounded'} published "
-        "number. The line of a card is what it holds, less 0.6 GiB for the driver's context, which is assumed.",
+        f"Activations, what the layers hand on, are {said}: the system's own code ran on shapes without numbers "
+        f"({made()['date']}, diffusers {made()['diffusers']}). Weights are counted, and checked against "
+        f"{'the' if system.counts == 'exact' else 'a rounded'} published number. Scratch is what a convolution needs "
+        "while it runs. A dashed line is a card's memory less 0.6 GiB that its driver takes (assumed).",
     ]
     if wish.task != "make":
         parts.append(
-            "In bf16 with AdamW and gradient checkpointing; latents and texts are computed before."
+            "In bf16 with AdamW and gradient checkpointing. Latents and texts are computed beforehand, so that VAE and "
+            "text encoders are not on the card: training a few weights can need less than making a picture."
             + (f" LoRA of rank {LORA_RANK} beside every linear layer." if wish.task == "lora" else "")
         )
     if system.experts > 1:

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from explorer.hardware.catalogue import GIB, Build, builds, problems, rents
+from explorer.hardware.published import HEADROOM
 from explorer.hardware.systems import asked_by_default, systems
 from explorer.lessons.build_your_rig.fits import Verdict, fine_tuning, held, making
 from explorer.ui.build_your_rig.origins import origins
@@ -44,8 +45,9 @@ def show() -> None:
         )
         origins(
             computed=f"on one {build.card.name}, which holds {held(build.card) / GIB:.1f} GiB: every system at its "
-            "default size, a batch of 1, with the fewest remedies that let it fit. Fine-tuning and training: one "
-            "sample at a time, bf16, gradient checkpointing, latents and texts computed before",
+            "default size, a batch of 1, with the first of several remedies that lets it fit; “just” where less is "
+            f"spare than {HEADROOM - 1:.0%} of the estimate, which should be planned for. Fine-tuning and training: "
+            "one sample at a time, bf16, gradient checkpointing, latents and texts computed before",
             quoted="what the card holds, and its power",
         )
 

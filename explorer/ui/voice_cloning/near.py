@@ -24,9 +24,9 @@ def show(wish: Wish, said: Spoken) -> None:
         st.markdown(words)
         of_real = model_card(f"listener-{NAME}")["metrics"]["sounds heard"]
         st.caption(
-            f"{heard.sounds:.0%} of the sounds are what the judge hears most when they are due; of Kokoro's own, "
-            f"{of_real:.0%}. A word counts with two thirds of its sounds. Asked freely, it hears "
-            f"{plain(' '.join(heard.heard)) or 'nothing'}."
+            f"At the moment when a sound is due, the judge hears that very sound in {heard.sounds:.0%} of cases (in "
+            f"the speech that the model learned from, {of_real:.0%}). A word is understood with two thirds of its "
+            f"sounds. Without being told the text, the judge hears {plain(' '.join(heard.heard)) or 'nothing'}."
         )
         st.markdown("**Pitch and brightness**")
         st.markdown("\n".join(_compared(wish, said)))
@@ -43,10 +43,11 @@ def show(wish: Wish, said: Spoken) -> None:
         ]
         st.markdown("\n".join(lines))
         st.caption(
-            f"Cosines of the judge's vectors. Two recordings of one voice are {pairs['same'][50]:.2f} alike in the "
-            f"median, of two voices {pairs['different'][50]:.2f} ({pairs['voices']} voices that neither it nor the "
-            f"model was trained on). This one is more alike than {alike.above_different:.0%} of pairs of two voices, "
-            f"and than {alike.above_same:.0%} of pairs of one."
+            f"Likeness is the cosine of the angle between the judge's vectors of two recordings: 1 is the same, 0 "
+            f"has nothing in common, below 0 is opposite. Two recordings of one voice are {pairs['same'][50]:.2f} "
+            f"alike in the median, of two voices {pairs['different'][50]:.2f} ({pairs['voices']} voices that neither "
+            f"it nor the model was trained on). This one is more alike than {alike.above_different:.0%} of pairs of "
+            f"two voices, and than {alike.above_same:.0%} of pairs of one."
         )
 
 

@@ -11,7 +11,7 @@ from explorer.audio.spectrogram import BANDS, HIGHEST, LOWEST, RATE
 from explorer.data.speech.phones import SILENCE
 from explorer.lessons.voice_cloning.near import Near, Understood, near, understood
 from explorer.lessons.voice_cloning.speaking import Script, Spoken
-from explorer.lessons.voice_cloning.voices import built_in, model
+from explorer.lessons.voice_cloning.voices import about, built_in, model
 from explorer.ui.speech import Strip, speech
 from explorer.ui.voice_cloning.asking import Wish
 from explorer.ui.voice_cloning.computed import as_int16, found, spoken
@@ -92,12 +92,12 @@ def summary(wish: Wish, said: Spoken) -> None:
         told = "of the built-in voices it is **nearest to its own**"
     else:
         told = f"of the built-in voices it is nearest to **{nearest}**"
-    seconds = said.audio.shape[0] / RATE
+    seconds, pairs = said.audio.shape[0] / RATE, about()["likeness"]
     asked = said.speech.conditions
     st.markdown(
-        f"A judge that the model never met: likeness to the reference **{alike.to_reference:.2f}**, more than "
-        f"{alike.above_different:.0%} of pairs of strangers have; {told}. It understands **{right} of "
-        f"{len(heard.words)}** words."
+        f"A judge, another network, finds the likeness to the reference **{alike.to_reference:.2f}** (two recordings "
+        f"of one person: {pairs['same'][50]:.2f}; of two: {pairs['different'][50]:.2f}); {told}. It understands "
+        f"**{right} of {len(heard.words)}** words."
     )
     left, right_side = st.columns([3.4, 1], vertical_alignment="center")
     right_side.download_button(
@@ -111,6 +111,6 @@ def summary(wish: Wish, said: Spoken) -> None:
         help="With the mark, whose loudness **The mark** shows, and a comment that says that it is synthetic.",
     )
     left.caption(
-        f"{seconds:.1f} s of speech, {wish.asked.steps} steps, each under {asked} condition{'s' * (asked > 1)}, "
-        f"**{said.speech.seconds:.2f} s** when it was first made, without the sounds of the steps."
+        f"{seconds:.1f} s of speech from {wish.asked.steps} steps of {asked} network call{'s' * (asked > 1)} each, in "
+        f"**{said.speech.seconds:.2f} s** when it was first made. Making every step audible took longer."
     )

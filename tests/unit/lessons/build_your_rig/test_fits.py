@@ -23,6 +23,14 @@ def test_a_verdict_says_what_is_left_and_what_is_missing() -> None:
     assert short.reason.endswith("in decoding")
 
 
+def test_what_fits_by_less_than_the_plan_is_said_to_just_fit() -> None:
+    for held, safe in ((114, True), (109, False), (100, False)):
+        verdict = rig.Verdict("fits", held, 100, "decoding")
+        assert verdict.fits and verdict.safe is safe
+        assert verdict.reason.startswith("fits" if safe else "just fits")
+    assert not rig.Verdict("fits", 99, 100, "decoding").safe
+
+
 def test_the_first_remedy_that_helps_is_named() -> None:
     assert rig.making(SDXL, ASKED, BIG).how == "fits"
     found = rig.making(SDXL, ASKED, SMALL)
@@ -61,10 +69,10 @@ def test_the_cheapest_card_holds_it_and_no_cheaper_one_does(task: str) -> None:
     best = rig.cheapest(SDXL, ASKED, task)
     assert best is not None
     assert best.launch_price is not None
-    assert rig.fit(SDXL, ASKED, best, task).fits
+    assert rig.fit(SDXL, ASKED, best, task).safe
     for other in rig.known_cards().values():
         if other.launch_price is not None and other.launch_price < best.launch_price:
-            assert not rig.fit(SDXL, ASKED, other, task).fits
+            assert not rig.fit(SDXL, ASKED, other, task).safe
 
 
 def test_time_needs_a_rate_and_a_bandwidth() -> None:
