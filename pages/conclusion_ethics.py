@@ -17,8 +17,8 @@ from explorer.ui.frame import (
 
 begin_page(
     "Conclusion and ethics",
-    "You will measure what models remember, what they prefer and how their work is recognised, and try what "
-    "comes next.",
+    "You will measure what models remember, what they prefer and whether a picture tells that a model made it, and try "
+    "what comes next.",
 )
 
 from explorer import masked, samplers
@@ -66,31 +66,36 @@ shown: dict[str, Callable[[], None]] = {
 st.fragment(shown[chosen], run_every=1.0 if learning else None)()
 
 what_to_notice(
-    "A model of 20 images returns them; one of 8,000 draws digits that nobody wrote. Between the two lies how "
-    "often each "
-    "image was seen, not what the model is.",
-    "Guidance turns a preference of the data up; with a balanced set only what chance left in the model.",
-    "The mark survives what happens by chance and not what is done on purpose; so does every other one here.",
+    "*Learned by heart*: one and the same network returns its images when it has 20 of them, and draws digits that "
+    "nobody wrote when it has 8,000. The fewer there are, the more often each is seen.",
+    "*Bias*: guidance exaggerates whatever the data have more of. Where they are balanced, it exaggerates the small "
+    "imbalance that chance left in the model.",
+    "*Where from?*: the hidden mark survives what happens to pictures by accident, such as saving as JPEG, and not "
+    "what somebody does who wants it gone, such as cutting two pixels off. Most pictures never had one, so that no "
+    "mark proves nothing.",
 )
 terms("held_out", "cfg", "watermark", "ddim", "evaluations", "velocity")
 mathematics(
     (
-        "**A copy** is nearer to one training image $y_1$ than to the second nearest $y_2$, by more than three times:",
+        "**A copy** (*Learned by heart*) is nearer to one training image $y_1$ than to the second nearest $y_2$, by "
+        "more than three times:",
         r"\frac{\lVert x - y_1 \rVert}{\lVert x - y_2 \rVert} < \frac{1}{3}",
     ),
     (
-        "**Guidance** with scale $w$ draws from a sharper distribution, so a share $p$ of the data comes back as:",
+        "**Guidance** (*Bias*) with scale $w$ draws from a sharper distribution, so a share $p$ of the data comes back "
+        "as the share on the right:",
         r"\tilde p(x \mid c) \propto p(x \mid c)^w\, p(x)^{1 - w}, \qquad p \mapsto \frac{p^w}{p^w + (1 - p)^w}",
     ),
     (
-        "**The rings**: the Fourier transform of the noise takes secret numbers $\\kappa_r$ at radius $r$; the fit is "
-        "their correlation with the noise that DDIM finds on its way back:",
-        r"\hat x_T[k] \leftarrow \kappa_{|k|}, \qquad \mathrm{fit} = "
+        "**The mark in the noise** (*Where from?*): the waves that the starting noise $x_T$ is made of, its Fourier "
+        "transform $\\hat x_T$, take secret strengths $\\kappa_r$ on rings, one for each wavelength $r$. DDIM walks a "
+        "picture back to its noise, and the fit is how well the rings found there agree with the secret ones:",
+        r"\hat x_T[r] \leftarrow \kappa_r, \qquad \mathrm{fit} = "
         r"\frac{\langle \hat x_T, \kappa \rangle}{\lVert \hat x_T \rVert\, \lVert \kappa \rVert}",
     ),
     (
-        "**Symbols**: each is hidden with probability $t$; the model guesses those that are hidden, and each guess "
-        "counts $1 / t$:",
+        "**Letters** (*Text*): each is hidden with probability $t$; the model guesses those that are hidden, and each "
+        "guess counts $1 / t$:",
         r"\mathcal L = \mathbb E_{t}\, \frac{1}{t} \sum_{i\,\text{hidden}} -\log p\bigl(x^i \mid x_t\bigr)",
     ),
 )

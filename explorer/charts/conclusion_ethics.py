@@ -23,7 +23,12 @@ def distances_chart(curves: Mapping[str, tuple[str, Sequence[float]]], dark: boo
         "mark": {"type": "line", "strokeWidth": 2.5},
         "encoding": {
             "x": {"field": "distance", "type": "quantitative", "title": "Distance to the nearest (RMS of the pixels)"},
-            "y": {"field": "share", "type": "quantitative", "title": "Share within", "axis": {"format": "%"}},
+            "y": {
+                "field": "share",
+                "type": "quantitative",
+                "title": "Share of images nearer than this",
+                "axis": {"format": "%"},
+            },
             "color": {
                 "field": "what",
                 "type": "nominal",

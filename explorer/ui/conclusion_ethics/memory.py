@@ -24,6 +24,7 @@ def show() -> None:
     """A model, its samples and their nearest on the left; distances on the right; below, what helps."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         with st.container(width="content"):
+            st.markdown("The model was trained on")
             count = int(one_of("Trained on", COUNTS, key="ethics_images"))
         seed = st.slider("Seed", 0, 99, 0, key="ethics_memory_seed", bind="query-params", width=150)
     left, right = st.columns([1.35, 1], gap="large")
@@ -55,8 +56,8 @@ def show() -> None:
             [str(digit) for digit in range(SHOWN)],
         )
         st.caption(
-            "Under each: its distance over that of the second nearest. Below "
-            f"{COPY:.2f} it is one image, and not a mixture of several: a copy."
+            "Under each: its distance, divided by that of the second nearest. Below "
+            f"{COPY:.2f} the sample is {1 / COPY:.0f} times nearer to this image than to any other: a copy."
         )
     with right:
         curves = figures("memory")["curves"][str(count)]
@@ -122,7 +123,8 @@ def helps() -> None:
 SIZES = ("memory-200-small", "memory-200")
 STEPS_TOLD = (
     "At first a model knows only what all images have in common, and its samples are new, if blurred. What belongs to "
-    "single images comes later. Who stops early, by the loss on images that were held out, stops before that."
+    "single images comes later. So stop training when the loss on held-out images no longer falls: the copies come "
+    "after that."
 )
 SIZE_TOLD = (
     "The same 200 images, and networks of two sizes. The small one has fewer weights than there are pixels to "
