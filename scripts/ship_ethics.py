@@ -31,6 +31,7 @@ from explorer.lessons.conclusion_ethics import bias, memory, motion, provenance
 from explorer.lessons.conclusion_ethics.figures import FOLDER
 from explorer.lessons.guided_generation.models import TELLERS
 from explorer.lessons.guided_generation.recall import artists_apart, nearest_drawn
+from explorer.lessons.training_lab import Judge
 from explorer.masked import unmask
 from explorer.networks.letters import HIDDEN, LONGEST, make_letters, read
 from explorer.training import load_weights
@@ -96,12 +97,14 @@ def ship_memory(given: argparse.Namespace) -> None:
     }
     for name, (label, count) in labels.items():
         denoiser, kept, training = trained(name, given.folder, given.mnist)
-        by_step = {}
+        judge = Judge(denoiser, few(count), unseen, classes=10)
+        by_step, losses = {}, {}
         for step, vector in kept.items():
-            load_weights(denoiser, vector.float())
+            (held_out, seen), _ = judge.look(vector.float())
+            losses[step] = {"held out": round(held_out, 4), "training": round(seen, 4)}
             by_step[step] = round(copies(denoiser, few(count).images, fewer).copies.float().mean().item(), 4)
         parameters = sum(parameter.numel() for parameter in denoiser.parameters())
-        runs[name] = {"label": label, "images": count, "parameters": parameters, "copies": by_step}
+        runs[name] = {"label": label, "images": count, "parameters": parameters, "copies": by_step, "losses": losses}
         print(name, by_step, flush=True)
         if name in memory.MODELS.values():
             card = {

@@ -123,8 +123,8 @@ def helps() -> None:
 SIZES = ("memory-200-small", "memory-200")
 STEPS_TOLD = (
     "At first a model knows only what all images have in common, and its samples are new, if blurred. What belongs to "
-    "single images comes later. So stop training when the loss on held-out images no longer falls: the copies come "
-    "after that."
+    "single images comes later, and while it comes the loss on held-out images rises. Who stops where that loss is "
+    "least gets fewer copies, if not always none."
 )
 SIZE_TOLD = (
     "The same 200 images, and networks of two sizes. The small one has fewer weights than there are pixels to "
@@ -134,13 +134,17 @@ SIZE_TOLD = (
 
 
 def table_of(names: tuple[str, ...]) -> str:
-    """Weights, and copies at the end."""
+    """Weights, copies at the end, and copies where the loss on held-out images is least."""
     runs = figures("memory")["runs"]
-    lines = ["| model | weights | pixels it saw | copies at the end |", "|:--|--:|--:|--:|"]
+    lines = ["| model | weights | pixels it saw | held-out loss least | copies then | copies at the end |"]
+    lines.append("|:--|--:|--:|--:|--:|--:|")
     for name in names:
-        run = runs[name]
-        end = list(run["copies"].values())[-1]
-        lines.append(f"| {run['label']} | {run['parameters']:,} | {784 * run['images']:,} | {end:.1%} |")
+        run, copies = runs[name], runs[name]["copies"]
+        best = min(run["losses"], key=lambda step: run["losses"][step]["held out"])
+        lines.append(
+            f"| {run['label']} | {run['parameters']:,} | {784 * run['images']:,} | step {int(best):,} | "
+            f"{copies[best]:.1%} | {list(copies.values())[-1]:.1%} |"
+        )
     return "\n".join(lines)
 
 
