@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -144,7 +145,7 @@ def test_twenty_images_become_copies_and_the_losses_part(page: str, split: tuple
     twenty = first_of_each_class(split[0], 20).images
     moments = [moment for _, moment in sorted(record.moments.items())]
     apart = [float(nearest_of(torch.from_numpy(m.samples / 127.5 - 1).float(), twenty).median()) for m in moments]
-    assert all(late < early for early, late in zip(apart, apart[1:], strict=False))
+    assert all(late < early for early, late in pairwise(apart))
     assert apart[-1] < apart[0] / 8
     held_out = [moment.validation for moment in moments]
     assert held_out[-1] > 1.5 * min(held_out)  # type: ignore[type-var]
@@ -186,7 +187,7 @@ def test_the_weights_move_by_adam_at_the_rate_that_the_page_says(page: str) -> N
     denoiser, states = ex.make_denoiser_2d(seed=0), []
     for event in ex.train(denoiser, ex.toy2d("moons", n=500, seed=0), config):
         states.append(event.state())
-    for before, after in zip(states, states[1:], strict=False):
+    for before, after in pairwise(states):
         k = after.step
         mean, square = after.first_moment / (1 - 0.9**k), after.second_moment / (1 - adam_beta(states) ** k)
         update = mean / (square.sqrt() + 1e-8)
@@ -267,13 +268,12 @@ def test_too_high_a_rate(page: str, answers: str, open_page: Open, split: tuple[
 
 @pytest.fixture(scope="module")
 def ends(split: tuple[ImageDataset, ...]) -> dict[bool, TrainState]:
-    """Where a training at a high rate ends: one that stays, of the preset's 20 epochs, and one that falls to 0, of 5."""
+    """Where a training at a high rate ends: one that stays, of 20 epochs, and one that falls to 0, of 5."""
     found = {}
     for decay, epochs in ((False, 20), (True, 5)):
         plan = replace(PRESETS["ema"].plan, decay=decay, epochs=epochs)
-        for event in ex.train(plan.denoiser((1, 8, 8), 10), split[0], plan.config(len(split[0]))):
-            pass
-        found[decay] = event.state()
+        *_, last = ex.train(plan.denoiser((1, 8, 8), 10), split[0], plan.config(len(split[0])))
+        found[decay] = last.state()
     return found
 
 
