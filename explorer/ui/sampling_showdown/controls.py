@@ -48,8 +48,8 @@ def guidance_controls(key: str) -> tuple[float, tuple[float, float] | None]:
     low, high = (f"{level:g}".replace("-", "\N{MINUS SIGN}") for level in MIDDLE)
     help = (
         f"In the middle: only while the log-SNR is between {low} and {high}; outside, the model is asked once. On "
-        "MNIST at scale 4, guidance at more noise than that costs a third of the variety of the threes; at less noise it "
-        "moves a pixel by 0.03 (root mean square)."
+        "MNIST at scale 4, guidance at more noise than that costs a third of the variety of the threes; at less noise "
+        "it moves a pixel by 0.03 (root mean square)."
     )
     where = {"all": "At all levels", "middle": "In the middle"}
     return scale, MIDDLE if choice("Guided", where, "all", key=f"{key}_at", help=help, width=150) == "middle" else None
