@@ -190,7 +190,7 @@ def all_schedules(image: np.ndarray, seed: int) -> None:
     st.caption(
         "Models are asked between the ends only, where a trace of both is left, and that is what the clock above runs "
         "through: from a log-SNR of 9 to \N{MINUS SIGN}9, for EDM from σ = 0.002 to 80. EDM's time is that of its "
-        "paper, σ = 80 t⁷: it spends the first third of it where the noise is too weak to notice."
+        "paper, σ = 80 t⁷: in the first third of it σ stays below 0.04, and black is 2 away from white."
     )
 
 
@@ -322,9 +322,9 @@ st.markdown(
     "images this guess has a closed form, the average of them all, each weighted by how well it explains "
     "what is seen. **Such a denoiser is exact, so it can only recall**: it knows these 1,797 scans and "
     "nothing else. A network that was trained on four fifths of them walks beside it, from the same noise. It was "
-    "stopped before it could learn them by heart, and so **generalises**: its images are about as near to a scan as "
-    "other real scans are, and are none. Both work on scans of 8 x 8 pixels, so that the exact average of them all "
-    "takes no time."
+    "stopped before it could learn them by heart, and so **generalises**: its images are a little farther from every "
+    "scan than a real scan is from the next, and are none. Both work on scans of 8 x 8 pixels, so that the exact "
+    "average of them all takes no time."
 )
 reverse()
 what_to_notice(

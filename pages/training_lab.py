@@ -134,7 +134,8 @@ mathematics(
         r"\theta \leftarrow \theta - \eta\,\frac{\hat m}{\sqrt{\hat v} + 10^{-8}}",
     ),
     (
-        "The samples come from an average of the weights, with **EMA decay** $\\mu$:",
+        "The samples come from an average of the weights, with **EMA decay** $\\mu$, but $k / (k + 9)$ at step $k$ "
+        "where that is less, so that the first steps are soon forgotten:",
         r"\bar\theta \leftarrow \mu\,\bar\theta + (1 - \mu)\,\theta",
     ),
 )

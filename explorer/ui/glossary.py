@@ -35,7 +35,8 @@ GLOSSARY: dict[str, tuple[str, str]] = {
     ),
     "dpm_solver": (
         "DPM-Solver++",
-        "A sampler for the same path as DDIM's that also uses the step before, to follow its bends in fewer steps.",
+        "A sampler for the same path as DDIM's that also uses the step before: its error falls faster as steps are "
+        "added.",
     ),
     "embedding": ("Embedding", "A number or a word as a list of numbers that a network can work with."),
     "epoch": ("Epoch", "One pass over all training images."),

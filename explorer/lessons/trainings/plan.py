@@ -122,7 +122,8 @@ PRESETS = {
     "no-ema": Preset(
         "No EMA",
         "A high learning rate that stays, and no average of the weights: the last step pulls them towards its own "
-        "batch. Compare it with the next preset: twice as many samples are the wrong digit.",
+        "batch. Compare it with the next preset: about one and a half times as many samples, or more, are the wrong "
+        "digit.",
         Plan(learning_rate=3e-2, decay=False, batch_size=32, ema_decay=0.0, epochs=20),
     ),
     "ema": Preset(

@@ -47,8 +47,9 @@ def guidance_controls(key: str) -> tuple[float, tuple[float, float] | None]:
         return scale, None
     low, high = (f"{level:g}".replace("-", "\N{MINUS SIGN}") for level in MIDDLE)
     help = (
-        f"In the middle: only while the log-SNR is between {low} and {high}. Guidance at more noise costs variety, at "
-        "less it changes nothing; outside, the model is asked once."
+        f"In the middle: only while the log-SNR is between {low} and {high}; outside, the model is asked once. On "
+        "MNIST at scale 4, guidance at more noise than that costs a third of the variety of the threes; at less noise "
+        "it moves a pixel by 0.03 (root mean square)."
     )
     where = {"all": "At all levels", "middle": "In the middle"}
     return scale, MIDDLE if choice("Guided", where, "all", key=f"{key}_at", help=help, width=150) == "middle" else None
@@ -69,7 +70,10 @@ def method_controls(prefix: str, side: str, default: str) -> Method:
     with st.container(horizontal=True):
         sampler = choice(f"{side} sampler", SAMPLER_LABELS, default, key=f"{prefix}_sampler", width=190)
         steps = steps_control(f"{prefix}_steps", STEPS, 3)
-        help = "Which times the steps visit. Karras and quadratic times lie denser where there is little noise."
+        help = (
+            "Which times the steps visit. Quadratic times lie denser where there is little noise, Karras's at both "
+            "ends."
+        )
         spacing = choice("Times", SPACING_LABELS, "own", key=f"{prefix}_times", width=190, help=help)
         eta = None
         if sampler == "ddim":

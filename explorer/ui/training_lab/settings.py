@@ -138,7 +138,8 @@ def choose_plan() -> "tuple[Plan, ImageDataset | None]":
         EMAS,
         default.ema_decay,
         "lab_ema",
-        "The samples come from a running average of the weights, with this memory: 0.99 averages about 100 steps.",
+        "The samples come from a running average of the weights, with this memory: 0.99 averages about the last 100 "
+        "steps, and early in a run about the last tenth of them.",
         lambda decay: f"{decay:g}" if decay else "None",
     )
     until = choice(

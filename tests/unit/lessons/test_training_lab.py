@@ -366,7 +366,7 @@ def test_the_record_without_an_average_is_worse_though_it_made_the_same_steps() 
     without, averaged = recorded("no-ema"), recorded("ema")
     assert without.progress["loss"] == averaged.progress["loss"]
     assert without.result["held_out_loss"] > 1.05 * averaged.result["held_out_loss"]
-    assert 1 - without.result["accuracy"] >= 2 * (1 - averaged.result["accuracy"])
+    assert 1 - without.result["accuracy"] >= 1.5 * (1 - averaged.result["accuracy"])
 
 
 def test_the_record_of_twenty_images_has_learned_them_by_heart() -> None:
