@@ -89,25 +89,28 @@ what_to_notice(
 )
 mathematics(
     (
-        "**Peak**: what is resident, plus the largest of the phases. $W$ are weights, $A$ the tensors alive at the "
-        "fullest moment, $S$ the scratch of convolutions:",
-        r"M = W_\text{denoiser} + W_\text{VAE} + W_\text{text} + \max_\text{phase}\,\max_t\,\bigl(A_t + S_t\bigr)",
+        "**Peak** $M$: the weights, which stay, plus the tensors that are alive and the scratch of convolutions at the "
+        "fullest moment of the phases:",
+        r"M = M_\text{denoiser} + M_\text{VAE} + M_\text{text} + "
+        r"\max_\text{moments}\,\bigl(M_\text{alive} + M_\text{scratch}\bigr)",
     ),
     (
-        "**Attention** over $n$ places, $b$ samples and $h$ heads keeps the whole matrix, or one number a place:",
-        r"A_\text{math} \propto b\,h\,n^2, \qquad A_\text{flash} \propto b\,h\,n",
+        "**Attention** keeps the whole matrix, or one number a place:",
+        r"M_\text{plain} \propto \text{samples} \cdot \text{heads} \cdot \text{places}^2, \qquad "
+        r"M_\text{flash} \propto \text{samples} \cdot \text{heads} \cdot \text{places}",
     ),
     (
-        "**Training** of $p$ weights in bf16 with AdamW keeps the weights, their gradients and two moments:",
-        r"M = 2p + 2p + 4p + A_\text{saved}",
+        "**Training** of $n$ weights in bf16 with AdamW keeps the weights, their gradients and two moments:",
+        r"M = 2n + 2n + 4n + M_\text{saved} \quad\text{bytes}",
     ),
     (
-        "**Time** of a step: counted operations $F$ over the card's dense peak $P$, of which a share $s$ is reached:",
-        r"t = \frac{F}{s P}, \qquad s \in [s_\text{least}, s_\text{greatest}]",
+        "**Seconds** of a step: counted operations over the card's dense peak, of which a share is reached that lies "
+        "between the least and the greatest measured:",
+        r"\text{seconds} = \frac{\text{operations}}{\text{share} \cdot \text{operations a second}}",
     ),
 )
 the_code(NOTEBOOK, systems.phases, systems.decoding, weights.Weights)
-terms("latent", "vae", "text_encoder", "flash", "quantised", "lora", "offload", "cfg")
+terms("latent", "vae", "text_encoder", "flash", "quantised", "lora", "offload", "guidance")
 check_yourself(
     "rig",
     Question(

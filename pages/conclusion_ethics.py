@@ -72,26 +72,27 @@ what_to_notice(
     "Guidance turns a preference of the data up; with a balanced set only what chance left in the model.",
     "The mark survives what happens by chance and not what is done on purpose; so does every other one here.",
 )
-terms("held_out", "cfg", "watermark", "ddim", "evaluations", "velocity")
+terms("held_out", "guidance", "watermark", "ddim", "evaluations", "velocity")
 mathematics(
     (
-        "**A copy** is nearer to one training image $y_1$ than to the second nearest $y_2$, by more than three times:",
-        r"\frac{\lVert x - y_1 \rVert}{\lVert x - y_2 \rVert} < \frac{1}{3}",
+        "**A copy** is nearer to one training image $x^{(1)}$ than to the second nearest $x^{(2)}$, by more than three "
+        "times:",
+        r"\frac{\lVert x - x^{(1)} \rVert}{\lVert x - x^{(2)} \rVert} < \frac{1}{3}",
     ),
     (
         "**Guidance** with scale $w$ draws from a sharper distribution, so a share $p$ of the data comes back as:",
         r"\tilde p(x \mid c) \propto p(x \mid c)^w\, p(x)^{1 - w}, \qquad p \mapsto \frac{p^w}{p^w + (1 - p)^w}",
     ),
     (
-        "**The rings**: the Fourier transform of the noise takes secret numbers $\\kappa_r$ at radius $r$; the fit is "
-        "their correlation with the noise that DDIM finds on its way back:",
-        r"\hat x_T[k] \leftarrow \kappa_{|k|}, \qquad \mathrm{fit} = "
-        r"\frac{\langle \hat x_T, \kappa \rangle}{\lVert \hat x_T \rVert\, \lVert \kappa \rVert}",
+        "**The rings**: $X$, the Fourier transform of the noise, takes the numbers of a secret key $\\kappa$ at each "
+        "radius $|k|$; the fit is its correlation with the noise that DDIM finds on its way back:",
+        r"X[k] \leftarrow \kappa_{|k|}, \qquad \mathrm{fit} = "
+        r"\frac{\langle X, \kappa \rangle}{\lVert X \rVert\, \lVert \kappa \rVert}",
     ),
     (
-        "**Symbols**: each is hidden with probability $t$; the model guesses those that are hidden, and each guess "
-        "counts $1 / t$:",
-        r"\mathcal L = \mathbb E_{t}\, \frac{1}{t} \sum_{i\,\text{hidden}} -\log p\bigl(x^i \mid x_t\bigr)",
+        "**Symbols** $x_0[i]$: each is hidden with probability $t$; the model guesses those that are hidden, and each "
+        "guess counts $1 / t$:",
+        r"\mathcal L = \mathbb E_{t}\, \frac{1}{t} \sum_{i\,\text{hidden}} -\log p\bigl(x_0[i] \mid x_t\bigr)",
     ),
 )
 the_code(

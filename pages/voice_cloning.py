@@ -79,7 +79,7 @@ with right:
 @st.fragment
 def closer() -> None:
     """One look at a time, so that nobody waits for those that they do not open."""
-    st.subheader("Look closer", anchor=False)
+    st.header("Look closer", anchor=False)
     chosen = one_of("Look closer", CLOSER, key="voice_closer")
     if chosen == "large":
         large.show()
@@ -111,22 +111,24 @@ what_to_notice(
     "A known voice is *selected*, a blend *interpolated*; only one that training never heard is *cloned*, and there "
     "the likeness falls. **Known, kept out** has the figures.",
 )
-terms("mel", "vocoder", "phone", "cfg", "voice_vector", "watermark", "log_snr")
+terms("mel", "vocoder", "phone", "guidance", "voice_vector", "watermark", "log_snr")
 mathematics(
     (
-        "**Two scales of guidance**, $w$ for the words $c$ and $v$ for the voice $z$: the network is asked without "
-        "either, with the words, and with both, and both differences are exaggerated:",
-        r"\hat x_0 = x_0(x_t) + w\,\bigl(x_0(x_t, c) - x_0(x_t)\bigr) + v\,\bigl(x_0(x_t, c, z) - x_0(x_t, c)\bigr)",
+        "**Two guidance scales**, $w_\\text{words}$ for the words $c$ and $w_\\text{voice}$ for the voice vector $e$: "
+        "the network is asked without either, with the words, and with both:",
+        r"\hat x_0 = \hat x_0(x_t) + w_\text{words}\bigl(\hat x_0(x_t, c) - \hat x_0(x_t)\bigr) "
+        r"+ w_\text{voice}\bigl(\hat x_0(x_t, c, e) - \hat x_0(x_t, c)\bigr)",
     ),
     (
         "**x₀-prediction**: the loss is that of the noise, weighted, but the network returns the clean features, since "
         "those of 132 channels of noise do not pass through its 160:",
-        r"\mathcal L = \mathbb E\, \min\bigl(1/\sigma_t^2,\, 50\bigr)\, \lVert x_0 - F(x_t, t, c, z)\rVert^2",
+        r"\mathcal L = \mathbb E\, \min\bigl(1/\sigma_t^2,\, 50\bigr)\, \lVert F_\theta(x_t, \lambda_t, c, e) - "
+        r"x_0\rVert^2",
     ),
     (
-        "**The mark**: in each patch of band $b$ and time $k$ a key of $\\pm 1$ moves the magnitude by a constant "
-        "$\\delta$, and correlation with the key finds it again:",
-        r"\lvert S'_{b,k}\rvert = \lvert S_{b,k}\rvert\, e^{\delta\, \kappa_{b,k}}",
+        "**The mark**: in each patch of band $i$ and frame $j$ a key $\\kappa$ of $\\pm 1$ moves the logarithm "
+        "of the magnitude $\\lvert S\\rvert$ by a constant $\\delta$, and correlation with the key finds it again:",
+        r"\lvert S_{ij}\rvert \leftarrow \lvert S_{ij}\rvert\, \exp(\delta\, \kappa_{ij})",
     ),
 )
 the_code(notebook(wish), lesson.speak, guidance.Nested, SpeechUNet, VoiceEncoder, watermark.marked)
