@@ -88,12 +88,12 @@ def welcome() -> None:
         animation.skeleton(height=560)
         ways()
         show_progress()
-        st.subheader("This machine", anchor=False)
+        st.header("This machine", anchor=False)
         machine = st.empty()
         machine.skeleton(height=90)
     with course:
         for section, pages in MODULES.items():
-            st.subheader(section, anchor=False)
+            st.header(section, anchor=False)
             for page, (title, _, about) in pages.items():
                 with st.container(border=True):
                     page_link(page, title)

@@ -90,28 +90,30 @@ what_to_notice(
 )
 mathematics(
     (
-        "**Peak**, without offload: what stays on the card, plus the largest of the phases. $W$ are bytes of weights, "
-        "$A_i$ the bytes of activations that are alive at operation $i$, $S_i$ the scratch of a convolution:",
-        r"M = W_\text{denoiser} + W_\text{VAE} + W_\text{text} + \max_\text{phase}\,\max_i\,\bigl(A_i + S_i\bigr)",
+        "**Peak** $M$, without offload: the weights, which stay on the card, plus the activations that are alive and the "
+        "scratch of a convolution at the fullest moment of the phases:",
+        r"M = M_\text{denoiser} + M_\text{VAE} + M_\text{text} + "
+        r"\max_\text{moments}\,\bigl(M_\text{alive} + M_\text{scratch}\bigr)",
     ),
     (
-        "**Plain attention** over $n$ places, $b$ samples and $h$ heads keeps the whole table of which place looks at "
-        "which; flash attention, which is used while the switch is off, keeps one number a place:",
-        r"A_\text{plain} \propto b\,h\,n^2, \qquad A_\text{flash} \propto b\,h\,n",
+        "**Plain attention** keeps the whole table of which place looks at which; flash attention, which is used while "
+        "the switch is off, keeps one number a place:",
+        r"M_\text{plain} \propto \text{samples} \cdot \text{heads} \cdot \text{places}^2, \qquad "
+        r"M_\text{flash} \propto \text{samples} \cdot \text{heads} \cdot \text{places}",
     ),
     (
-        "**Training** of $p$ weights in bf16, two bytes each, with AdamW keeps the weights, their gradients, two "
-        "running means of the gradients (their moments), and the activations $A$ that the way back needs:",
-        r"M = 2p + 2p + (2 + 2)\,p + A",
+        "**Training** of $n$ weights in bf16, two bytes each, with AdamW keeps the weights, their gradients, two "
+        "running means of the gradients (their moments), and the activations that the way back needs:",
+        r"M = 2n + 2n + (2 + 2)\,n + M_\text{saved} \quad\text{bytes}",
     ),
     (
-        "**Seconds** of a step: the counted operations $F$, divided by the most that the card's maker promises a "
-        "second, $P$ (for matrices without zeros to skip), of which published measurements reach a share $u$:",
-        r"\text{seconds} = \frac{F}{u P}, \qquad u \in [u_\text{least}, u_\text{greatest}]",
+        "**Seconds** of a step: counted operations over those that the card's maker promises a second (for matrices "
+        "without zeros to skip), of which published measurements reach a share:",
+        r"\text{seconds} = \frac{\text{operations}}{\text{share} \cdot \text{operations a second}}",
     ),
 )
 the_code(NOTEBOOK, systems.phases, systems.decoding, weights.Weights)
-terms("latent", "vae", "text_encoder", "flash", "quantised", "lora", "offload", "cfg")
+terms("latent", "vae", "text_encoder", "flash", "quantised", "lora", "offload", "guidance")
 check_yourself(
     "rig",
     Question(

@@ -74,12 +74,12 @@ what_to_notice(
     "what somebody does who wants it gone, such as cutting two pixels off. Most pictures never had one, so that no "
     "mark proves nothing.",
 )
-terms("held_out", "cfg", "watermark", "ddim", "evaluations", "velocity")
+terms("held_out", "guidance", "watermark", "ddim", "evaluations", "velocity")
 mathematics(
     (
-        "**A copy** (*Learned by heart*) is nearer to one training image $y_1$ than to the second nearest $y_2$, by "
-        "more than three times:",
-        r"\frac{\lVert x - y_1 \rVert}{\lVert x - y_2 \rVert} < \frac{1}{3}",
+        "**A copy** (*Learned by heart*) is nearer to one training image $x^{(1)}$ than to the second nearest "
+        "$x^{(2)}$, by more than three times:",
+        r"\frac{\lVert x - x^{(1)} \rVert}{\lVert x - x^{(2)} \rVert} < \frac{1}{3}",
     ),
     (
         "**Guidance** (*Bias*) with scale $w$ draws from a sharper distribution, so a share $p$ of the data comes back "
@@ -87,16 +87,16 @@ mathematics(
         r"\tilde p(x \mid c) \propto p(x \mid c)^w\, p(x)^{1 - w}, \qquad p \mapsto \frac{p^w}{p^w + (1 - p)^w}",
     ),
     (
-        "**The mark in the noise** (*Where from?*): the waves that the starting noise $x_T$ is made of, its Fourier "
-        "transform $\\hat x_T$, take secret strengths $\\kappa_r$ on rings, one for each wavelength $r$. DDIM walks a "
-        "picture back to its noise, and the fit is how well the rings found there agree with the secret ones:",
-        r"\hat x_T[r] \leftarrow \kappa_r, \qquad \mathrm{fit} = "
-        r"\frac{\langle \hat x_T, \kappa \rangle}{\lVert \hat x_T \rVert\, \lVert \kappa \rVert}",
+        "**The mark in the noise** (*Where from?*): the waves that the starting noise is made of, its Fourier transform "
+        "$X$, take secret strengths $\\kappa$ on rings, one for each wavelength $|k|$. DDIM walks a picture back to its "
+        "noise, and the fit is how well the rings found there agree with the secret ones:",
+        r"X[k] \leftarrow \kappa_{|k|}, \qquad \mathrm{fit} = "
+        r"\frac{\langle X, \kappa \rangle}{\lVert X \rVert\, \lVert \kappa \rVert}",
     ),
     (
-        "**Letters** (*Text*): each is hidden with probability $t$; the model guesses those that are hidden, and each "
-        "guess counts $1 / t$:",
-        r"\mathcal L = \mathbb E_{t}\, \frac{1}{t} \sum_{i\,\text{hidden}} -\log p\bigl(x^i \mid x_t\bigr)",
+        "**Letters** $x_0[i]$ (*Text*): each is hidden with probability $t$; the model guesses those that are hidden, "
+        "and each guess counts $1 / t$:",
+        r"\mathcal L = \mathbb E_{t}\, \frac{1}{t} \sum_{i\,\text{hidden}} -\log p\bigl(x_0[i] \mid x_t\bigr)",
     ),
 )
 the_code(

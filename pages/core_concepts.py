@@ -172,12 +172,11 @@ def forward() -> None:
 
 def all_schedules(image: np.ndarray, seed: int) -> None:
     """The same image and noise at the same times, a row for each schedule."""
-    st.subheader("One image, four schedules", anchor=False)
+    st.header("One image, four schedules", anchor=False)
     st.markdown(
         "The same image and the same noise at the same times t, from the image alone, 0, to noise, 1. The number under "
-        "each is its **log-SNR**, how much stronger the image is than the noise, as a logarithm: above 0 the image is "
-        "stronger, at 0 both are equal, below 0 the noise is stronger. On every axis and slider of this course left is "
-        "data and right is noise, so the log-SNR falls to the right."
+        "each is its **log-SNR**, which stands among the *Words* below. On every axis and slider of this course left "
+        "is data and right is noise, so the log-SNR falls to the right."
     )
     noise = np.random.default_rng(seed).standard_normal(image.shape)
     rows = []
@@ -219,7 +218,7 @@ def one_jump_or_many_steps() -> None:
             "Small steps": (roads.steps.mean(0), roads.steps.std(0)),
             "Theory": (roads.mean, roads.std),
         }
-        lines = ["| | black pixel | white pixel |", "|:--|--:|--:|"]
+        lines = ["| way | black pixel | white pixel |", "|:--|--:|--:|"]
         for road, numbers in rows.items():
             cells = [road, *(f"{mean:.3f} ± {std:.3f}" for mean, std in zip(*numbers, strict=True))]
             row = "|".join(cells).replace(" ", "\N{NO-BREAK SPACE}").replace("-", "\N{MINUS SIGN}")
@@ -307,9 +306,9 @@ st.markdown(
     "follow the bell curve N(0, 1), one for each pixel. How much there is of either at a time are two numbers, α and "
     "σ: **x_t = α × image + σ × noise**."
 )
-terms("time", "schedule", "alpha_bar", "sigma", "log_snr", "noise")
+terms("time", "schedule", "alpha_bar", "sigma", "log_snr", "noise", "denoiser", "sampler", "prediction")
 forward()
-st.subheader("One jump or many small steps", anchor=False)
+st.header("One jump or many small steps", anchor=False)
 st.markdown(
     "Noise can be added a little at a time, or all at once. Here a black pixel and a white one go both ways "
     f"to the same time, {DRAWS:,} times each."
@@ -349,12 +348,12 @@ mathematics(
     (
         "The curves are the signal that is left, the noise, and the number under each image of the four schedules:",
         r"\bar\alpha_t = \frac{\alpha_t^2}{\alpha_t^2 + \sigma_t^2}, \qquad "
-        r"\text{log-SNR}_t = 2 \log \frac{\alpha_t}{\sigma_t}",
+        r"\lambda_t = \text{log-SNR} = 2 \log \frac{\alpha_t}{\sigma_t}",
     ),
     (
-        "The exact denoiser's guess is the mean of the $N = 1797$ scans $x^{(i)}$, weighted by how well "
-        "each explains $x_t$:",
-        r"\mathbb E[x_0 \mid x_t] = \sum_{i=1}^{N} w_i\, x^{(i)}, \qquad w_i \propto "
+        "The exact denoiser's guess is the mean of the 1,797 scans $x^{(i)}$, each weighted by the probability that "
+        "$x_t$ was made from it:",
+        r"\mathbb E[x_0 \mid x_t] = \sum_i p(x^{(i)} \mid x_t)\, x^{(i)}, \qquad p(x^{(i)} \mid x_t) \propto "
         r"\exp\Big(-\frac{\lVert x_t - \alpha_t\, x^{(i)} \rVert^2}{2 \sigma_t^2}\Big)",
     ),
     (

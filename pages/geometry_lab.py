@@ -43,6 +43,7 @@ from explorer.ui import made
 from explorer.ui.controls import PREDICTION_LABELS, SAMPLER_LABELS, SCHEDULE_LABELS, choice, sentence
 from explorer.ui.geometry_lab import models
 from explorer.ui.geometry_lab.training import judged, replay_slider, train_controls, training_report, training_settings
+from explorer.ui.glossary import meaning
 from explorer.ui.markdown import plain
 from explorer.ui.pad import draw_points
 from explorer.ui.player import Scene, player
@@ -74,14 +75,14 @@ def side_controls(prefix: str, source: Source, default_sampler: str, n: int, see
         PREDICTION_LABELS,
         "velocity",
         key=f"{prefix}_objective",
-        help="Each can be turned into the others; they differ in what is easy to learn.",
+        help=meaning("prediction"),
     )
     schedule = choice(
         "Schedule",
         SCHEDULE_LABELS,
         "flow",
         key=f"{prefix}_schedule",
-        help="How much signal and noise there is at each time.",
+        help=meaning("schedule"),
     )
     sampler = choice(
         "Sampler",
@@ -400,7 +401,7 @@ with player_place:
     else:
         st.info("The stage appears here once there is something to learn from.", icon=":material/scatter_plot:")
 
-terms("time", "schedule", "sampler", "evaluations", "eta", "velocity", "score", "x0", "distance")
+terms("time", "schedule", "prediction", "velocity", "score", "x0", "sampler", "evaluations", "eta", "distance")
 what_to_notice(
     "With **Exact model** and 10 examples every sample ends on an example: that is recall. A network that is trained "
     "on so few learns them by heart as well. The networks here learn from 20,000 points, too many to learn by heart "
@@ -412,30 +413,32 @@ what_to_notice(
 mathematics(
     (
         "**Schedule** sets how much signal and noise a point holds at time $t$, from data at 0 to noise at 1:",
-        r"x_t = \alpha(t)\, x_0 + \sigma(t)\, \varepsilon, \qquad \varepsilon \sim \mathcal N(0, I)",
+        r"x_t = \alpha_t\, x_0 + \sigma_t\, \varepsilon, \qquad \varepsilon \sim \mathcal N(0, I)",
     ),
     (
         "**What the network predicts** is one mixture of the two unknowns; any of them gives all others. The velocity "
         "$\\dot x_t$ follows time, so it points from data to noise:",
-        r"v = \alpha\varepsilon - \sigma x_0, \qquad \dot x_t = \dot\alpha\, x_0 + \dot\sigma\,\varepsilon, "
-        r"\qquad \nabla_{x}\log p_t(x_t) = -\mathbb E[\varepsilon \mid x_t] / \sigma",
+        r"v = \alpha_t\varepsilon - \sigma_t x_0, \qquad \dot x_t = \dot\alpha_t\, x_0 + \dot\sigma_t\,\varepsilon, "
+        r"\qquad \nabla_{x_t}\log p(x_t) = -\mathbb E[\varepsilon \mid x_t] / \sigma_t",
     ),
     (
         "A sampler runs time backwards, and the stage shows every moment at one scale. The arrows of **Velocity** are "
         "therefore minus the velocity of what is drawn, and point from noise to data:",
-        r"-\dot u_t \quad\text{with}\quad u_t = x_t / \sqrt{\alpha^2 + \sigma^2}",
+        r"-\dot y_t \quad\text{with}\quad y_t = x_t / \sqrt{\alpha_t^2 + \sigma_t^2}",
     ),
     (
-        "**Sampler** and **eta** decide the step from $t$ to $s$: eta 0 is DDIM, eta 1 is DDPM:",
-        r"x_s = \alpha_s \hat x_0 + \sqrt{\sigma_s^2 - \eta^2 \tilde\sigma^2}\,\hat\varepsilon "
+        "**Sampler** and **eta**, $\\eta$, decide the step from $t$ to $s$: 0 is DDIM, 1 is DDPM, and $z$ is unit "
+        "noise, drawn afresh:",
+        r"x_s = \alpha_s\,\hat x_0 + \sqrt{\sigma_s^2 - \eta^2 \tilde\sigma^2}\;\hat\varepsilon "
         r"+ \eta\,\tilde\sigma\, z, \qquad "
         r"\tilde\sigma^2 = \frac{\sigma_s^2}{\sigma_t^2}"
         r"\Bigl(\sigma_t^2 - \frac{\alpha_t^2}{\alpha_s^2}\sigma_s^2\Bigr)",
     ),
     (
-        "The **exact model** averages its examples, each weighted by how likely it is to have become $x_t$:",
-        r"\mathbb E[x_0 \mid x_t] = \sum_i w_i\, x^{(i)}, \qquad w \propto "
-        r"\exp\!\bigl(-\lVert x_t - \alpha x^{(i)}\rVert^2 / 2\sigma^2\bigr)",
+        "The **exact model** averages its examples $x^{(i)}$, each weighted by the probability that $x_t$ was made "
+        "from it:",
+        r"\mathbb E[x_0 \mid x_t] = \sum_i p(x^{(i)} \mid x_t)\, x^{(i)}, \qquad p(x^{(i)} \mid x_t) \propto "
+        r"\exp\Big(-\frac{\lVert x_t - \alpha_t\, x^{(i)} \rVert^2}{2 \sigma_t^2}\Big)",
     ),
 )
 

@@ -64,7 +64,7 @@ if drawn is not None and wish.teller.name == "emoji":  # of scenes there are no 
 @st.fragment
 def closer() -> None:
     """One look at a time, so that nobody waits for those that they do not open."""
-    st.subheader("Look closer", anchor=False)
+    st.header("Look closer", anchor=False)
     chosen = one_of("Look closer", CLOSER, key="guide_closer")
     if drawn is None:
         st.info("There are no pictures to look at: choose fewer steps or another sampler.", icon=":material/image:")
@@ -102,11 +102,10 @@ what_to_notice(
     "With **scenes** every word can be checked: swap the two things of the prompt, and see whether the model binds "
     "each colour to its own shape.",
 )
-terms("cfg", "negative_prompt", "cross_attention", "text_encoder", "clip", "log_snr")
+terms("guidance", "negative_prompt", "cross_attention", "text_encoder", "clip", "log_snr", "x0")
 mathematics(
     (
-        "**Guidance scale** $w$: the network is asked twice at every step, with the prompt $c$ and with the negative "
-        "one $c_-$ (nothing, unless you type one), and the difference is exaggerated:",
+        "**Guidance scale** $w$, with the prompt $c$ and the negative one $c_-$ (nothing, unless you type one):",
         r"\hat\varepsilon = \hat\varepsilon(x_t, c_-) + w\,\bigl(\hat\varepsilon(x_t, c) - "
         r"\hat\varepsilon(x_t, c_-)\bigr)",
     ),
@@ -117,9 +116,9 @@ mathematics(
     ),
     (
         "**CLIP**: a tower for pictures and one for texts learn to give what belongs together the same direction; as a "
-        "guide its slope is added to the noise:",
-        r"\hat\varepsilon \leftarrow \hat\varepsilon - s\,\sigma_t\,\nabla_{x_t} "
-        r"\cos\bigl(f(\hat x_0), g(c)\bigr)",
+        "guide the slope of their likeness, times **Strength** $\\rho$, is added to the noise:",
+        r"\hat\varepsilon \leftarrow \hat\varepsilon - \rho\,\sigma_t\,\nabla_{x_t} "
+        r"\cos\bigl(e_\text{picture}(\hat x_0), e_\text{text}(c)\bigr)",
     ),
 )
 the_code(notebook(wish), guidance.guided, Attention, sums.Attending, edits.Kept)

@@ -49,7 +49,7 @@ back = ex.sample(denoiser, n=16, sampler="ddim", steps=50, condition=digits, x_i
 print((back.samples - ddim.samples).square().mean().sqrt())""".strip()
 
 
-terms("sampler", "evaluations", "ddpm", "ddim", "dpm_solver", "eta", "cfg", "log_snr", "frechet")
+terms("sampler", "evaluations", "ddpm", "ddim", "dpm_solver", "eta", "guidance", "log_snr", "frechet")
 places = {name: st.container() for name in SECTIONS}
 st.header("Key takeaways", anchor=False)
 takeaways = {name: st.empty() for name in SECTIONS}
@@ -62,8 +62,8 @@ what_to_notice(
 )
 mathematics(
     (
-        "**Sampler** and **eta**: from $t$ down to $s$, with the model's guess $\\hat x_0$ and the "
-        "noise $\\hat\\varepsilon$ that it implies. eta 0 is DDIM, eta 1 is DDPM; $z$ is unit noise, drawn afresh:",
+        "**Sampler** and **eta**, $\\eta$: from $t$ down to $s$, with the model's guess $\\hat x_0$ and the "
+        "noise $\\hat\\varepsilon$ that it implies. $\\eta = 0$ is DDIM, 1 is DDPM; $z$ is unit noise, drawn afresh:",
         r"x_s = \alpha_s\,\hat x_0 + \sqrt{\sigma_s^2 - \eta^2 \tilde\sigma^2}\;\hat\varepsilon "
         r"+ \eta\,\tilde\sigma\, z, \qquad \tilde\sigma^2 = \frac{\sigma_s^2}{\sigma_t^2}"
         r"\Bigl(\sigma_t^2 - \frac{\alpha_t^2}{\alpha_s^2}\sigma_s^2\Bigr)",
@@ -71,19 +71,20 @@ mathematics(
     (
         "**Times**: quadratic ones are uniform in $\\sqrt t$; Karras's are uniform in the seventh root of the noise "
         "ratio $r = \\sigma / \\alpha$:",
-        r"r_i = \Bigl(r_{\max}^{1/7} + \tfrac{i}{N-1}\bigl(r_{\min}^{1/7} - r_{\max}^{1/7}\bigr)\Bigr)^7, "
-        r"\qquad i = 0, \dots, N - 1",
+        r"r_i = \Bigl(r_{\max}^{1/7} + \tfrac{i}{\text{steps} - 1}"
+        r"\bigl(r_{\min}^{1/7} - r_{\max}^{1/7}\bigr)\Bigr)^7, \qquad i = 0, \dots, \text{steps} - 1",
     ),
     (
         "**Fréchet distance**: the features of samples and of real images, each taken for a Gaussian with mean $m$ "
         "and covariance $C$:",
-        r"d^2 = \lVert m_1 - m_2 \rVert^2 + \operatorname{tr}\bigl(C_1 + C_2 - 2 (C_1 C_2)^{1/2}\bigr)",
+        r"\text{distance} = \lVert m_1 - m_2 \rVert^2 + \operatorname{tr}\bigl(C_1 + C_2 - 2 (C_1 C_2)^{1/2}\bigr)",
     ),
     (
-        "**Between two noises** $a$ and $b$ at angle $\\theta$, along the great circle, so that the length stays that "
-        "of noise:",
-        r"\operatorname{slerp}(a, b; u) = \frac{\sin((1 - u)\,\theta)}{\sin\theta}\,a + "
-        r"\frac{\sin(u\,\theta)}{\sin\theta}\,b",
+        "**Between two noises** $\\varepsilon_1$ and $\\varepsilon_2$ at angle $\\varphi$, along the great circle, so "
+        "that the length stays that of noise:",
+        r"\operatorname{slerp}(\varepsilon_1, \varepsilon_2; u) = "
+        r"\frac{\sin((1 - u)\,\varphi)}{\sin\varphi}\,\varepsilon_1 + "
+        r"\frac{\sin(u\,\varphi)}{\sin\varphi}\,\varepsilon_2",
     ),
     (
         "**Back to the noise**: DDIM's step is Euler's on an ordinary differential equation, which has no direction. "

@@ -36,7 +36,7 @@ top = st.container()
 stage = st.container()
 left, right = st.columns([2.2, 1], gap="large")
 with right:
-    st.subheader("Settings of the next run", anchor=False)
+    st.header("Settings of the next run", anchor=False)
     plan, dataset = settings.choose_plan()
     problem = "There is nothing to train on yet. Get the images under Data, in the settings, or choose others."
     if dataset is not None:
@@ -115,23 +115,25 @@ what_to_notice(
     "5,000 times each, fit into these weights sharply; 1,438 in 100 passes do not, nor do the thousands of points that "
     "the network of the Geometry lab sees for seconds, and so it fills the space between.",
 )
-terms("epoch", "held_out", "loss", "learning_rate", "batch", "ema", "log_snr")
+terms("schedule", "prediction", "epoch", "held_out", "loss", "learning_rate", "batch", "ema", "log_snr", "guidance")
 mathematics(
     (
         "Each step draws **Batch size** images $x_0$, times $t$ and noise $\\varepsilon$, mixes them by the "
-        "**Schedule**, and asks the network for a mixture of the two, which **What the network predicts** names:",
+        "**Schedule**, and asks the network, which is told the log-SNR $\\lambda_t$ and the class $c$, for a mixture "
+        "of the two, which **What the network predicts** names:",
         r"x_t = \alpha_t x_0 + \sigma_t\,\varepsilon, \qquad "
-        r"L = \mathbb E\; w_t \,\bigl\lVert F_\theta(x_t, \log\mathrm{SNR}_t, c) - (p_t\,x_0 + q_t\,\varepsilon)"
+        r"\mathcal L = \mathbb E\; \omega_t \,\bigl\lVert F_\theta(x_t, \lambda_t, c) - (A_t\,x_0 + B_t\,\varepsilon)"
         r"\bigr\rVert^2",
     ),
     (
-        "The weight makes the five predictions train alike: each loss is that of $v$, up to a cap.",
-        r"w_t = \min\Bigl(\frac{\alpha_t^2 + \sigma_t^2}{(\alpha_t q_t - \sigma_t p_t)^2},\; 50\Bigr)",
+        "The weight $\\omega_t$ makes the five predictions train alike: each loss is that of $v$, up to a cap.",
+        r"\omega_t = \min\Bigl(\frac{\alpha_t^2 + \sigma_t^2}{(\alpha_t B_t - \sigma_t A_t)^2},\; 50\Bigr)",
     ),
     (
-        "Adam moves the weights by the **Learning rate** $\\eta$, which rises for 20 steps and then, where it "
+        "Adam moves the weights $\\theta$ against the running mean of their gradient $g$, over the root of that of its "
+        "square, by the **Learning rate**, which rises for 20 steps and then, where it "
         "**falls to 0**, does so along a cosine to the end of the run:",
-        r"\theta \leftarrow \theta - \eta\,\frac{\hat m}{\sqrt{\hat v} + 10^{-8}}",
+        r"\theta \leftarrow \theta - \text{rate} \cdot \frac{\langle g \rangle}{\sqrt{\langle g^2 \rangle} + 10^{-8}}",
     ),
     (
         "The samples come from an average of the weights, with **EMA decay** $\\mu$, but $k / (k + 9)$ at step $k$ "

@@ -301,7 +301,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     with st.container(width=190):
         chosen = choose_model("unet_model")
     with st.container(width="stretch"):
-        terms("denoiser", "skip", "embedding", "attention", "log_snr", "held_out")
+        terms("denoiser", "prediction", "skip", "embedding", "attention", "log_snr", "held_out")
 if chosen.told_in_words:  # here the network itself, told in words
     chosen = replace(chosen, denoiser=ex.load_pretrained(chosen.key))
 lab(chosen, chosen.key if chosen.shipped else fingerprint(chosen.denoiser))
@@ -324,22 +324,23 @@ mathematics(
         "predicts $v$ (one that predicts something else is solved for $\\hat x_0$ likewise); the **guess** and its "
         "error follow:",
         r"v_\theta(x_t, \lambda_t), \qquad \hat x_0 = \alpha_t x_t - \sigma_t v_\theta, \qquad "
-        r"\text{error} = \sqrt{\tfrac1d \lVert \hat x_0 - x_0 \rVert^2}",
+        r"\text{error} = \sqrt{\operatorname{mean}\,(\hat x_0 - x_0)^2}",
     ),
     (
         "A **residual block** adds to its input; the **embedding** $e$ scales and shifts its normalised features. "
         "The norm takes mean and variance of the whole map, so through it every place feels every other a little, "
         "beyond what *Sees* says of the convolutions:",
-        r"h \leftarrow h + \mathrm{conv}\Big(\mathrm{silu}\big((1 + s(e)) \odot "
-        r"\mathrm{norm}(\mathrm{conv}(\mathrm{silu}(\mathrm{norm}(h)))) + b(e)\big)\Big)",
+        r"h \leftarrow h + \mathrm{conv}\Big(\mathrm{silu}\big((1 + \gamma(e)) \odot "
+        r"\mathrm{norm}(\mathrm{conv}(\mathrm{silu}(\mathrm{norm}(h)))) + \beta(e)\big)\Big)",
     ),
     (
-        "A **skip connection** puts the encoder's maps beside those from below. The slider is $s$, from 1 to 0:",
-        r"h_{\text{decoder}} = f\big(\,[\,h_{\text{below}},\; s \cdot h_{\text{encoder}}\,]\,\big)",
+        "A **skip connection** puts the encoder's maps beside those from below. The slider is $a$, from 1 to 0:",
+        r"h_{\text{decoder}} = \mathrm{block}\big(\,[\,h_{\text{below}},\; a \cdot h_{\text{encoder}}\,]\,\big)",
     ),
     (
-        "**Attention**, in the middle: every place asks all others, and what it hears is added, times its slider $s$:",
-        r"h \leftarrow h + s \cdot W\,\mathrm{softmax}\Big(\tfrac{Q K^\top}{\sqrt{d}}\Big) V",
+        "**Attention**, in the middle: every place asks all others, and what it hears is added, times its slider $a$; "
+        "$d$ is the number of channels of $K$:",
+        r"h \leftarrow h + a \cdot W\,\mathrm{softmax}\Big(\tfrac{Q K^\top}{\sqrt{d}}\Big) V",
     ),
     (
         "The **noise level** $\\lambda$, the log-SNR, enters as waves of fixed random frequencies $f_i$, through two "

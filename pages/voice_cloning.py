@@ -82,7 +82,7 @@ with right:
 @st.fragment
 def closer() -> None:
     """One look at a time, so that nobody waits for those that they do not open."""
-    st.subheader("Look closer", anchor=False)
+    st.header("Look closer", anchor=False)
     chosen = one_of("Look closer", CLOSER, key="voice_closer")
     if chosen == "large":
         large.show()
@@ -122,24 +122,26 @@ what_to_notice(
     "thousands of voices, which leaves smaller gaps.",
     "A mark that is found says that this model spoke. One that is missing says nothing: most sounds never had one.",
 )
-terms("mel", "vocoder", "phone", "cfg", "voice_vector", "watermark", "log_snr")
+terms("mel", "vocoder", "phone", "guidance", "voice_vector", "watermark", "log_snr")
 mathematics(
     (
-        "**Two scales of guidance**, $w$ for the words $c$ and $v$ for the voice $z$: the network is asked without "
-        "either, with the words, and with both, and both differences are exaggerated:",
-        r"\hat x_0 = x_0(x_t) + w\,\bigl(x_0(x_t, c) - x_0(x_t)\bigr) + v\,\bigl(x_0(x_t, c, z) - x_0(x_t, c)\bigr)",
+        "**Two guidance scales**, $w_\\text{words}$ for the words $c$ and $w_\\text{voice}$ for the voice vector $e$: "
+        "the network is asked without either, with the words, and with both:",
+        r"\hat x_0 = \hat x_0(x_t) + w_\text{words}\bigl(\hat x_0(x_t, c) - \hat x_0(x_t)\bigr) "
+        r"+ w_\text{voice}\bigl(\hat x_0(x_t, c, e) - \hat x_0(x_t, c)\bigr)",
     ),
     (
         "**Prediction of x₀**: the network $F$ returns the clean features. To return the noise it would have to carry "
         f"{2 * ROWS} random numbers of each pair of moments through {widths[0]} channels, beside all that it knows of "
         "the speech. With this weight, at most 50, errors of $x_0$ count as errors of the prediction v would:",
-        r"\mathcal L = \mathbb E\, \min\bigl(1/\sigma_t^2,\, 50\bigr)\, \lVert x_0 - F(x_t, t, c, z)\rVert^2",
+        r"\mathcal L = \mathbb E\, \min\bigl(1/\sigma_t^2,\, 50\bigr)\, \lVert F_\theta(x_t, \lambda_t, c, e) - "
+        r"x_0\rVert^2",
     ),
     (
-        "**The mark**: a secret key $\\kappa$ of plus and minus ones, one for each patch of frequencies $b$ and "
-        "moments $k$ of the spectrogram $S$, makes the patch louder or softer by a constant $\\delta$. Who has the key "
-        "finds it again by correlation:",
-        r"\lvert S'_{b,k}\rvert = \lvert S_{b,k}\rvert\, e^{\delta\, \kappa_{b,k}}",
+        "**The mark**: a secret key $\\kappa$ of plus and minus ones, one for each patch of bands $i$ and frames $j$ of "
+        "the spectrogram $S$, makes the patch louder or softer by a constant $\\delta$. Who has the key finds it again "
+        "by correlation:",
+        r"\lvert S_{ij}\rvert \leftarrow \lvert S_{ij}\rvert\, \exp(\delta\, \kappa_{ij})",
     ),
 )
 the_code(notebook(wish), lesson.speak, guidance.Nested, SpeechUNet, VoiceEncoder, watermark.marked)

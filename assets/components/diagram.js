@@ -171,7 +171,7 @@ const MARKUP = `
   </div>
   <section class="diagram-panel" aria-label="The part in hand">
     <div class="diagram-about" aria-live="polite">
-      <h3></h3>
+      <h2></h2>
       <p class="diagram-does"></p>
       <dl>
         <div><dt>In</dt><dd data-fact="input"></dd></div>
@@ -182,7 +182,7 @@ const MARKUP = `
       </dl>
     </div>
     <div class="diagram-maps">
-      <header><h4></h4><button type="button" class="diagram-cut"></button></header>
+      <header><h3></h3><button type="button" class="diagram-cut"></button></header>
       <div class="diagram-grid"></div>
       <p class="diagram-scale"></p>
     </div>
@@ -382,7 +382,7 @@ function createDiagram(component) {
     const name = attended.pointer ?? attended.focus ?? selected;
     const part = parts[name];
     const total = (key) => meta.parts.reduce((sum, other) => sum + other[key], 0);
-    find(".diagram-about h3").textContent = capital(name);
+    find(".diagram-about h2").textContent = capital(name);
     const now = { 1: "", 0: " Now it is cut: the decoder gets zeros." }[scaleOf(name)];
     const passes = part.kind === "skip" ? (now ?? ` Now the decoder gets them times ${scaleOf(name)}.`) : "";
     find(".diagram-does").textContent = part.does + passes;
@@ -439,7 +439,7 @@ function createDiagram(component) {
     const channels = parts[selected].output[0];
     const counted = count < channels ? `the first ${count} of ${channels} maps` : `${count} map${count > 1 ? "s" : ""}`;
     const title = vector ? `${width} numbers` : `${counted} of ${height} × ${width}`;
-    find(".diagram-maps h4").textContent = `${capital(selected)}: ${title}`;
+    find(".diagram-maps h3").textContent = `${capital(selected)}: ${title}`;
     if (vector) {
       grid.innerHTML = `<div class="diagram-vector"><canvas></canvas><i></i></div>`;
       const [moments] = maps.shape;

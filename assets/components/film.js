@@ -18,14 +18,14 @@ function createStrip({ title, role, captions }, { data, shape: [frames, count, h
   section.style.setProperty("--columns", Math.ceil(Math.sqrt(count)));
   section.style.setProperty("--ratio", width / height);
   section.innerHTML = `
-    <h4><span class="film-title"></span></h4>
+    <p class="film-title"></p>
     <p class="film-caption"></p>
     <div class="film-images">
       <button type="button" class="film-large" aria-label="Back to all images" tabindex="-1" hidden><canvas></canvas></button>
     </div>`;
   const find = (selector) => section.querySelector(selector);
   find(".film-title").textContent = title;
-  find("h4").style.setProperty("--role", `var(--${role})`);
+  find(".film-title").style.setProperty("--role", `var(--${role})`);
   find(".film-caption").hidden = !captions;
   const large = find(".film-large");
   large.addEventListener("click", () => enlarge(null, section));

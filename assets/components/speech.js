@@ -39,13 +39,13 @@ function createStrip({ title, role, captions }, listen) {
   section.className = "speech-strip";
   section.innerHTML = `
     <div class="speech-head">
-      <h4></h4><p></p>
+      <p class="speech-title"></p><p class="speech-caption"></p>
       <button type="button"></button>
     </div>
     <div class="speech-picture"><canvas role="img"></canvas><i hidden></i><svg class="speech-hertz" aria-hidden="true"></svg></div>`;
   const find = (selector) => section.querySelector(selector);
-  find("h4").textContent = title;
-  find("h4").style.setProperty("--role", `var(--${role})`);
+  find(".speech-title").textContent = title;
+  find(".speech-title").style.setProperty("--role", `var(--${role})`);
   find("button").addEventListener("click", listen);
   return {
     section,
@@ -55,7 +55,7 @@ function createStrip({ title, role, captions }, listen) {
     playhead: find("i"),
     hertz: find("svg.speech-hertz"),
     caption(frame) {
-      find("p").textContent = captions[frame];
+      find(".speech-caption").textContent = captions[frame];
       find("canvas").setAttribute("aria-label", `Spectrogram of ${title}, ${captions[frame]}`);
     },
   };

@@ -1,6 +1,5 @@
 """What every page shares: the frame around it, and the sections below its demo."""
 
-import html
 import inspect
 import json
 import platform
@@ -18,6 +17,7 @@ from explorer.charts import palette
 from explorer.files import ASSETS
 from explorer.lessons.path import page_of
 from explorer.ui import path, trainings, work
+from explorer.ui.components import component
 from explorer.ui.glossary import GLOSSARY
 from explorer.ui.lecture import show_buttons, show_scene
 from explorer.ui.papers import PAPERS
@@ -25,14 +25,10 @@ from explorer.ui.papers import PAPERS
 NAME = "Diffusion Explorer"
 IMAGES = ASSETS / "images"
 SIDEBAR_WIDTH = 230  # CSS pixels
-TERM_STYLE = """
-.terms { position: relative; display: flex; flex-wrap: wrap; gap: 0.25rem 0.75rem; margin: 0; font-size: 0.875rem; }
-.term { border-bottom: 1px dotted currentColor; cursor: help; }
-.term [role=tooltip] { position: absolute; z-index: 10; left: 0; top: calc(100% + 0.25rem); max-width: min(30rem, 100%);
-  padding: 0.5rem 0.75rem; border-radius: 0.375rem; background: #1f2328; color: #fff; line-height: 1.4;
-  visibility: hidden; }
-.term:hover [role=tooltip], .term:focus [role=tooltip] { visibility: visible; }
-"""
+# On the primary colour of the dark theme, which is light, black is read and Streamlit's white is not.
+STYLE = '[data-testid="stBaseButton-primary"] { color: light-dark(#fff, #0f1114); }'
+_terms = component("terms", "mount")
+_scrolling = component("scrolling", "mount")
 
 
 @dataclass(frozen=True)
@@ -70,6 +66,7 @@ def begin_page(title: str, lead: str) -> None:
         layout="wide",
         initial_sidebar_state=SIDEBAR_WIDTH,
     )
+    st.html(f"<style>{STYLE}</style>")
     show_scene(page_of(title))
     with st.container(key="lead"):
         st.title(title, anchor=False)
@@ -78,6 +75,7 @@ def begin_page(title: str, lead: str) -> None:
     trainings.attend(page_link)
     with st.sidebar:
         show_buttons()
+        _scrolling(key="scrolling")
 
 
 def end_page() -> None:
@@ -127,7 +125,7 @@ def page_link(page: str, label: str) -> None:
 
 def what_to_notice(*lines: str) -> None:
     """Two or three lines under the demo."""
-    st.subheader("What to notice", anchor=False)
+    st.header("What to notice", anchor=False)
     st.markdown("\n".join(f"- {line}" for line in lines))
 
 
@@ -196,11 +194,7 @@ def _ask(prefix: str, questions: Sequence[Question]) -> None:
 
 def terms(*names: str) -> None:
     """Words of the glossary in a row; each explains itself under the pointer, to a touch and to the keyboard."""
-    shown = "".join(
-        f'<span class="term" tabindex="0">{html.escape(label)}<span role="tooltip">{html.escape(meaning)}</span></span>'
-        for label, meaning in map(GLOSSARY.__getitem__, names)
-    )
-    st.html(f'<style>{TERM_STYLE}</style><p class="terms">Words: {shown}</p>')
+    _terms(key="terms", data={"words": [GLOSSARY[name] for name in names]})
 
 
 def references(*names: str) -> None:

@@ -10,10 +10,6 @@ GLOSSARY: dict[str, tuple[str, str]] = {
         "Every place of the image looks at every other and takes in what it can use, wherever that lies.",
     ),
     "batch": ("Batch", "The images that one step of training looks at together. Larger batches give steadier steps."),
-    "cfg": (
-        "Guidance",
-        "The model is asked twice, with and without the class, and what the class adds is exaggerated.",
-    ),
     "clip": (
         "CLIP",
         "Two networks, one for pictures and one for texts, that learned to give what belongs together the same vector.",
@@ -54,6 +50,12 @@ GLOSSARY: dict[str, tuple[str, str]] = {
         "Fréchet distance",
         "How far the features of samples are, as a cloud, from those of real images: 0 is no difference.",
     ),
+    "guidance": (
+        "Guidance",
+        "The network is asked twice, with the class, prompt or voice and without it, and the difference counts as "
+        "often as the guidance scale w says. At 0 it is not heard; at 1 the network is taken at its word, and one call "
+        "is enough; above 1 what it adds is exaggerated.",
+    ),
     "held_out": ("Held out", "Images that no training has seen. They tell learning from learning by heart."),
     "latent": (
         "Latent",
@@ -61,9 +63,9 @@ GLOSSARY: dict[str, tuple[str, str]] = {
     ),
     "learning_rate": ("Learning rate", "How far the weights move in one step of training."),
     "log_snr": (
-        "log-SNR",
-        "How much signal there is for the noise, as a logarithm. At 0 both are equally strong; every +1.4 doubles the "
-        "signal beside the noise, and negative numbers mean that noise is stronger.",
+        "log-SNR (λ)",
+        "The noise level: how much signal there is for the noise, as a logarithm. At 0 both are equally strong; every "
+        "+1.4 doubles the signal beside the noise, and negative numbers mean that noise is stronger.",
     ),
     "lora": (
         "LoRA",
@@ -88,14 +90,23 @@ GLOSSARY: dict[str, tuple[str, str]] = {
         "Phone",
         "One sound of a language: English has about forty. “Cat” has three, K, AE and T.",
     ),
+    "prediction": (
+        "Prediction",
+        "What the network answers with: the noise ε, the clean x₀, or a mixture of the two, as v, the velocity and the "
+        "score are. Each can be turned into all others.",
+    ),
     "quantised": (
         "Quantised weights",
         "Weights kept in 8 or 4 bits with a scale for each row or block, and computed in 16.",
     ),
     "sampler": ("Sampler", "The rule that walks from noise to data by asking the model again and again."),
-    "schedule": ("Schedule", "How much of the image and how much noise there is at each time."),
-    "score": ("Score", "The direction in which data become most likely: from where one stands, uphill."),
-    "sigma": ("σ (sigma)", "How strong the noise is: its standard deviation, in the units of the image."),
+    "schedule": (
+        "Schedule",
+        "How much of the image and how much noise there is at each time t: the image counts α times, the noise σ "
+        "times.",
+    ),
+    "score": ("Score", "The direction in which noisy data become most likely: from where one stands, uphill."),
+    "sigma": ("σ (sigma)", "How strong the noise is at time t: its standard deviation, in the units of the image."),
     "skip": ("Skip connection", "Hands what the way down has seen straight across to the way up."),
     "text_encoder": ("Text encoder", "Turns the words of a prompt into a vector each, which know of one another."),
     "time": ("Time t", "Where one is between data, t = 0, and noise, t = 1."),
@@ -122,3 +133,8 @@ GLOSSARY: dict[str, tuple[str, str]] = {
     ),
     "x0": ("x₀", "The clean image or point, before any noise."),
 }
+
+
+def meaning(name: str) -> str:
+    """What a word means, for the help of a control."""
+    return GLOSSARY[name][1]

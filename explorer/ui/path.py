@@ -67,7 +67,7 @@ def link(page: str, label: str, query: Mapping[str, str] | None = None) -> None:
 
 def ways() -> None:
     """Three ways through the course, each with its steps."""
-    st.subheader("Three ways through it", anchor=False)
+    st.header("Three ways through it", anchor=False)
     for tab, (name, way) in zip(st.tabs([way.label for way in WAYS.values()]), WAYS.items(), strict=True):
         with tab:
             st.caption(f"About {way.minutes} minutes, {len(way.stops)} steps.")
@@ -83,7 +83,7 @@ def show_progress() -> None:
     done = progress()
     right = sum(len(numbers) for numbers in done.pages.values())
     total = sum(count for _, count in MODULES.values())
-    st.subheader("What you have done", anchor=False)
+    st.header("What you have done", anchor=False)
     st.progress(
         right / total, text=f"{len(done.pages)} of {len(MODULES)} pages opened, {right} of {total} questions right"
     )

@@ -92,7 +92,7 @@ def test_by_keyboard(browser_page: Page, serve: Serve) -> None:
     expect(part(diagram, "encoder 1")).to_have_attribute("aria-pressed", "false")
     browser_page.keyboard.press("ArrowRight")
     expect(diagram).to_have_attribute("data-frame", "9")
-    expect(diagram.locator(".diagram-maps h4")).to_contain_text(names[3].capitalize())
+    expect(diagram.locator(".diagram-maps h3")).to_contain_text(names[3].capitalize())
 
 
 def test_a_cut_shows_in_the_diagram_and_keeps_what_is_selected(browser_page: Page, serve: Serve) -> None:
@@ -168,5 +168,5 @@ def test_on_a_phone_by_touch_in_the_dark(browser_page: Page, serve: Serve) -> No
         apart = a["x"] + a["width"] <= b["x"] or b["x"] + b["width"] <= a["x"]
         assert apart or a["y"] + a["height"] <= b["y"] or b["y"] + b["height"] <= a["y"], (one, other)
     part(diagram, "decoder 1").tap()
-    expect(diagram.locator(".diagram-about h3")).to_have_text("Decoder 1")
-    expect(diagram.locator(".diagram-maps h4")).to_contain_text("Decoder 1")
+    expect(diagram.locator(".diagram-about h2")).to_have_text("Decoder 1")
+    expect(diagram.locator(".diagram-maps h3")).to_contain_text("Decoder 1")

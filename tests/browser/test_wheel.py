@@ -68,7 +68,7 @@ def test_the_settings_are_those_of_the_checkout(installed: Path, tmp_path: Path)
         for name, script in scripts.items()
     }
     assert found["wheel"] == found["checkout"]
-    assert found["wheel"].startswith("[False, 20, '#0072b2', ")
+    assert found["wheel"].startswith("[False, 20, '#00629a', ")
 
 
 def test_the_command_opens_the_course_from_an_empty_folder(installed: Path, tmp_path: Path, browser_page: Page) -> None:
@@ -80,6 +80,6 @@ def test_the_command_opens_the_course_from_an_empty_folder(installed: Path, tmp_
         player = browser_page.locator(".player[data-position]")
         player.wait_for(timeout=60_000)
         colour = player.evaluate("element => getComputedStyle(element).getPropertyValue('--st-primary-color')")
-        assert colour == "#0072b2"
+        assert colour == "#00629a"
         assert server.process.cwd() == str(tmp_path)
     assert not list(tmp_path.iterdir())

@@ -32,7 +32,7 @@ def opened(open_page: Opened) -> Opened:
 
 
 def text(app: AppTest) -> str:
-    parts = (*app.subheader, *app.markdown, *app.caption, *app.info, *app.error)
+    parts = (*app.header, *app.markdown, *app.caption, *app.info, *app.error)
     return "\n".join(str(part.value) for part in parts)
 
 
@@ -64,7 +64,7 @@ def test_every_look_opens_for_every_task(opened: Opened, look: str, task: str) -
 
 def test_switches_move_the_peak(opened: Opened) -> None:
     def total(**query: Any) -> str:
-        return next(part.value for part in opened(**query).subheader if part.value.startswith("At least"))
+        return next(part.value for part in opened(**query).header if part.value.startswith("At least"))
 
     plain = total()
     for change in (
@@ -211,7 +211,7 @@ def test_a_setting_that_was_interpolated_is_traced_by_a_job(opened: Opened) -> N
     app.button(key="rig_trace").click().run()
     until(app, lambda: "Traced just now" in text(app))
     assert "computed at this very setting" in text(app)
-    assert app.subheader[0].value.partition(" in ")[0] in before
+    assert app.header[0].value.partition(" in ")[0] in before
     others = opened(rig_system="Stable Diffusion 1.5", rig_sd15_size="640 x 640", rig_batch="2")
     assert "computed at this very setting" in text(others)
     assert "Traced just now" not in text(others)

@@ -57,7 +57,7 @@ def show() -> None:
     parts = of_batch(counted(key, denoiser, **options), batch)
     total = sum(parts.values())
     with right:
-        st.subheader(f"{mib(total)}, computed", anchor=False)
+        st.header(f"{mib(total)}, computed", anchor=False)
         st.vega_lite_chart(
             memory_chart({MODES[mode].lower(): parts}, {}, st.context.theme.type == "dark", "MiB"),
             alt=f"Memory by part: {', '.join(f'{name} {mib(size)}' for name, size in parts.items() if size)}.",

@@ -35,7 +35,7 @@ def show(wish: Wish) -> None:
         bars = {"a training step": training_memory(wish.system, wish.asked, wish.task)}
         where, total = "", sum(bars["a training step"].values())
         computed = wish.asked.batch == 1 and traced_at(wish.system, wish.asked, "training")
-    st.subheader(f"At least {gib(total)}{where}; plan for {gib(HEADROOM * total)}", anchor=False)
+    st.header(f"At least {gib(total)}{where}; plan for {gib(HEADROOM * total)}", anchor=False)
     lines = {f"{size} GiB": size * GIB - CONTEXT for size in SIZES} | {wish.card.name: held(wish.card)}
     lines = {name: size for name, size in lines.items() if name == wish.card.name or size != held(wish.card)}
     st.vega_lite_chart(

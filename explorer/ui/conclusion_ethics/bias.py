@@ -43,8 +43,7 @@ def known() -> None:
         found = returned(share, ASKED, scale, seed)
         told = expected(share / 100, scale)
         st.markdown(
-            f"#### {found.usual:.0%} of {int(found.readable.sum())} pictures have the usual colour; in the set "
-            f"{share} %"
+            f"## {found.usual:.0%} of {int(found.readable.sum())} pictures have the usual colour; in the set {share} %"
         )
         rows = [
             Row(

@@ -32,7 +32,7 @@ def show() -> None:
     copies = int(found.near.copies.sum())
     shipped = 200 if count > 200 else count
     with left:
-        st.markdown(f"#### {copies} of these {SHOWN} samples are copies of a training image")
+        st.markdown(f"## {copies} of these {SHOWN} samples are copies of a training image")
         known = "its training images" if shipped == count else f"{shipped} of its {count:,} training images"
         sheet(
             [
@@ -86,7 +86,7 @@ def show() -> None:
 
 def helps() -> None:
     """What changes the share of copies, one look at a time."""
-    st.subheader("What makes copies fewer?", anchor=False)
+    st.header("What makes copies fewer?", anchor=False)
     chosen = one_of("What makes copies fewer?", REMEDIES, key="ethics_remedy")
     measured, dark = figures("memory"), st.context.theme.type == "dark"
     left, right = st.columns([1.2, 1], gap="large")

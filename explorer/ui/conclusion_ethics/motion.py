@@ -55,7 +55,7 @@ def show() -> None:
     with left:
         of = figures("video")
         st.markdown(
-            "| | the path bends, pixels a frame | the shape changes |\n|:--|--:|--:|\n"
+            "| frames of | the path bends, pixels a frame | the shape changes |\n|:--|--:|--:|\n"
             f"| this video | **{together[1].path:.2f}** | **{together[1].shape:.0%}** |\n"
             f"| these frames one by one | {alone[1].path:.2f} | {alone[1].shape:.0%} |\n"
             f"| {of['videos']} videos | {of['model']['path']:.2f} | {of['model']['shape']:.0%} |\n"

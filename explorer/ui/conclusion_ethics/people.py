@@ -7,7 +7,7 @@ from explorer.ui.frame import page_link
 from explorer.zoo import model_card
 
 HARMS = """
-#### What goes wrong
+## What goes wrong
 - **Pictures and voices of real people** who did not agree: most deepfakes that were counted are pornographic, and
   nearly all of them show women ([Ajder et al. 2019](https://regmedia.co.uk/2019/10/08/deepfake_report.pdf): 96 % of
   14,678 videos).
@@ -20,7 +20,7 @@ HARMS = """
 """
 
 SAFEGUARDS = """
-#### What this course does about it
+## What this course does about it
 - The voice page asks **first** whether the voice is yours or its owner agreed; a recording lives in memory, for the
   session, and never on disk. A tick stops nobody who lies. It makes an honest person think, and it is what the law
   asks of those who make a voice speak.
@@ -39,7 +39,7 @@ def show() -> None:
         of = figures("provenance")["found"]
         speakers = model_card("voice")["metrics"]["six people"]
         st.markdown(
-            "#### What safeguards can and cannot do\n"
+            "## What safeguards can and cannot do\n"
             f"- **Marks** help who wants to be honest: the rings are found in {of['nothing']:.0%} of pictures as they "
             f"were made, and in {of['crop']:.0%} after a crop of two pixels.\n"
             "- **Signed metadata** (C2PA) tell who made a file and what was done to it, until somebody writes it "

@@ -49,7 +49,7 @@ def made(prompt: str, harm: str, seed: int) -> None:
     """Two pictures from one seed, one with rings in its noise, and what is found after a harm."""
     after, noise, fits = harmed(prompt, seed, harm)
     found = fits[0] >= FOUND
-    st.markdown(f"#### The mark is {'found' if found else 'not found'}: the rings fit {fits[0]:.2f}, {FOUND} is needed")
+    st.markdown(f"## The mark is {'found' if found else 'not found'}: the rings fit {fits[0]:.2f}, {FOUND} is needed")
     spectrum = torch.fft.fftshift(torch.fft.fft2(noise).real[:, 0], dim=(1, 2)) / noise.shape[-1]
     before = pair(prompt, seed)
     names = ("with the mark", "without it")

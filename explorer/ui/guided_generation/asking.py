@@ -8,6 +8,7 @@ from explorer.lessons.guided_generation.models import TELLERS, Teller, vocabular
 from explorer.lessons.guided_generation.pictures import Asked, text_encoder
 from explorer.lessons.guided_generation.prompts import LONGEST, Understood, understand
 from explorer.ui.controls import SAMPLER_LABELS, choice, one_of
+from explorer.ui.glossary import meaning
 from explorer.ui.guided_generation.computed import model
 from explorer.ui.markdown import plain
 
@@ -52,7 +53,7 @@ def ask(teller: Teller) -> Wish:
         "",
         key=f"{key}_negative",
         bind="query-params",
-        help="What guidance leads away from, in place of no prompt at all.",
+        help=meaning("negative_prompt"),
     )
     with st.container(horizontal=True):
         scale = st.select_slider(
@@ -63,8 +64,7 @@ def ask(teller: Teller) -> Wish:
             key=f"{key}_scale",
             bind="query-params",
             width=190,
-            help="How far to go from the prediction without the prompt to that with it, and beyond: 0 does not hear "
-            "the prompt, 1 takes the model at its word, more exaggerates what the prompt adds.",
+            help=meaning("guidance"),
         )
         seed = st.slider("Seed", 0, 99, 0, key="guide_seed", bind="query-params", width=130)
         steps = st.select_slider(

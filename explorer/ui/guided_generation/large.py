@@ -37,7 +37,7 @@ def show(wish: Wish) -> None:
     ]
     rows += [[part, ours[at], *(large.parts[at] for large in LARGE)] for at, part in enumerate(PARTS)]
     rows += [["Source", "this app", *(large.source for large in LARGE)]]
-    wide(["", *heads], rows, key="guide_large")
+    wide(["part", *heads], rows, key="guide_large")
     st.caption(
         "Same parts, other sizes: the largest of these denoisers has "
         f"{LARGE[-1].weights / (count - of_text):,.0f} times the weights of ours. The weights of the four were counted "

@@ -6,6 +6,7 @@ from explorer.guidance import MIDDLE
 from explorer.lessons.sampling_showdown.walks import Method
 from explorer.samplers import SPACINGS
 from explorer.ui.controls import SAMPLER_LABELS, choice
+from explorer.ui.glossary import meaning
 from explorer.ui.shelf import ImageModel
 
 STEPS = [1, 2, 3, 5, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300, 500, 750, 1000]
@@ -41,8 +42,9 @@ def steps_control(key: str, options: list[int], default: int) -> int:
 
 def guidance_controls(key: str) -> tuple[float, tuple[float, float] | None]:
     """The guidance scale, and the log-SNR between which it holds, None for all."""
-    help = "1 asks the model once; more asks twice, with and without the class, and exaggerates the difference."
-    scale = st.slider("Guidance scale", 1.0, 5.0, 1.0, 0.5, key=key, bind="query-params", width=160, help=help)
+    scale = st.slider(
+        "Guidance scale", 1.0, 5.0, 1.0, 0.5, key=key, bind="query-params", width=160, help=meaning("guidance")
+    )
     if scale == 1:
         return scale, None
     low, high = (f"{level:g}".replace("-", "\N{MINUS SIGN}") for level in MIDDLE)

@@ -68,7 +68,7 @@ def one_noise(model: ImageModel, takeaway: DeltaGenerator) -> None:
         ]
         sheet(rows, [f"walk {number + 1}" for number in range(WALKS)])
     with table:
-        rows_of = [["", *["same seed"] * repeat, "other seed", "diversity"], [":--", *["--:"] * (2 + repeat)]]
+        rows_of = [["sampler", *["same seed"] * repeat, "other seed", "diversity"], [":--", *["--:"] * (2 + repeat)]]
         for name, found in measured.items():
             same = [f"{again[name]:.3f}"] if repeat else []
             rows_of.append([name, *same, f"{found.apart:.3f}", diversity(found)])

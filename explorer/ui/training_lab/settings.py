@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from explorer.lessons.trainings.plan import OWN, PRESETS, Plan, preset_of
+from explorer.ui.glossary import meaning
 from explorer.ui.training_lab import runs
 
 if TYPE_CHECKING:
@@ -101,14 +102,14 @@ def choose_plan() -> "tuple[Plan, ImageDataset | None]":
         PREDICTION_LABELS,
         default.prediction,
         key="lab_objective",
-        help="The noise, the clean image, or a mixture of both. The loss is weighted so that all train alike.",
+        help=f"{meaning('prediction')} The loss is weighted so that all train alike.",
     )
     schedule = choice(
         "Schedule",
         SCHEDULE_LABELS,
         default.schedule,
         key="lab_schedule",
-        help="How much signal and noise there is at each time, and so which noise levels are trained most.",
+        help=f"{meaning('schedule')} So it decides which noise levels are trained most.",
     )
     rate = _option(
         "Learning rate",

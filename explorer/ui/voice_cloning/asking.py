@@ -8,6 +8,7 @@ import streamlit as st
 from explorer.lessons.voice_cloning.speaking import Asked, Script, script
 from explorer.lessons.voice_cloning.voices import Reference, model
 from explorer.ui.controls import SAMPLER_LABELS, choice
+from explorer.ui.glossary import meaning
 from explorer.ui.markdown import plain
 from explorer.ui.voice_cloning.reference import choose_voice
 
@@ -85,7 +86,7 @@ def scale(label: str, key: str, help: str) -> float:
         key=key,
         bind="query-params",
         width=140,
-        help=f"{help} 0 does not hear of it, 1 takes the model at its word, more exaggerates.",
+        help=f"{help} {meaning('guidance')}",
     )
 
 

@@ -50,7 +50,7 @@ def cases() -> None:
         "phone errors through Griffin-Lim": "the same through Griffin and Lim's method",
     }
     st.markdown(
-        "| what | |\n|:--|--:|\n"
+        "| what | measured |\n|:--|--:|\n"
         + "\n".join(f"| {words} | {figures[name]:g} % |" for name, words in names.items() if name in figures)
     )
 

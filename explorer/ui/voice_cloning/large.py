@@ -24,7 +24,7 @@ def show() -> None:
     heads = ["here", *(f"{large.name} ({large.year})" for large in LARGE)]
     rows = [[part, ours[at], *(large.parts[at] for large in LARGE)] for at, part in enumerate(PARTS)]
     rows.append(["Source", "this app", *(large.source for large in LARGE)])
-    wide(["", *heads], rows, key="voice_large")
+    wide(["part", *heads], rows, key="voice_large")
     st.caption(
         "As their authors tell them; not measured here. What they have more of is speech: thousands of hours of "
         "thousands of people, which is what cloning a stranger takes."

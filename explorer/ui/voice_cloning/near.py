@@ -34,7 +34,7 @@ def show(wish: Wish, said: Spoken) -> None:
     with right:
         st.markdown("**Whose voice the judge takes it for**")
         rows = sorted(alike.to_others.items(), key=lambda one: -one[1])
-        lines = ["| voice | | likeness |", "|:--|:--|--:|"]
+        lines = ["| voice | kind | likeness |", "|:--|:--|--:|"]
         lines.append(f"| **{wish.label}, the reference** | | **{alike.to_reference:.2f}** |")
         lines += [
             f"| {built_in()[name].label} | {KINDS[built_in()[name].kind]} | {value:.2f} |"
@@ -52,7 +52,7 @@ def show(wish: Wish, said: Spoken) -> None:
 
 
 def _compared(wish: Wish, said: Spoken) -> list[str]:
-    lines = ["| | pitch, median | brightness |", "|:--|--:|--:|"]
+    lines = ["| voice | pitch, median | brightness |", "|:--|--:|--:|"]
     for name, seen in (("reference", wish.reference.features), ("made", features(said.audio))):
         pitch, brightness = pitch_and_brightness(seen)
         lines.append(f"| {name} | {pitch:.0f} Hz | {brightness:.1f} |")
