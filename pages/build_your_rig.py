@@ -90,8 +90,8 @@ what_to_notice(
 )
 mathematics(
     (
-        "**Peak** $M$, without offload: the weights, which stay on the card, plus the activations that are alive and the "
-        "scratch of a convolution at the fullest moment of the phases:",
+        "**Peak** $M$, without offload: the weights, which stay on the card, plus the activations that are alive and "
+        "the scratch of a convolution at the fullest moment of the phases:",
         r"M = M_\text{denoiser} + M_\text{VAE} + M_\text{text} + "
         r"\max_\text{moments}\,\bigl(M_\text{alive} + M_\text{scratch}\bigr)",
     ),

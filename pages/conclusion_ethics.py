@@ -87,9 +87,9 @@ mathematics(
         r"\tilde p(x \mid c) \propto p(x \mid c)^w\, p(x)^{1 - w}, \qquad p \mapsto \frac{p^w}{p^w + (1 - p)^w}",
     ),
     (
-        "**The mark in the noise** (*Where from?*): the waves that the starting noise is made of, its Fourier transform "
-        "$X$, take secret strengths $\\kappa$ on rings, one for each wavelength $|k|$. DDIM walks a picture back to its "
-        "noise, and the fit is how well the rings found there agree with the secret ones:",
+        "**The mark in the noise** (*Where from?*): the waves that the starting noise is made of, its Fourier "
+        "transform $X$, take secret strengths $\\kappa$ on rings, one for each wavelength $|k|$. DDIM walks a picture "
+        "back to its noise, and the fit is how well the rings found there agree with the secret ones:",
         r"X[k] \leftarrow \kappa_{|k|}, \qquad \mathrm{fit} = "
         r"\frac{\langle X, \kappa \rangle}{\lVert X \rVert\, \lVert \kappa \rVert}",
     ),

@@ -138,9 +138,9 @@ mathematics(
         r"x_0\rVert^2",
     ),
     (
-        "**The mark**: a secret key $\\kappa$ of plus and minus ones, one for each patch of bands $i$ and frames $j$ of "
-        "the spectrogram $S$, makes the patch louder or softer by a constant $\\delta$. Who has the key finds it again "
-        "by correlation:",
+        "**The mark**: a secret key $\\kappa$ of plus and minus ones, one for each patch of bands $i$ and frames $j$ "
+        "of the spectrogram $S$, makes the patch louder or softer by a constant $\\delta$. Who has the key finds it "
+        "again by correlation:",
         r"\lvert S_{ij}\rvert \leftarrow \lvert S_{ij}\rvert\, \exp(\delta\, \kappa_{ij})",
     ),
 )
