@@ -6,7 +6,6 @@ from explorer.ui.frame import (
     check_yourself,
     end_page,
     mathematics,
-    terms,
     the_code,
     what_to_notice,
 )
@@ -15,6 +14,14 @@ begin_page(
     "Build your rig",
     "You will find what a diffusion system needs in memory, time and money, computed from the list of its "
     "operations, and which card holds it.",
+    "latent",
+    "vae",
+    "text_encoder",
+    "flash",
+    "quantised",
+    "lora",
+    "offload",
+    "guidance",
 )
 
 from explorer.hardware import systems, weights
@@ -113,7 +120,6 @@ mathematics(
     ),
 )
 the_code(NOTEBOOK, systems.phases, systems.decoding, weights.Weights)
-terms("latent", "vae", "text_encoder", "flash", "quantised", "lora", "offload", "guidance")
 check_yourself(
     "rig",
     Question(

@@ -10,7 +10,6 @@ from explorer.ui.frame import (
     end_page,
     mathematics,
     references,
-    terms,
     the_code,
     what_to_notice,
 )
@@ -19,6 +18,12 @@ begin_page(
     "Conclusion and ethics",
     "You will measure what models remember, what they prefer and whether a picture tells that a model made it, and try "
     "what comes next.",
+    "held_out",
+    "guidance",
+    "watermark",
+    "ddim",
+    "evaluations",
+    "velocity",
 )
 
 from explorer import masked, samplers
@@ -74,7 +79,6 @@ what_to_notice(
     "what somebody does who wants it gone, such as cutting two pixels off. Most pictures never had one, so that no "
     "mark proves nothing.",
 )
-terms("held_out", "guidance", "watermark", "ddim", "evaluations", "velocity")
 mathematics(
     (
         "**A copy** (*Learned by heart*) is nearer to one training image $x^{(1)}$ than to the second nearest "

@@ -12,7 +12,6 @@ from explorer.ui.frame import (
     end_page,
     mathematics,
     references,
-    terms,
     the_code,
     what_to_notice,
 )
@@ -33,6 +32,15 @@ BLACK_TO_WHITE = 2.0
 begin_page(
     "Core concepts: the diffusion dance",
     "You will see an image dissolve into noise, and the best possible denoiser walk back from noise to an image.",
+    "time",
+    "schedule",
+    "alpha_bar",
+    "sigma",
+    "log_snr",
+    "noise",
+    "denoiser",
+    "sampler",
+    "prediction",
 )
 
 import explorer as ex
@@ -306,7 +314,6 @@ st.markdown(
     "follow the bell curve N(0, 1), one for each pixel. How much there is of either at a time are two numbers, α and "
     "σ: **x_t = α × image + σ × noise**."
 )
-terms("time", "schedule", "alpha_bar", "sigma", "log_snr", "noise", "denoiser", "sampler", "prediction")
 forward()
 st.header("One jump or many small steps", anchor=False)
 st.markdown(

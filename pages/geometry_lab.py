@@ -9,7 +9,6 @@ from explorer.ui.frame import (
     end_page,
     mathematics,
     references,
-    terms,
     the_code,
     what_to_notice,
 )
@@ -17,6 +16,16 @@ from explorer.ui.frame import (
 begin_page(
     "Geometry lab",
     "See a diffusion model as geometry: a field, learned in seconds, that carries a cloud of noise into a shape.",
+    "time",
+    "schedule",
+    "prediction",
+    "velocity",
+    "score",
+    "x0",
+    "sampler",
+    "evaluations",
+    "eta",
+    "distance",
 )
 
 import torch
@@ -401,7 +410,6 @@ with player_place:
     else:
         st.info("The stage appears here once there is something to learn from.", icon=":material/scatter_plot:")
 
-terms("time", "schedule", "prediction", "velocity", "score", "x0", "sampler", "evaluations", "eta", "distance")
 what_to_notice(
     "With **Exact model** and 10 examples every sample ends on an example: that is recall. A network that is trained "
     "on so few learns them by heart as well. The networks here learn from 20,000 points, too many to learn by heart "

@@ -7,7 +7,6 @@ from explorer.ui.frame import (
     end_page,
     mathematics,
     references,
-    terms,
     the_code,
     what_to_notice,
 )
@@ -15,6 +14,13 @@ from explorer.ui.frame import (
 begin_page(
     "Guided generation",
     "You will type a prompt, watch a real text-conditional model draw it, and see how the words get in.",
+    "guidance",
+    "negative_prompt",
+    "cross_attention",
+    "text_encoder",
+    "clip",
+    "log_snr",
+    "x0",
 )
 
 from explorer import guidance
@@ -102,7 +108,6 @@ what_to_notice(
     "With **scenes** every word can be checked: swap the two things of the prompt, and see whether the model binds "
     "each colour to its own shape.",
 )
-terms("guidance", "negative_prompt", "cross_attention", "text_encoder", "clip", "log_snr", "x0")
 mathematics(
     (
         "**Guidance scale** $w$, with the prompt $c$ and the negative one $c_-$ (nothing, unless you type one):",

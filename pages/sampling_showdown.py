@@ -7,7 +7,6 @@ from explorer.ui.frame import (
     end_page,
     mathematics,
     references,
-    terms,
     the_code,
     what_to_notice,
 )
@@ -16,6 +15,15 @@ begin_page(
     "Sampling showdown",
     "You will see what a sampler decides once a model is trained: what it costs, how good the images are, and how "
     "much of them is chance.",
+    "sampler",
+    "evaluations",
+    "ddpm",
+    "ddim",
+    "dpm_solver",
+    "eta",
+    "guidance",
+    "log_snr",
+    "frechet",
 )
 
 from explorer import samplers
@@ -49,7 +57,6 @@ back = ex.sample(denoiser, n=16, sampler="ddim", steps=50, condition=digits, x_i
 print((back.samples - ddim.samples).square().mean().sqrt())""".strip()
 
 
-terms("sampler", "evaluations", "ddpm", "ddim", "dpm_solver", "eta", "guidance", "log_snr", "frechet")
 places = {name: st.container() for name in SECTIONS}
 st.header("Key takeaways", anchor=False)
 takeaways = {name: st.empty() for name in SECTIONS}

@@ -11,7 +11,6 @@ from explorer.ui.frame import (
     end_page,
     mathematics,
     references,
-    terms,
     the_code,
     what_to_notice,
 )
@@ -23,6 +22,16 @@ trainings.look()
 begin_page(
     "Training lab",
     "Train a U-Net on images and watch it learn: the loss falls, and one and the same noise turns into digits.",
+    "schedule",
+    "prediction",
+    "epoch",
+    "held_out",
+    "loss",
+    "learning_rate",
+    "batch",
+    "ema",
+    "log_snr",
+    "guidance",
 )
 
 from explorer import training
@@ -115,7 +124,6 @@ what_to_notice(
     "5,000 times each, fit into these weights sharply; 1,438 in 100 passes do not, nor do the thousands of points that "
     "the network of the Geometry lab sees for seconds, and so it fills the space between.",
 )
-terms("schedule", "prediction", "epoch", "held_out", "loss", "learning_rate", "batch", "ema", "log_snr", "guidance")
 mathematics(
     (
         "Each step draws **Batch size** images $x_0$, times $t$ and noise $\\varepsilon$, mixes them by the "

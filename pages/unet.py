@@ -12,7 +12,6 @@ from explorer.ui.frame import (
     end_page,
     mathematics,
     references,
-    terms,
     the_code,
     what_to_notice,
 )
@@ -33,6 +32,13 @@ begin_page(
     "The engine: U-Net",
     "Look inside the network that does the denoising: what each part computes on a noisy image, and what is lost "
     "when a connection is cut.",
+    "denoiser",
+    "prediction",
+    "skip",
+    "embedding",
+    "attention",
+    "log_snr",
+    "held_out",
 )
 
 import torch
@@ -297,11 +303,8 @@ def embedding(model: ImageModel) -> None:
     )
 
 
-with st.container(horizontal=True, vertical_alignment="bottom"):
-    with st.container(width=190):
-        chosen = choose_model("unet_model")
-    with st.container(width="stretch"):
-        terms("denoiser", "prediction", "skip", "embedding", "attention", "log_snr", "held_out")
+with st.container(horizontal=True, vertical_alignment="bottom"), st.container(width=190):
+    chosen = choose_model("unet_model")
 if chosen.told_in_words:  # here the network itself, told in words
     chosen = replace(chosen, denoiser=ex.load_pretrained(chosen.key))
 lab(chosen, chosen.key if chosen.shipped else fingerprint(chosen.denoiser))

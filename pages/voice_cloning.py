@@ -7,7 +7,6 @@ from explorer.ui.frame import (
     end_page,
     mathematics,
     references,
-    terms,
     the_code,
     what_to_notice,
 )
@@ -15,6 +14,13 @@ from explorer.ui.frame import (
 begin_page(
     "Voice cloning",
     "You will hear noise become speech in a voice that you choose, and read in numbers how near it comes.",
+    "mel",
+    "vocoder",
+    "phone",
+    "guidance",
+    "voice_vector",
+    "watermark",
+    "log_snr",
 )
 
 from explorer import guidance
@@ -122,7 +128,6 @@ what_to_notice(
     "thousands of voices, which leaves smaller gaps.",
     "A mark that is found says that this model spoke. One that is missing says nothing: most sounds never had one.",
 )
-terms("mel", "vocoder", "phone", "guidance", "voice_vector", "watermark", "log_snr")
 mathematics(
     (
         "**Two guidance scales**, $w_\\text{words}$ for the words $c$ and $w_\\text{voice}$ for the voice vector $e$: "

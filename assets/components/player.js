@@ -9,6 +9,7 @@ import { mountView } from "./mount.js";
 
 const MOST_RATIO = 2; // canvas pixels per CSS pixel
 const LEAST_SIDE = 256; // of a stage, CSS pixels, while the page leaves as much on its first screen
+const LARGE_SIDE = 360; // of a stage below which the layers have room on the first screen, too
 const MARGIN = 12; // below what has to be on the screen
 const DRAWN_FOR = 440; // CSS pixels: up to this side dots and lines have their own size, then they grow with it
 const PICK_DISTANCE = 18; // CSS pixels
@@ -104,16 +105,20 @@ function createPlayer({ parentElement }) {
     });
   }
 
-  // Stages as large as the screen lets them be, with their titles and the bar; alone on it, with all else too.
+  // Stages as large as the screen lets them be, with their titles, the bar and, if there is room, the layers; alone on
+  // it, with all else too.
   function fit() {
     const boxes = stages.map(({ canvas }) => canvas.getBoundingClientRect());
-    const last = (isAlone(root) ? foot : bar).getBoundingClientRect();
+    const ends = (isAlone(root) ? [foot] : [chips, bar]).map((end) => end.getBoundingClientRect().bottom);
     const above = boxes[0].top - topOf(root);
     const rows = isAlone(root) && boxes.at(-1).top > boxes[0].bottom ? 2 : 1;
     const between = boxes[rows - 1].top - boxes[0].top - (rows - 1) * boxes[0].height;
-    const below = Math.max(last.bottom - boxes[rows - 1].bottom, 0) + MARGIN;
-    const sides = roomsFor(root).map((room) => (room - above - between - below) / rows);
-    const side = sides.find((height) => height >= LEAST_SIDE) ?? sides.at(-1);
+    const below = ends.map((end) => Math.max(end - boxes[rows - 1].bottom, 0) + MARGIN);
+    const [sides, withLayers] = [below.at(-1), below[0]].map((taken) =>
+      roomsFor(root).map((room) => (room - above - between - taken) / rows),
+    );
+    const small = sides.find((height) => height >= LEAST_SIDE) ?? sides.at(-1);
+    const side = withLayers[0] >= LARGE_SIDE ? withLayers[0] : small;
     root.style.setProperty("--side", `${Math.floor(Math.max(side, 0))}px`);
   }
 

@@ -26,7 +26,10 @@ NAME = "Diffusion Explorer"
 IMAGES = ASSETS / "images"
 SIDEBAR_WIDTH = 230  # CSS pixels
 # On the primary colour of the dark theme, which is light, black is read and Streamlit's white is not.
-STYLE = '[data-testid="stBaseButton-primary"] { color: light-dark(#fff, #0f1114); }'
+STYLE = """
+[data-testid="stBaseButton-primary"] { color: light-dark(#fff, #0f1114); }
+.st-key-lead h1 { padding: 0 0 0.25rem; }
+"""
 _terms = component("terms", "mount")
 _scrolling = component("scrolling", "mount")
 
@@ -55,8 +58,9 @@ def follow_course(pages: Sequence[StreamlitPage], current: StreamlitPage) -> Non
     st.session_state["course_next"] = following.get(current)
 
 
-def begin_page(title: str, lead: str) -> None:
-    """Set up a page that runs inside the course or alone: title, and one sentence of what you will learn."""
+def begin_page(title: str, lead: str, *words: str) -> None:
+    """Set up a page that runs inside the course or alone: title, one sentence of what you will learn, and the names of
+    words of the glossary, each of which explains itself under the pointer, to a touch and to the keyboard."""
     st.session_state["run"] = (title, time.thread_time())
     path.opened(page_of(title))
     work.share_cores()
@@ -68,9 +72,11 @@ def begin_page(title: str, lead: str) -> None:
     )
     st.html(f"<style>{STYLE}</style>")
     show_scene(page_of(title))
-    with st.container(key="lead"):
+    with st.container(key="lead", gap="xsmall"):
         st.title(title, anchor=False)
         st.markdown(lead)
+        if words:
+            _terms(key="terms", data={"words": [GLOSSARY[word] for word in words]})
     work.attend()
     trainings.attend(page_link)
     with st.sidebar:
@@ -190,11 +196,6 @@ def _ask(prefix: str, questions: Sequence[Question]) -> None:
                 st.success(f"Yes. {question.replies[choice]}", icon=":material/check:")
             elif choice is not None:
                 st.warning(f"Not quite. {question.replies[choice]}", icon=":material/close:")
-
-
-def terms(*names: str) -> None:
-    """Words of the glossary in a row; each explains itself under the pointer, to a touch and to the keyboard."""
-    _terms(key="terms", data={"words": [GLOSSARY[name] for name in names]})
 
 
 def references(*names: str) -> None:
