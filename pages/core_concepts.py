@@ -44,7 +44,7 @@ begin_page(
 )
 
 import explorer as ex
-from explorer.ui.controls import SAMPLER_LABELS, SCHEDULE_LABELS, choice
+from explorer.ui.controls import LINES, SAMPLER_LABELS, SCHEDULE_LABELS, choice
 
 
 def real_image(digit: int, number: int) -> np.ndarray:
@@ -161,7 +161,7 @@ def forward() -> None:
         own = source != "MNIST"
         digit = st.selectbox("Digit", range(10), 3, key="core_digit", width=90, bind="query-params", disabled=own)
         number = st.slider(
-            "Which one", 1, SHIPPED_OF_EACH, key="core_number", width=130, bind="query-params", disabled=own
+            "Image number", 1, SHIPPED_OF_EACH, key="core_number", width=130, bind="query-params", disabled=own
         )
         name = choice("Schedule", SCHEDULE_LABELS, "cosine", key="core_schedule", width=130)
         seed = st.slider("Noise seed", 0, 99, key="core_seed", width=130, bind="query-params")
@@ -183,9 +183,10 @@ def all_schedules(image: np.ndarray, seed: int) -> None:
     st.header("One image, four schedules", anchor=False)
     st.markdown(
         "The same image and the same noise at the same times t, from the image alone, 0, to noise, 1. The number under "
-        "each is its **log-SNR**, which stands among the *Words* below. On every axis and slider of this course left "
-        "is data and right is noise, so the log-SNR falls to the right."
+        "each is its **log-SNR**. On every axis and slider that shows t or the log-SNR, left is data and right is "
+        "noise, so the log-SNR falls to the right; only a film of the way back begins with noise."
     )
+    st.markdown("\n".join(f"- **{label}**: {LINES[name]}" for name, label in SCHEDULE_LABELS.items()))
     noise = np.random.default_rng(seed).standard_normal(image.shape)
     rows = []
     for name, (alpha, sigma, log_snr) in at_the_same_times().items():
@@ -195,8 +196,8 @@ def all_schedules(image: np.ndarray, seed: int) -> None:
         rows.append(Row(SCHEDULE_LABELS[name], mixed / np.hypot(alpha, sigma)[:, None, None], captions, alt))
     sheet(rows, [f"{t:.1f}" for t in np.linspace(0, 1, COLUMNS)])
     st.caption(
-        "Models are asked between the ends only, where a trace of both is left, and that is what the clock above runs "
-        "through: from a log-SNR of 9 to \N{MINUS SIGN}9, for EDM from σ = 0.002 to 80. EDM's time is that of its "
+        "The clock above leaves the two ends out, since an image alone, or noise alone, needs no model: it runs from a "
+        "log-SNR of 9 to \N{MINUS SIGN}9, for EDM from σ = 0.002 to 80. EDM's time is that of its "
         "paper, σ = 80 t⁷: in the first third of it σ stays below 0.04, and black is 2 away from white."
     )
 
@@ -233,9 +234,9 @@ def one_jump_or_many_steps() -> None:
             lines.append(f"|{row}|")
         st.markdown("\n".join(lines))
         st.caption(
-            "Mean ± standard deviation. The cumulative distributions of the two roads are at most "
-            f"{roads.gap:.3f} apart; two sets of {DRAWS:,} draws from one distribution stay below "
-            f"{roads.bound:.3f} in 95 of 100 cases."
+            "Mean ± standard deviation. The two ways differ by no more than chance does: the shares of pixels below "
+            f"any value are at most {roads.gap:.3f} apart, and two sets of {DRAWS:,} draws of one and the same kind "
+            f"stay below {roads.bound:.3f} in 95 of 100 cases."
         )
 
 
@@ -280,8 +281,8 @@ def outcome(walk: "DigitWalk") -> str:
     others = final[~(final < RECALLED)]
     if not len(others):
         return (
-            f"all {IMAGES} images are scans that it was given, of {', '.join(map(str, walk.label))}. None is more than "
-            f"{final.max():.3f} away from one."
+            f"at the end of the walk all {IMAGES} images are scans that it was given, of "
+            f"{', '.join(map(str, walk.label))}: none is more than {final.max():.3f} away from one."
         )
     low, high = f"{others.min():.3f}", f"{others.max():.3f}"
     far = low if low == high else f"{low} to {high}"
@@ -311,8 +312,8 @@ def what_is_near() -> str:
 
 st.markdown(
     "**Forward, from data to noise:** as time t runs from 0 to 1, the image fades and noise grows, random numbers that "
-    "follow the bell curve N(0, 1), one for each pixel. How much there is of either at a time are two numbers, α and "
-    "σ: **x_t = α × image + σ × noise**."
+    "follow the bell curve N(0, 1), one for each pixel. Two numbers say how much, α for the image and σ for the noise: "
+    "**xₜ = α × image + σ × noise**. Nothing is learned here, the rule is fixed; what a network learns is the way back."
 )
 forward()
 st.header("One jump or many small steps", anchor=False)
@@ -324,20 +325,22 @@ one_jump_or_many_steps()
 
 st.header("Reverse: from noise to data", anchor=False)
 st.markdown(
-    "Going back needs one thing: for a noisy image, the best guess of the clean one. For a finite set of "
-    "images this guess has a closed form, the average of them all, each weighted by how well it explains "
-    "what is seen. **Such a denoiser is exact, so it can only recall**: it knows these 1,797 scans and "
-    "nothing else. A network that was trained on four fifths of them walks beside it, from the same noise. It was "
-    "stopped before it could learn them by heart, and so **generalises**: its images are a little farther from every "
-    "scan than a real scan is from the next, and are none. Both work on scans of 8 x 8 pixels, so that the exact "
-    "average of them all takes no time."
+    "Going back needs one thing: for a noisy image, the best guess of the clean one. Each step takes the guess, puts a "
+    "little less noise on it than there was, and asks again. Best means the least squared error, on average, and that "
+    "is the mean of all images that could be meant, each weighted by how well it explains what is seen. For a finite "
+    "set it can be computed. **Such a denoiser is exact, so it can only recall**: it knows these 1,797 scans of "
+    "handwritten digits and nothing else. A network that learned from four fifths of them, by making the squared error "
+    "small, walks beside it from the same noise. It was stopped before it could learn them by heart, and so "
+    "**generalises**: its images are a little farther from every "
+    "scan than a real scan is from the next, and are none. Both work on 8 x 8 pixels, so that the mean of all "
+    "scans is computed at once."
 )
 reverse()
 what_to_notice(
     "The histogram turns from the shades of the image into N(0, 1), whatever the image was. That is why "
     "sampling can start from plain noise.",
-    "All schedules pass through the same images. They differ in when: on the linear one the digit is gone "
-    "long before it is on the cosine one.",
+    "Shown at one contrast, all schedules pass through the same images. They differ in when: on the linear one the "
+    "digit is gone long before it is on the cosine one.",
     "Going back, the first guess is the same grey average for every start. It sharpens long before x does "
     "and ends on a scan. With one step it stays the average.",
 )

@@ -15,7 +15,8 @@ from explorer.ui.frame import (
 
 begin_page(
     "Geometry lab",
-    "See a diffusion model as geometry: a field, learned in seconds, that carries a cloud of noise into a shape.",
+    "See a diffusion model as geometry. Each dot starts as noise, and a network says at every place and moment where "
+    "to go next, until the dots lie on the blue shape. This one came trained; **Train** makes your own in seconds.",
     "time",
     "schedule",
     "prediction",
@@ -66,14 +67,14 @@ DRAWN_FAINTLY = 1200
 LAYERS = """
 - **Points**: the samples on their way, from noise to data. Behind them lie, faintly, the noise and the data.
 - **Density**: level lines around where the points are dense.
-- **Mesh**: a square mesh of starts that the same flow carries along. A sampler that draws fresh noise has none.
+- **Mesh**: a square grid of starts, moved by the same rule. A sampler that draws fresh noise has none.
 - **Paths**: where the points have been.
 - **Velocity**: where the sampler moves a point from there. The arrows lead from noise to **data**, which is *against*
   the velocity $\\dot x_t$ of the mathematics: that one follows time $t$, from data at 0 to **noise** at 1.
 - **Score**: the way uphill, to where noisy data are more likely.
-- **Guess of x₀**: where the model believes, at this moment, that each point came from.
+- **Guess of x₀**: where the model believes, at this moment, that each point will end: the clean point behind it.
 
-Arrows are long or short beside the others of their moment.
+The lengths of arrows can be compared within one moment only.
 """
 
 
@@ -254,9 +255,10 @@ def numbers(run: Run) -> None:
             width="content",
             help=help_distance,
         )
-        st.metric("Network calls", run.view.evaluations, width="content", help="Each call moves all points at once.")
+        help_calls = "Each call answers for all points at once. Heun's method asks twice a step, but for the last."
+        st.metric("Network calls", run.view.evaluations, width="content", help=help_calls)
         help_seconds = "To move all points, and the mesh, when these settings were first computed."
-        st.metric("Seconds", f"{run.view.seconds:.2f}", width="content", help=help_seconds)
+        st.metric("Sampling, s", f"{run.view.seconds:.2f}", width="content", help=help_seconds)
         if run.nearest is not None:
             help_nearest = "Median distance of a sample to the closest stored example: 0 is pure recall."
             st.metric("To the nearest example", f"{run.nearest:.3f}", width="content", help=help_nearest)
@@ -411,12 +413,15 @@ with player_place:
         st.info("The stage appears here once there is something to learn from.", icon=":material/scatter_plot:")
 
 what_to_notice(
-    "With **Exact model** and 10 examples every sample ends on an example: that is recall. A network that is trained "
-    "on so few learns them by heart as well. The networks here learn from 20,000 points, too many to learn by heart "
-    "in seconds: they learn the shape that the points share, and make points that were in no data set.",
-    "Turn on the **Mesh** layer: the exact flow bends the plane without folding it. Lower **Steps** to 3 and the mesh "
-    "folds over: that is the sampler's error, and the distance to fresh data measures it.",
-    "A click starts one particle. Under DDPM or the SDE it becomes a fan, because fresh noise decides at every step.",
+    "With **Exact model** and 10 examples every sample ends on an example: that is recall, and far from fresh data, as "
+    "the distance says. A network that is trained on so few learns them by heart as well. The networks here learn from "
+    "20,000 points, too many to learn by heart in seconds: they learn the shape that the points share, and make points "
+    "that were in no data set.",
+    "Turn on the **Mesh** layer: followed exactly, the field bends the plane without folding it, so two starts never "
+    "meet. Lower **Steps** to 3 and the mesh folds over: that is the sampler's error, and the distance to fresh data "
+    "measures it.",
+    "A click starts one particle. Where no fresh noise is drawn (DDIM with eta 0, Euler, Heun, DPM-Solver++), one "
+    "start has one end. Under DDPM or the SDE it becomes a fan, because fresh noise decides at every step.",
 )
 mathematics(
     (
@@ -424,7 +429,8 @@ mathematics(
         r"x_t = \alpha_t\, x_0 + \sigma_t\, \varepsilon, \qquad \varepsilon \sim \mathcal N(0, I)",
     ),
     (
-        "**What the network predicts** is one mixture of the two unknowns; any of them gives all others. The velocity "
+        "**What the network predicts** is one mixture of the two unknowns, $x_0$ and $\\varepsilon$. Since $x_t$ is "
+        "known, one mixture is enough to compute all others. The velocity "
         "$\\dot x_t$ follows time, so it points from data to noise:",
         r"v = \alpha_t\varepsilon - \sigma_t x_0, \qquad \dot x_t = \dot\alpha_t\, x_0 + \dot\sigma_t\,\varepsilon, "
         r"\qquad \nabla_{x_t}\log p(x_t) = -\mathbb E[\varepsilon \mid x_t] / \sigma_t",

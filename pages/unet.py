@@ -107,7 +107,7 @@ def choose_image(model: ImageModel, weights: str) -> tuple[np.ndarray, str, str]
     real = held_out_of(model)
     source = choice("Image", SOURCES, "real", key="unet_source", width=150)
     label = choose_class("Class", model.classes or (real.classes if real else ()), "unet_class", 3)
-    number = st.slider("Which one", 1, REAL, 1, key="unet_number", width=120, bind="query-params")
+    number = st.slider("Image number", 1, REAL, 1, key="unet_number", width=120, bind="query-params")
     if source == "drawing":
         with st.popover("Open the pad", icon=":material/draw:"):
             drawing = draw_image(key=f"unet_pad_{shape[1]}", size=shape[1])

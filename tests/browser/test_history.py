@@ -64,7 +64,7 @@ def test_back_and_forward_go_page_by_page_to_the_last_settings(browser_page: Pag
     expect_page(page, "core_concepts")
     core = {"core_digit": "7", "core_number": "5", "core_seed": "2", "core_start": "1"}
     with entries(page, 0):
-        for name, to in {"Which one": 5, "Noise seed": 2, "Start seed": 1}.items():
+        for name, to in {"Image number": 5, "Noise seed": 2, "Start seed": 1}.items():
             move(page, name, to)
         expect_page(page, "core_concepts")
         wait_until(page, lambda: settings(page) == core)
@@ -87,7 +87,7 @@ def test_back_and_forward_go_page_by_page_to_the_last_settings(browser_page: Pag
     page.go_back()
     expect_page(page, "core_concepts")
     wait_until(page, lambda: settings(page) == core)
-    assert [slider_value(page, name) for name in ("Which one", "Noise seed", "Start seed")] == [5, 2, 1]
+    assert [slider_value(page, name) for name in ("Image number", "Noise seed", "Start seed")] == [5, 2, 1]
     page.go_forward()
     expect_page(page, "geometry_lab")
     wait_until(page, lambda: settings(page) == lab)
@@ -100,7 +100,7 @@ def test_back_and_forward_go_page_by_page_to_the_last_settings(browser_page: Pag
     page.go_back()
     expect_page(page, "core_concepts")
     wait_until(page, lambda: settings(page) == core)
-    assert slider_value(page, "Which one") == 5
+    assert slider_value(page, "Image number") == 5
 
 
 def test_a_control_that_goes_adds_no_entry(browser_page: Page, serve: Serve) -> None:

@@ -97,7 +97,7 @@ def real_image(model: ImageModel) -> tuple[np.ndarray, int | None, str]:
         drawn = draw_image(key=f"show_pad_{height}", size=height)
         if drawn is not None:
             return np.stack([drawn] * channels), number, "Your drawing."
-    which = st.slider("Which one", 1, 20, 1, key="show_trip_which", bind="query-params", width=160)
+    which = st.slider("Image number", 1, 20, 1, key="show_trip_which", bind="query-params", width=160)
     if unseen is not None:
         return one_of(unseen, number, which), number, "An image that this app holds out of every training."
     note = (
