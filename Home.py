@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from explorer.ui import work
 from explorer.ui.frame import IMAGES, NAME, SIDEBAR_WIDTH, begin_page, end_page, follow_course, page_link
 from explorer.ui.map import show_map
 from explorer.ui.path import show_progress, ways
@@ -135,8 +136,10 @@ def machine_measured() -> "Machine":
 
 
 def show_machine(place: DeltaGenerator) -> None:
-    """What it has, and how fast it is."""
-    machine = machine_measured()
+    """What it has, how fast it is, and what trains on it."""
+    from explorer.ui.geometry_lab.training import SECONDS
+
+    machine, workers = machine_measured(), work.manager().workers
     with place.container():
         with st.container(horizontal=True):
             st.metric("Cores", machine.cores, width="content")
@@ -154,7 +157,12 @@ def show_machine(place: DeltaGenerator) -> None:
                 width="content",
                 help="The Geometry lab's network, batch 512.",
             )
-        st.caption("The models of these modules run on the CPU; they need no more than this.")
+        st.caption(
+            "The models of these modules run on the CPU; they need no more than this. What you train is trained here "
+            "too, not in your browser: a phone then trains as fast as a laptop, and a training goes on while you look "
+            f"at another page. At most {workers} at a time, the others wait in turn: of the Geometry lab's, which take "
+            f"{SECONDS} s, a class gets {60 * workers // SECONDS} a minute at most."
+        )
 
 
 if __name__ == "__main__":

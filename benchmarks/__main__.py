@@ -17,7 +17,7 @@ TABLES = {
     "speech": "speech",
     "app": "app",
 }
-ON_REQUEST = {"load": "load", "memory": "memory"}
+ON_REQUEST = {"load": "load", "memory": "memory", "waiting": "waiting", "browser": "browser"}
 NAMES = TABLES | ON_REQUEST
 
 
@@ -31,7 +31,7 @@ def whole(least: int, most: int) -> Callable[[str], int]:
 
 
 parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-when = f"all when none is given, but {' and '.join(ON_REQUEST)}"
+when = f"all when none is given, but {', '.join(ON_REQUEST)}"
 parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(NAMES)}; {when}")
 parser.add_argument("--quick", action="store_true", help="one distribution, one seed, 3 s a peer")
 parser.add_argument("--seeds", type=int, default=3, help="runs of which the median is reported")
@@ -42,6 +42,8 @@ load = parser.add_argument_group("load")
 load.add_argument("--sessions", type=whole(1, 200), default=50, help="that move sliders, at most 200")
 load.add_argument("--seconds", type=whole(5, 600), default=120, help="at most 600")
 load.add_argument("--training", type=whole(0, 20), default=4, help="further sessions, that train, at most 20")
+waiting = parser.add_argument_group("waiting")
+waiting.add_argument("--students", type=whole(1, 200), default=12, help="that press Train at once, at most 200")
 memory = parser.add_argument_group("memory")
 memory.add_argument("--reruns", type=whole(2, 10_000), default=1000, help="on each page")
 arguments = parser.parse_args()

@@ -67,6 +67,17 @@ def test_the_numbers_under_the_animation_are_of_the_shipped_model(home: AppTest)
     assert "it came trained" in caption
 
 
+def test_it_says_where_training_runs_and_how_many_a_minute(home: AppTest, open_page: Opened) -> None:
+    from explorer.ui import work
+
+    caption = next(element.value for element in home.caption if "not in your browser" in element.value)
+    lab = open_page("pages/geometry_lab.py")
+    seconds = next(slider.value for slider in lab.slider if slider.key == "geo_seconds")
+    workers, taken, a_minute = map(int, re.findall(r"\d+", caption))
+    assert (workers, taken) == (work.manager().workers, seconds)
+    assert a_minute == 60 * workers // seconds
+
+
 def test_every_module_that_is_listed_exists_and_opens(home: AppTest, open_page: Opened) -> None:
     *links, following = [link.proto.page for link in home.get("page_link")]
     course = [Path(page).stem for pages in map_of_the_course().values() for page in pages]

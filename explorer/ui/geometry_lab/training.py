@@ -13,12 +13,13 @@ from explorer.ui.geometry_lab import models
 RATES = [1e-4, 1e-3, 5e-3, 2e-2, 1e-1, 1.0, 1e6]
 BATCHES = [64, 128, 256, 512, 1024]
 WIDTHS = [16, 32, 64, 128, 256]
+SECONDS = 3
 
 
 def training_settings() -> tuple[dict[str, Any], dict[str, int]]:
     """How to train (what `TrainConfig` takes) and the size of the network (what `MLP` takes)."""
     with st.expander("Training settings", icon=":material/tune:"):
-        seconds = st.slider("Seconds", 1, 30, 3, key="geo_seconds", bind="query-params")
+        seconds = st.slider("Seconds", 1, 30, SECONDS, key="geo_seconds", bind="query-params")
         rate = st.select_slider(
             "Learning rate",
             RATES,
