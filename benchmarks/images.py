@@ -97,7 +97,7 @@ def preset() -> str:
 def estimates(steps: int) -> str:
     """What the Training lab says that a step will take, before it starts, and what it then takes."""
     plans = {
-        "One minute, digits": PRESETS["digits"].plan,
+        "Digits, 100 epochs": PRESETS["digits"].plan,
         "Four minutes, MNIST": PRESETS["mnist"].plan,
         "width 32, depth 2, attention": replace(PRESETS["mnist"].plan, width=32, depth=2, attention=True),
         "batches of 512, width 8": replace(PRESETS["mnist"].plan, width=8, batch_size=512),

@@ -94,8 +94,8 @@ mathematics(
         r"\frac{\sin(u\,\varphi)}{\sin\varphi}\,\varepsilon_2",
     ),
     (
-        "**Back to the noise**: DDIM's step is Euler's on an ordinary differential equation, which has no direction. "
-        "Upwards, from $s$ to the noisier $t$:",
+        "**Back to the noise**: without fresh noise a step is a rule of how a point moves, and can be followed either "
+        "way (DDIM's is Euler's step on an ordinary differential equation). Upwards, from $s$ to the noisier $t$:",
         r"x_t = \alpha_t\,\hat x_0(x_s, s) + \sigma_t\,\hat\varepsilon(x_s, s)",
     ),
 )
@@ -103,17 +103,17 @@ the_code(notebook(), samplers.ddim, samplers.sample_times, showdown.slerp, sampl
 check_yourself(
     "show",
     Question(
-        "Two people start from the same noise, but their computers draw other random numbers from then on. Who of "
-        "them end with the same image?",
+        "Two people start from the same noise, but their computers draw other random numbers from then on. When "
+        "do they end with the same image?",
         {
-            "Both, whatever the sampler": "DDPM draws fresh noise at every step, so the same start has many ends: the "
+            "Whatever the sampler": "DDPM draws fresh noise at every step, so the same start has many ends: the "
             "column for other seeds is far from 0 in its row.",
-            "Only those who use DDIM": "DDIM draws nothing after the start. The column for other seeds says 0 for it, "
+            "If both use DDIM": "DDIM draws nothing after the start. The column for other seeds says 0 for it, "
             "and not for DDPM.",
-            "Nobody": "Two walks of DDIM from one noise end in the same image: its row has 0 in the column for other "
+            "Never": "Two walks of DDIM from one noise end in the same image: its row has 0 in the column for other "
             "seeds.",
         },
-        "Only those who use DDIM",
+        "If both use DDIM",
     ),
     Question(
         "DDIM with 15 steps and DDIM with 30 steps start from the same noise. What do you expect?",

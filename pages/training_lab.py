@@ -113,34 +113,40 @@ with left:
         keeping.bring()
 
 what_to_notice(
-    "The grids start from the same noise and, where the images have classes, ask for the same ones at every moment "
-    "(10 steps of DPM-Solver++, guidance 1.5), so what changes is the network alone. Large shapes come first, thin "
-    "strokes last.",
-    "The loss never reaches 0: noise hides the image, and no network can know it exactly. **Loss by noise level** "
-    "tells where it stays high. At the left faint noise must be told from the image's own roughness; on 8 x 8 pixels "
+    "Every grid starts from the same noise and, where the images have classes, asks for the same ones, with one "
+    "sampler (10 steps of DPM-Solver++, guidance 1.5): only the network differs. Large shapes come first, thin strokes "
+    "last.",
+    "The loss never reaches 0: noise hides the image, and no network can know what is hidden. **Loss by noise level** "
+    "tells where it stays high. It is not the error of the image, for at the left the image is nearly known. There "
+    "faint noise must be told from the image's own roughness; on 8 x 8 pixels "
     "that is by far the hardest. MNIST's rises at the right too, where the whole image must be guessed.",
     "With **only 20 images** the two losses part: the held-out one turns and rises, and the samples become copies. The "
-    "distance to the nearest training image falls towards 0. By heart or not is a matter of measure: 20 images, seen "
-    "5,000 times each, fit into these weights sharply; 1,438 in 100 passes do not, nor do the thousands of points that "
-    "the network of the Geometry lab sees for seconds, and so it fills the space between.",
+    "distance to the nearest training image falls towards 0. Whether a network learns by heart depends on how many "
+    "images it has and how often it sees each: 20 images, seen 5,000 times each, are stored sharply; 1,438 in 100 "
+    "passes are not, so it must draw new ones between them.",
+    "Compare **No EMA** with **The same with EMA**: while the steps are large, the average (EMA: exponential moving "
+    "average) keeps what the steps agree on. Where the learning rate has fallen to 0 the weights stand nearly still, "
+    "and their average is where they are.",
 )
 mathematics(
     (
         "Each step draws **Batch size** images $x_0$, times $t$ and noise $\\varepsilon$, mixes them by the "
-        "**Schedule**, and asks the network, which is told the log-SNR $\\lambda_t$ and the class $c$, for a mixture "
-        "of the two, which **What the network predicts** names:",
+        "**Schedule**, and asks the network $F$ with the weights $\\theta$, which is told the log-SNR $\\lambda_t$ and "
+        "the class $c$, for a mixture of image and noise. **What the network predicts** chooses $A$ and $B$; $\\mathbb "
+        "E$ is the mean over all draws:",
         r"x_t = \alpha_t x_0 + \sigma_t\,\varepsilon, \qquad "
         r"\mathcal L = \mathbb E\; \omega_t \,\bigl\lVert F_\theta(x_t, \lambda_t, c) - (A_t\,x_0 + B_t\,\varepsilon)"
         r"\bigr\rVert^2",
     ),
     (
-        "The weight $\\omega_t$ makes the five predictions train alike: each loss is that of $v$, up to a cap.",
+        "The weight $\\omega_t$ makes the five predictions train alike: every choice counts errors as if $v$ were "
+        "predicted, and the weight is never more than 50.",
         r"\omega_t = \min\Bigl(\frac{\alpha_t^2 + \sigma_t^2}{(\alpha_t B_t - \sigma_t A_t)^2},\; 50\Bigr)",
     ),
     (
         "Adam moves the weights $\\theta$ against the running mean of their gradient $g$, over the root of that of its "
-        "square, by the **Learning rate**, which rises for 20 steps and then, where it "
-        "**falls to 0**, does so along a cosine to the end of the run:",
+        "square, by the **Learning rate**. It rises for 20 steps; if the switch is on, it then **falls to 0** like a "
+        "cosine to the end of the run:",
         r"\theta \leftarrow \theta - \text{rate} \cdot \frac{\langle g \rangle}{\sqrt{\langle g^2 \rangle} + 10^{-8}}",
     ),
     (

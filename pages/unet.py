@@ -179,8 +179,8 @@ def lab(model: ImageModel, weights: str) -> None:
     drawing = st.container()
     st.header("Cut a connection", anchor=False)
     st.markdown(
-        "Each connection can be weakened or cut: here, or by its button in the diagram, once it is selected there. "
-        "What is above follows, and so does what is below."
+        "Move a slider to weaken or cut a connection (or select it in the diagram and press its button there): the "
+        "diagram above, and the guesses and samples below, follow at once."
     )
     cuttable = [f"skip {part.level}" for part in parts if part.kind == "encoder"]
     cuttable += [part.name for part in parts if part.kind.endswith("attention")]
@@ -243,8 +243,8 @@ def losses(whole: Moments, others: dict[str, tuple[np.ndarray, np.ndarray]]) -> 
     sheet(rows, heads)
     st.caption(
         "Under each guess its error: the root mean square over the pixels against the clean image. In brackets, what "
-        "the cut adds to it; on one image at one level that may by chance be less than nothing. The deeper a skip "
-        "connection lies, the less it carries that the way below has lost."
+        "the cut adds to it; on one image at one level that may by chance be negative. The deeper a skip connection "
+        "lies, the less it matters: little has been lost by then."
     )
 
 
@@ -263,6 +263,21 @@ def samples(model: ImageModel, weights: str, scales: dict[str, float]) -> None:
     )
     if not scales:
         st.caption("Nothing is cut on the sliders, so this shows what the first skip connection is worth.")
+    if told(model):
+        st.caption("For these samples the network is told which class to draw, whatever it is told above.")
+
+
+def has_attention(parts: "list[Part]") -> str:
+    """Whether the network shown has it, in words."""
+    return "this one does" if any(part.kind.endswith("attention") for part in parts) else "this one does not"
+
+
+def weights_lie(parts: "list[Part]") -> str:
+    """Where most of the weights are, in a sentence."""
+    smallest = min(part.output_shape[-1] for part in parts if len(part.output_shape) == 3)
+    deep = sum(part.parameters for part in parts if len(part.output_shape) == 3 and part.output_shape[-1] == smallest)
+    share = deep / sum(part.parameters for part in parts)
+    return f"Of its weights {share:.0%} lie where the maps are smallest, {smallest} x {smallest}: most maps are there."
 
 
 @st.fragment
@@ -307,18 +322,22 @@ with st.container(horizontal=True, vertical_alignment="bottom"), st.container(wi
     chosen = choose_model("unet_model")
 if chosen.told_in_words:  # here the network itself, told in words
     chosen = replace(chosen, denoiser=ex.load_pretrained(chosen.key))
-lab(chosen, chosen.key if chosen.shipped else fingerprint(chosen.denoiser))
+of_chosen = chosen.key if chosen.shipped else fingerprint(chosen.denoiser)
+lab(chosen, of_chosen)
 st.header("How the noise level gets in", anchor=False)
 st.markdown(
-    "One network serves all noise levels, so each is turned into a vector: waves of several lengths, then two small "
-    "layers. Every residual block scales and shifts its features by it."
+    "One network serves all noise levels, so it must be told which one it sees. The level is turned into a list of "
+    "numbers: first waves of several lengths, the sines and cosines of it, which two small layers then mix. Every "
+    "residual block scales and shifts its features by that list."
 )
 embedding(chosen)
+parts = parts_of(of_chosen, chosen.denoiser)
 what_to_notice(
-    "Down the left side the maps get smaller and there are more of them: less is known of where, more of what. On "
-    "the right the skip connections bring the where back.",
-    "Cut **Skip 1**: at moderate noise the guess stays covered with noise, at high noise hardly anything is lost. "
-    "There the answer is a rough shape, which the deep parts know by themselves.",
+    "Down the left side the maps get smaller and there are more of them: small maps know what is in the image, but no "
+    "longer exactly where. On the right the skip connections bring the where back. Drawn so, the network has the shape "
+    f"of a U. {weights_lie(parts)}",
+    "Cut **Skip 1**, and fine detail is what goes first: at moderate noise the guess stays covered with noise. At high "
+    "noise hardly anything is lost, for there the answer is a rough shape, which the deep parts make by themselves.",
     "Move the time: the **embedding** changes, and with it the same weights make other maps of the same image.",
 )
 mathematics(
@@ -331,8 +350,8 @@ mathematics(
     ),
     (
         "A **residual block** adds to its input; the **embedding** $e$ scales and shifts its normalised features. "
-        "The norm takes mean and variance of the whole map, so through it every place feels every other a little, "
-        "beyond what *Sees* says of the convolutions:",
+        "The norm takes mean and variance over whole maps, so through it a place depends a little on places that the "
+        "convolutions alone (*Sees*) do not reach:",
         r"h \leftarrow h + \mathrm{conv}\Big(\mathrm{silu}\big((1 + \gamma(e)) \odot "
         r"\mathrm{norm}(\mathrm{conv}(\mathrm{silu}(\mathrm{norm}(h)))) + \beta(e)\big)\Big)",
     ),
@@ -341,8 +360,9 @@ mathematics(
         r"h_{\text{decoder}} = \mathrm{block}\big(\,[\,h_{\text{below}},\; a \cdot h_{\text{encoder}}\,]\,\big)",
     ),
     (
-        "**Attention**, in the middle: every place asks all others, and what it hears is added, times its slider $a$; "
-        "$d$ is the number of channels of $K$:",
+        f"**Attention**, in the middle of networks that have it ({has_attention(parts)}): "
+        "every place asks all others, and what it hears is added, times its slider $a$; $d$ is the number of channels "
+        "of $K$:",
         r"h \leftarrow h + a \cdot W\,\mathrm{softmax}\Big(\tfrac{Q K^\top}{\sqrt{d}}\Big) V",
     ),
     (

@@ -73,7 +73,7 @@ def test_a_long_walk_does_not_block_the_page(browser_page: Page, serve: Serve) -
     run.click()
     stop = browser_page.get_by_test_id("stMain").get_by_role("button", name="Stop")
     expect(stop).to_be_visible(timeout=30_000)
-    thumb = browser_page.get_by_role("slider", name="eta between")
+    thumb = browser_page.get_by_role("slider", name="eta of the middle row")
     expect(thumb).to_have_count(1, timeout=30_000)  # for a moment the old slider stands beside it
     thumb.focus()
     browser_page.keyboard.press("ArrowRight")

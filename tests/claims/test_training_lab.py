@@ -79,7 +79,7 @@ def test_about_half_of_what_a_general_model_draws_is_nearest_to_a_training_image
     page: str, split: tuple[ImageDataset, ...]
 ) -> None:
     says(page, "About half is what a model that only generalises would have.")
-    shown = number(found(r"(\d+)% Nearest is a training image", page)[1]) / 100
+    shown = number(found(r"(\d+)% Nearest real image is a training image", page)[1]) / 100
     training, held_out = split
     seen = first_of_each_class(training, len(held_out))
     model = ex.load_pretrained("digits-8")
@@ -93,7 +93,7 @@ def test_real_images_that_nobody_saw_are_as_far_from_the_training_images_as_the_
     page: str, split: tuple[ImageDataset, ...]
 ) -> None:
     says(page, "root mean square over pixels, where black to white is 2. Near 0 is a copy.")
-    said = found(r"([\d.]+) · ([\d.]+) Distance, samples · held-out", page)
+    said = found(r"([\d.]+), held-out ([\d.]+) Distance of samples", page)
     training, held_out = split
     unseen = first_of_each_class(held_out, len(held_out)).images[:200]
     assert float(nearest_of(unseen, training.images).median()) == pytest.approx(number(said[2]), abs=0.005)
@@ -105,7 +105,7 @@ def test_real_images_that_nobody_saw_are_as_far_from_the_training_images_as_the_
 def test_faint_noise_is_the_hardest_on_small_images_and_mnist_rises_at_both_ends(page: str) -> None:
     says(
         page,
-        "At the left faint noise must be told from the image's own roughness; on 8 x 8 pixels that is by far the "
+        "There faint noise must be told from the image's own roughness; on 8 x 8 pixels that is by far the "
         "hardest. MNIST's rises at the right too, where the whole image must be guessed.",
     )
     losses = {}

@@ -250,7 +250,7 @@ def test_quality_is_measured_by_a_job_and_stays(with_shelf: Callable[..., AppTes
     assert app.button(key="show_measure").disabled
     until(app, lambda: not app.button(key="show_measure").disabled)
     assert "100 samples a point at guidance 2 in the middle, measured here in" in text_of(app)
-    assert "To come within a quarter of the best" in text_of(app)
+    assert "To come to at most 25 % above the best" in text_of(app)
     spec = app.get("vega_lite_chart")[0].proto.spec
     assert spec.count('"samples"') >= 1
     app.selectbox(key="show_model").select(DIGITS).run()

@@ -245,7 +245,7 @@ def test_two_records_are_compared(opened: Opened, sent: Sent) -> None:
     assert [strip["title"] for strip in meta["strips"]] == [recorded(name).name for name in ("digits", "memorise")]
     specs = [chart.proto.spec for chart in app.get("vega_lite_chart")]
     assert all('"strokeDash": [5, 3]' in spec for spec in specs)
-    assert "Solid lines: One minute, digits. Dashed lines: " in " ".join(caption.value for caption in app.caption)
+    assert "Solid lines: Digits, 100 epochs. Dashed lines: " in " ".join(caption.value for caption in app.caption)
     app.selectbox(key="lab_shown").select("recorded-memorise").run()
     assert len(films(app)) == 1  # a run is not compared with itself
 
@@ -484,13 +484,13 @@ def test_runs_are_numbered_for_the_visitor_and_never_twice(opened: Opened) -> No
 def test_runs_of_one_name_are_told_apart(opened: Opened) -> None:
     record = recorded("digits")
     app = opened()
-    for name in ("Mine", "Mine", "Recorded: One minute, digits", "Nothing"):
+    for name in ("Mine", "Mine", "Recorded: Digits, 100 epochs", "Nothing"):
         record.name = name
         load(app, "run.json", to_json(record).encode())
         load_nothing(app)
     options = app.selectbox(key="lab_shown").options
     assert len(set(options)) == len(options) == 4 + len(PRESETS)
-    assert options[:4] == ["Nothing (2)", "Recorded: One minute, digits (2)", "Mine (2)", "Mine"]
+    assert options[:4] == ["Nothing (2)", "Recorded: Digits, 100 epochs (2)", "Mine (2)", "Mine"]
     assert len(set(app.selectbox(key="lab_other").options)) == 4 + len(PRESETS)
 
 
@@ -506,7 +506,7 @@ def test_two_tabs_see_one_run_and_one_shelf(opened: Opened) -> None:
 
 
 def test_a_link_names_what_is_shown_and_compared(opened: Opened) -> None:
-    app = opened(lab_shown="Recorded: No EMA", lab_other="Recorded: One minute, digits")
+    app = opened(lab_shown="Recorded: No EMA", lab_other="Recorded: Digits, 100 epochs")
     assert (app.selectbox(key="lab_shown").value, app.selectbox(key="lab_other").value) == (
         "recorded-no-ema",
         "recorded-digits",
@@ -518,7 +518,7 @@ def test_a_link_names_what_is_shown_and_compared(opened: Opened) -> None:
 def test_a_run_that_a_link_names_and_that_is_not_here_is_said(opened: Opened) -> None:
     app = opened(lab_shown="Run 7: own settings", lab_other="Run 8")
     assert [info.value for info in app.info] == [
-        "The run of this link is not here (it may be another visitor's or has expired): “One minute, digits” is shown.",
+        "The run of this link is not here (it may be another visitor's or has expired): “Digits, 100 epochs” is shown.",
         "The run that this link compares with is not here (it may be another visitor's or has expired).",
     ]
     app.run()

@@ -45,12 +45,12 @@ TEST = (
         "unet",
     ),
     Asked(
-        "The training loss of a diffusion model has stopped falling. What follows for its samples?",
+        "Why are some images kept out of the training of a model?",
         (
-            "Little: they can still become better",
-            "They are as good as they will be",
-            "They are copies of the data",
-            "They no longer change",
+            "To tell learning from learning by heart",
+            "So that training is faster",
+            "To have noise to start from",
+            "Because a network can hold only so many",
         ),
         "training_lab",
     ),

@@ -105,7 +105,7 @@ class Preset:
 
 PRESETS = {
     "digits": Preset(
-        "One minute, digits",
+        "Digits, 100 epochs",
         "100 passes over 1,438 scans: noise becomes digits, and each is the digit that was asked for.",
         Plan(),
     ),

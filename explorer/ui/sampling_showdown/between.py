@@ -56,7 +56,7 @@ def between(model: ImageModel, takeaway: DeltaGenerator) -> None:
         "Under each image: how far it is from the one on its left, root mean square over the pixels. Guidance 1."
     )
     takeaway.markdown(
-        f"- **Only a deterministic sampler has a space of noises to move in.** Between neighbours on the way from one "
-        f"noise to another the largest jump is {largest['ddim']:.2f} under DDIM and {largest['ddpm']:.2f} under DDPM. "
-        f"{see('between')}"
+        "- **Where no noise is added, a small change of the start makes a small change of the image.** Between "
+        f"neighbours on the way from one noise to another the largest jump is {largest['ddim']:.2f} under DDIM and "
+        f"{largest['ddpm']:.2f} under DDPM. {see('between')}"
     )

@@ -27,7 +27,7 @@ def one_noise(model: ImageModel, takeaway: DeltaGenerator) -> None:
         steps = steps_control("show_noise_steps", FEW_STEPS[:3], 5)
         help = "Of the row in the middle: the share of fresh noise in each step."
         eta = st.slider(
-            "eta between", 0.1, 0.9, 0.5, 0.1, key="show_noise_eta", bind="query-params", width=140, help=help
+            "eta of the middle row", 0.1, 0.9, 0.5, 0.1, key="show_noise_eta", bind="query-params", width=140, help=help
         )
         others = {"none": "None"} | {
             name: label for name, label in SAMPLER_LABELS.items() if name not in ("ddpm", "ddim", "langevin")
@@ -82,9 +82,9 @@ def one_noise(model: ImageModel, takeaway: DeltaGenerator) -> None:
     still, moving = measured["DDIM (eta 0)"], measured["DDPM (eta 1)"]
     repeats = f" With its seed each repeats to {max(again.values()):.3f}." if repeat else ""
     takeaway.markdown(
-        f"- **Under DDIM the start is the image; under DDPM it is a suggestion.** From one noise, {WALKS} walks differ "
-        f"by at most {still.apart:.3f} in a pixel under DDIM and by {moving.apart:.3f} under DDPM, a diversity of "
-        f"{diversity(still)} against {diversity(moving)}.{repeats} {see('one-noise')}"
+        "- **Under DDIM the starting noise fixes the image; under DDPM later draws matter too.** From one noise, "
+        f"{WALKS} walks differ by at most {still.apart:.3f} in a pixel under DDIM and by {moving.apart:.3f} under "
+        f"DDPM, a diversity of {diversity(still)} against {diversity(moving)}.{repeats} {see('one-noise')}"
     )
 
 

@@ -155,6 +155,6 @@ def in_words(points: list[Quality]) -> str:
         needs = f"needs {min(enough)}{asked}" if enough else f"is not there after {most}"
         found.append(f"{SAMPLER_LABELS[name]} {needs}")
     return (
-        f"**How many steps are enough depends on the sampler.** To come within a quarter of the best Fréchet distance "
-        f"({distances[best]:.2f}, {SAMPLER_LABELS[best.sampler]} in {best.steps:,} steps): {', '.join(found)}."
+        "**How many steps are enough depends on the sampler.** To come to at most 25 % above the best Fréchet "
+        f"distance ({distances[best]:.2f}, {SAMPLER_LABELS[best.sampler]} in {best.steps:,} steps): {', '.join(found)}."
     )

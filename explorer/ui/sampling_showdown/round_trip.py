@@ -53,8 +53,8 @@ def round_trip(model: ImageModel, takeaway: DeltaGenerator) -> None:
         heads = ["the image", "its noise", "back again", "difference"]
         sheet([Row("", as_shown(shown), [], "A real image, the noise that DDIM finds for it, and the way back")], heads)
         short = (
-            " What is found is not quite noise: where an image is flat, the first steps up find next to nothing to "
-            "follow, so its outline stays visible and the standard deviation below 1."
+            " What is found is not quite noise: where the image is one flat shade, the first steps up hardly change "
+            "it, so its outline stays visible and the standard deviation below 1."
         )
         st.caption(note + short * bool(found.noise.std() < 0.95))
         if st.session_state["show_trip_source"] == "real" and held_out_of(model) is None:

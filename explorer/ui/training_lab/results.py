@@ -41,22 +41,25 @@ def _measured(found: Mapping[str, Any], speed: float | None) -> None:
             help = "Of 200 samples at guidance 1.5, as a classifier sees them that was trained on real images."
             st.metric("Of the class asked for", f"{found['accuracy']:.1%}", width="content", help=help)
         if {"training_loss", "held_out_loss"} <= found.keys():
-            help = "Of the averaged weights at the end, on the same noise levels."
-            losses = f"{found['training_loss']:.3f} · {found['held_out_loss']:.3f}"
-            st.metric("Loss, training · held-out", losses, width="content", help=help)
+            help = (
+                "Of the averaged weights at the end, on the same noise and noise levels. The training line of the "
+                "chart is another loss: that of each step's own weights, not averaged, on its own batch and noise."
+            )
+            losses = f"{found['training_loss']:.3f}, held-out {found['held_out_loss']:.3f}"
+            st.metric("Loss at the end, on training images", losses, width="content", help=help)
         if "copies" in found:
             help = (
                 "The share of 200 samples whose nearest real image is one it was trained on, among as many held-out "
                 "ones. About half is what a model that only generalises would have."
             )
-            st.metric("Nearest is a training image", f"{found['copies']:.0%}", width="content", help=help)
+            st.metric("Nearest real image is a training image", f"{found['copies']:.0%}", width="content", help=help)
         if {"distance", "held_out_distance"} <= found.keys():
             help = (
                 "Median distance to the nearest training image, of samples and of real held-out images: root mean "
                 "square over pixels, where black to white is 2. Near 0 is a copy."
             )
-            distances = f"{found['distance']:.2f} · {found['held_out_distance']:.2f}"
-            st.metric("Distance, samples · held-out", distances, width="content", help=help)
+            distances = f"{found['distance']:.2f}, held-out {found['held_out_distance']:.2f}"
+            st.metric("Distance of samples", distances, width="content", help=help)
         if speed:
             st.metric("Images a second", f"{speed:,.0f}", width="content", help="Training alone, without measuring.")
 
