@@ -25,9 +25,12 @@ from explorer import masked, samplers
 from explorer.lessons.conclusion_ethics import few_steps as steps_lesson
 from explorer.lessons.conclusion_ethics import memory as memory_lesson
 from explorer.lessons.conclusion_ethics import provenance as provenance_lesson
+from explorer.lessons.conclusion_ethics.figures import figures
+from explorer.lessons.conclusion_ethics.memory import times_seen
 from explorer.networks.video import AlongTime
 from explorer.ui.conclusion_ethics import bias, energy, few_steps, memory, motion, people, provenance, timeline, words
 from explorer.ui.controls import one_of
+from explorer.zoo import model_card
 
 LOOKS = {
     "memory": "Learned by heart",
@@ -65,12 +68,14 @@ shown: dict[str, Callable[[], None]] = {
 }
 st.fragment(shown[chosen], run_every=1.0 if learning else None)()
 
+survived = figures("provenance")["found"]
 what_to_notice(
-    "A model of 20 images returns them; one of 8,000 draws digits that nobody wrote. Between the two lies how "
-    "often each "
-    "image was seen, not what the model is.",
+    f"A model of 20 images returns them; one of 8,000 draws digits that nobody wrote. Both are one network of "
+    f"{model_card('memory-20')['parameters']:,} weights: what differs is how often each image was seen, "
+    f"{times_seen(20):,} and {times_seen(8_000):,} times.",
     "Guidance turns a preference of the data up; with a balanced set only what chance left in the model.",
-    "The mark survives what happens by chance and not what is done on purpose; so does every other one here.",
+    f"The mark survives compression and mirroring, and not a shift of two pixels: it is found in "
+    f"{survived['jpeg30']:.0%}, {survived['mirror']:.0%} and {survived['shift']:.0%} of pictures.",
 )
 terms("held_out", "cfg", "watermark", "ddim", "evaluations", "velocity")
 mathematics(
@@ -111,8 +116,7 @@ check_yourself(
         {
             "More steps of sampling": "Steps decide how exactly the model is asked, not what it has learned.",
             "More, and different, images to learn from": "With 8,000 images no sample here is a copy; with 20 "
-            "most are. "
-            "Change the number of images and look.",
+            "all are. Change the number of images and look.",
             "A secret prompt": "Copies come back without any prompt that names them.",
         },
         "More, and different, images to learn from",
