@@ -26,7 +26,7 @@ def guided(
     The estimate is negative + guidance_scale (positive - negative); the negative condition None
     is the null condition. A scale of 1, or no condition at all, needs one call. Outside of `guidance_interval`, from
     the lowest log-SNR to the highest, the estimate is the positive one: guidance at high noise costs variety, and
-    at low noise changes nothing (Kynkäänniemi et al. 2024). Raises ValueError for an interval that does not rise,
+    at low noise is hardly needed (Kynkäänniemi et al. 2024). Raises ValueError for an interval that does not rise,
     or a scale that is not finite.
     """
     guidance_scale = number(guidance_scale, "guidance_scale")

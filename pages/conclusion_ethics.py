@@ -30,9 +30,12 @@ from explorer import masked, samplers
 from explorer.lessons.conclusion_ethics import few_steps as steps_lesson
 from explorer.lessons.conclusion_ethics import memory as memory_lesson
 from explorer.lessons.conclusion_ethics import provenance as provenance_lesson
+from explorer.lessons.conclusion_ethics.figures import figures
+from explorer.lessons.conclusion_ethics.memory import times_seen
 from explorer.networks.video import AlongTime
 from explorer.ui.conclusion_ethics import bias, energy, few_steps, memory, motion, people, provenance, timeline, words
 from explorer.ui.controls import one_of
+from explorer.zoo import model_card
 
 LOOKS = {
     "memory": "Learned by heart",
@@ -70,14 +73,16 @@ shown: dict[str, Callable[[], None]] = {
 }
 st.fragment(shown[chosen], run_every=1.0 if learning else None)()
 
+survived = figures("provenance")["found"]
 what_to_notice(
-    "*Learned by heart*: one and the same network returns its images when it has 20 of them, and draws digits that "
-    "nobody wrote when it has 8,000. The fewer there are, the more often each is seen.",
+    "*Learned by heart*: a model of 20 images returns them; one of 8,000 draws digits that nobody wrote. Both are one "
+    f"network of {model_card('memory-20')['parameters']:,} weights: what differs is how often each image was seen, "
+    f"{times_seen(20):,} and {times_seen(8_000):,} times.",
     "*Bias*: guidance exaggerates whatever the data have more of. Where they are balanced, it exaggerates the small "
     "imbalance that chance left in the model.",
-    "*Where from?*: the hidden mark survives what happens to pictures by accident, such as saving as JPEG, and not "
-    "what somebody does who wants it gone, such as cutting two pixels off. Most pictures never had one, so that no "
-    "mark proves nothing.",
+    "*Where from?*: the mark survives compression and mirroring, and not a shift of two pixels: it is found in "
+    f"{survived['jpeg30']:.0%}, {survived['mirror']:.0%} and {survived['shift']:.0%} of pictures. Most pictures never "
+    "had one, so a missing mark proves nothing.",
 )
 mathematics(
     (
@@ -120,8 +125,7 @@ check_yourself(
         {
             "More steps of sampling": "Steps decide how exactly the model is asked, not what it has learned.",
             "More, and different, images to learn from": "With 8,000 images no sample here is a copy; with 20 "
-            "most are. "
-            "Change the number of images and look.",
+            "all are. Change the number of images and look.",
             "A secret prompt": "Copies come back without any prompt that names them.",
         },
         "More, and different, images to learn from",

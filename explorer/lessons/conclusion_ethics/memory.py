@@ -15,6 +15,7 @@ import explorer as ex
 from explorer.data.mnist import shipped_mnist
 from explorer.dataset import ImageDataset
 from explorer.modes import default_modes
+from explorer.zoo import model_card
 
 COPY = 1 / 3
 CLASSES = 10
@@ -30,6 +31,12 @@ def training_images(count: int) -> ImageDataset:
     shipped = shipped_mnist("training")
     each = min(count, len(shipped)) // CLASSES
     return shipped.part(torch.arange(len(shipped)).view(CLASSES, -1)[:, :each].flatten())
+
+
+def times_seen(count: int) -> int:
+    """How often the training of the model of `count` images showed it each of them."""
+    training = model_card(MODELS[count])["training"]
+    return training["steps"] * training["batch_size"] // count
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ def stages(job: Job | None, shape: str, steps: int) -> None:
     ]
     player(scenes, key="ethics_student", layers=("points", "paths"))
     st.markdown(
-        "Each step of a sampler asks the network once or twice. A **student** that lands in one step where its "
+        "Each step of most samplers asks the network once or twice. A **student** that lands in one step where its "
         "teacher's walk ends costs a fraction; consistency models and rectified flows make large models do so."
     )
     st.caption(

@@ -8,9 +8,9 @@ from explorer.zoo import model_card
 
 HARMS = """
 ## What goes wrong
-- **Pictures and voices of real people** who did not agree: most deepfakes that were counted are pornographic, and
-  nearly all of them show women ([Ajder et al. 2019](https://regmedia.co.uk/2019/10/08/deepfake_report.pdf): 96 % of
-  14,678 videos).
+- **Pictures and voices of real people** who did not agree: of 14,678 deepfake videos that were counted
+  in 2019, 96 % were pornographic, and those show women
+  ([Ajder et al. 2019](https://regmedia.co.uk/2019/10/08/deepfake_report.pdf)).
 - **Calls in a cloned voice** that ask for money or a transfer, which the FBI has warned of
   ([IC3, 2024](https://www.ic3.gov/PSA/2024/PSA241203)).
 - **The liar's dividend**: once anything can be faked, a true recording can be denied
