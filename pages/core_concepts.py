@@ -379,8 +379,10 @@ from explorer.data.digits import digits, nearest_scans
 
 scans, labels = digits()
 denoiser = ex.ideal_denoiser(scans, ex.make_schedule("cosine"))
+
 walk = ex.sample(denoiser, n=9, sampler="ddpm", steps=50, seed=0)
 print(walk.x.shape, walk.x0.shape)  # every step, and the guess that led there
+
 index, distance = nearest_scans(walk.samples)
 print(labels[index], distance)  # which scans they are, and how far away"""
     the_code(snippet.strip(), diffuse, step_kernel, diffuse_in_steps, PosteriorMean, ddim)

@@ -444,7 +444,11 @@ def notebook(settings: Settings) -> str:
     """Code that computes what the stage shows on its left side."""
     recipe = settings.recipe
     text = f", text={recipe.source.text!r}" if recipe.source.name == "word" else ""
-    data = "points = fresh = ...  # your own points, float32 tensors (m, 2)"
+    data = (
+        "import numpy as np\nimport torch\n\n"
+        'given = np.loadtxt("points.csv", np.float32, delimiter=",")  # your own points, x,y in a line each\n'
+        "points = fresh = torch.from_numpy(given)"
+    )
     if ready and recipe.source.given is None:
         data = (
             f"points = ex.toy2d({recipe.source.name!r}, n=20_000, seed=0{text})\n"
@@ -470,10 +474,10 @@ def notebook(settings: Settings) -> str:
         )
     eta = f", eta={settings.eta}" if settings.eta is not None else ""
     return (
-        f"import explorer as ex\n\n{data}\n{model}\n"
+        f"import explorer as ex\n\n{data}\n\n{model}\n\n"
         f"trajectory = ex.sample(\n    denoiser, n={settings.n}, sampler={settings.sampler!r}, steps={settings.steps}, "
         f"seed={settings.seed}{eta}\n)\n"
-        "print(ex.sliced_wasserstein(trajectory.samples, fresh))"
+        "\nprint(ex.sliced_wasserstein(trajectory.samples, fresh))"
     )
 
 

@@ -368,6 +368,7 @@ clean = load_dataset("digits-8").held_out.images[:1]
 t = 0.5
 noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
 x = denoiser.schedule.alpha(t).float() * clean + denoiser.schedule.sigma(t).float() * noise
+
 for scales in ({}, {"skip 1": 0.0}):
     maps = {}
     guess = denoiser.predict(x, t, scales=scales, record=maps).x0
