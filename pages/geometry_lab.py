@@ -2,6 +2,7 @@ from typing import Any
 
 import streamlit as st
 
+from explorer.ui.chart import chart
 from explorer.ui.frame import (
     Question,
     begin_page,
@@ -357,8 +358,8 @@ def the_stage() -> None:
 
         history = [about for about, _ in trained.snapshots.values() if about["distance"] is not None]
         dark = st.context.theme.type == "dark"
-        st.vega_lite_chart(loss_chart(trained.curve, dark), alt="The loss, smoothed, against the training step.")
-        st.vega_lite_chart(
+        chart(loss_chart(trained.curve, dark), alt="The loss, smoothed, against the training step.")
+        chart(
             distance_chart(history, perfect_range(sides[0].recipe.source, Settings.n), dark),
             alt="The distance to fresh data against the training step, over the band of what a perfect model gets.",
         )

@@ -49,7 +49,7 @@ def lines_chart(
     """Shares against a number, one line each; `dashed` lines of the same names are what theory says, and `point` is
     what was just measured."""
     colours = palette.DARK if dark else palette.LIGHT
-    range_ = [colours[role] for role in ("data", "model", "exact", "noise")] + ["#b07400", "#8e3b96"]
+    range_ = [colours[role] for role in palette.CATEGORIES] + palette.MORE["dark" if dark else "light"][:2]
     scale = {"type": "log", "nice": False} if log else {"nice": False}
     encoding = {
         "x": {"field": "x", "type": "quantitative", "title": x, "scale": scale},

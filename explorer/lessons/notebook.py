@@ -59,5 +59,5 @@ def _list(head: str, lines: Sequence[str]) -> str:
 
 
 def _cell(kind: str, source: str) -> dict[str, Any]:
-    code = {"execution_count": None, "outputs": []} if kind == "code" else {}
+    code: dict[str, Any] = {"execution_count": None, "outputs": []} if kind == "code" else {}
     return {"cell_type": kind, "metadata": {}, **code, "source": source.splitlines(keepends=True)}

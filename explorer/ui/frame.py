@@ -17,7 +17,7 @@ from explorer.charts import palette
 from explorer.files import ASSETS
 from explorer.lessons.notebook import Told, as_notebook
 from explorer.lessons.path import page_of
-from explorer.ui import path, trainings, work
+from explorer.ui import gathering, path, trainings, work
 from explorer.ui.glossary import GLOSSARY
 from explorer.ui.lecture import show_buttons, show_scene
 from explorer.ui.papers import PAPERS
@@ -76,6 +76,7 @@ def begin_page(title: str, lead: str) -> None:
     """Set up a page that runs inside the course or alone: title, and one sentence of what you will learn."""
     st.session_state["run"] = Run(Told(title, lead), time.thread_time())
     path.opened(page_of(title))
+    gathering.begin(title)
     work.share_cores()
     st.set_page_config(
         page_title=f"{title} · {NAME}",
@@ -98,7 +99,9 @@ def end_page() -> None:
     title = this_run().told.title
     spent = st.session_state.setdefault("cpu_seconds", {})
     spent[title] = spent.get(title, 0.0) + time.thread_time() - this_run().began
-    path.next_stop(page_of(title))
+    if page := page_of(title):
+        gathering.take_away(title, page.replace("_", "-"))
+    path.next_stop(page)
     if following := st.session_state.get("course_next"):
         st.page_link(following, label=f"Next: {following.title}", icon=":material/arrow_forward:")
     st.divider()

@@ -7,6 +7,7 @@ from explorer.hardware.catalogue import GIB
 from explorer.hardware.published import measured, summary
 from explorer.hardware.speed import reached
 from explorer.ui.build_your_rig.origins import origins
+from explorer.ui.chart import chart
 
 
 def show() -> None:
@@ -26,9 +27,7 @@ def show() -> None:
     ]
     told = summary(found)
     shown = [row for row in rows if row["estimate"] is not None]
-    st.vega_lite_chart(
-        accuracy_chart(shown, st.context.theme.type == "dark"), alt="Estimated against published peaks of memory."
-    )
+    chart(accuracy_chart(shown, st.context.theme.type == "dark"), alt="Estimated against published peaks of memory.")
     st.markdown(
         f"Of **{told['rows comparable']} comparable** rows (diffusers, allocated memory, an exact unit, every switch "
         f"modelled) the median error is **{told['median error']:.1%}**, from {told['least error']:+.1%} to "
