@@ -71,7 +71,10 @@ def lines_chart(
         {
             "data": {"values": _rows(lines)},
             "mark": {"type": "line", "point": {"size": 60, "filled": True}, "strokeWidth": 2.5},
-            "encoding": {**encoding, "shape": {"field": "line", "type": "nominal", "legend": LEGEND}},
+            "encoding": {
+                **encoding,
+                "shape": {"field": "line", "type": "nominal", "scale": {"domain": list(lines)}, "legend": LEGEND},
+            },
         }
     ]
     if dashed:

@@ -6,6 +6,7 @@ become too small are shared among several pictures.
 
 import io
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from importlib import resources
 from pathlib import Path
@@ -21,11 +22,12 @@ SIZE = (1920, 1080)
 MARGIN = 60
 LABEL = 26  # pixels; 2.4 % of the height
 GAP = 18
-SHORTEST_CELL = 100  # below it rows go on to another picture
+SHORTEST_CELL = 100  # of one image; below it rows go on to another picture
+SHORTEST_GRID = 160  # of several
 ROW_TITLE = 330  # widest
 SCALE = 2.4  # of a chart's own pixels: its smallest letters become those of a label
 LETTERS = 11  # of a chart, in its own pixels: LABEL of the picture
-MOMENTS = 5  # of a film
+MOMENTS = 5  # of a film; of a wide one, and of points, 3
 POINT = 0.007  # radius, of a stage's side
 
 Painter = Callable[[int, int], Image.Image]
@@ -45,15 +47,16 @@ def pictures(figure: Figure, foot: str, theme: str) -> Iterator[Image.Image]:
     elif isinstance(figure, Images):
         rows = [(title, captions, [_pixels(image) for image in images]) for title, images, captions in figure.rows]
         ratio = figure.rows[0][1].shape[2] / figure.rows[0][1].shape[1]
-        yield from _grids(figure.title, figure.heads, rows, ratio, foot, theme)
+        yield from _grids(figure.title, SHORTEST_CELL, figure.heads, rows, ratio, foot, theme)
     elif isinstance(figure, Film):
         strips = []
+        height, width = together(figure.strips[0][1][0]).shape[:2]
+        count = MOMENTS if width < 1.5 * height else 3
         for title, frames, captions in figure.strips:
-            seen = moments(len(frames))
+            seen = moments(len(frames), count)
             cells = [_pixels(together(frames[k])) for k in seen]
             strips.append((title, [captions[k] for k in seen] if captions else [], cells))
-        height, width = together(figure.strips[0][1][0]).shape[:2]
-        yield from _grids(figure.title, [], strips, width / height, foot, theme)
+        yield from _grids(figure.title, SHORTEST_GRID, [], strips, width / height, foot, theme)
     elif isinstance(figure, Walk):
         walks = []
         for title, role, arrays in figure.scenes:
@@ -61,17 +64,17 @@ def pictures(figure: Figure, foot: str, theme: str) -> Iterator[Image.Image]:
             stages = [_stage(arrays, k, figure.extent, role, theme) for k in seen]
             name = title if len(figure.scenes) > 1 else ""  # the only one is named above
             walks.append((name, [f"t = {arrays['t'][k]:.2f}" for k in seen], stages))
-        yield from _grids(figure.title, [], walks, 1.0, foot, theme)
+        yield from _grids(figure.title, SHORTEST_GRID, [], walks, 1.0, foot, theme)
     elif isinstance(figure, Spectrograms):
         sounds = []
         for title, role, bands, captions in figure.strips:
             seen = moments(len(bands), 3)
             cells = [_spectrogram(bands[k], role, theme) for k in seen]
             sounds.append((title, [captions[k] for k in seen], cells))
-        yield from _grids(figure.title, [], sounds, 1.5, foot, theme)
+        yield from _grids(figure.title, SHORTEST_GRID, [], sounds, 1.5, foot, theme)
 
 
-def moments(frames: int, count: int = MOMENTS) -> list[int]:
+def moments(frames: int, count: int) -> list[int]:
     """Frames from the first to the last, evenly apart, `count` at most."""
     return sorted({round(k) for k in np.linspace(0, frames - 1, min(count, frames)).tolist()})
 
@@ -129,8 +132,24 @@ def config(theme: str) -> dict[str, Any]:
     words = {"labelColor": ink, "titleColor": ink, "labelFontSize": LETTERS, "titleFontSize": LETTERS + 1}
     return {
         "font": "DejaVu Sans",
-        "axis": {**words, "titleFontWeight": "normal", "gridColor": line, "domainColor": line, "tickColor": line},
-        "legend": {**words, "labelLimit": 600, "titleFontWeight": "normal", "symbolStrokeWidth": 2},
+        "axis": {
+            **words,
+            "titleFontWeight": "normal",
+            "gridColor": line,
+            "domainColor": line,
+            "tickColor": line,
+            "labelFlush": False,
+            "labelOverlap": "greedy",
+            "labelSeparation": 6,
+        },
+        "legend": {
+            **words,
+            "labelLimit": 600,
+            "titleFontWeight": "normal",
+            "symbolStrokeWidth": 2,
+            "symbolBaseFillColor": ink,
+            "symbolBaseStrokeColor": ink,
+        },
         "title": {"color": ink, "fontSize": LETTERS + 2, "anchor": "start"},
         "mark": {"color": colours["data"]},
         "text": {"color": ink, "fontSize": LETTERS},
@@ -162,9 +181,11 @@ def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
 
 
 def wrapped(text: str, letters: ImageFont.FreeTypeFont, width: float) -> list[str]:
-    """The text in lines that are at most so wide; a word that is wider is broken."""
+    """The text in lines that are at most so wide; a word that is wider is broken, and "t = 0.5" is one."""
     lines = [""]
-    for word in text.split():
+    for word in (
+        re.sub(r"[ \t\r\n]+", " ", text).strip().replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}").split(" ")
+    ):
         if letters.getlength(f"{lines[-1]} {word}".strip()) <= width:
             lines[-1] = f"{lines[-1]} {word}".strip()
             continue
@@ -179,6 +200,7 @@ def wrapped(text: str, letters: ImageFont.FreeTypeFont, width: float) -> list[st
 
 def _grids(
     title: str,
+    shortest: int,
     heads: Sequence[str],
     rows: Sequence[tuple[str, Sequence[str], Sequence[Painter]]],
     ratio: float,
@@ -190,11 +212,11 @@ def _grids(
     _, (left, top, right, bottom) = blank(title, foot, theme)
     if len(rows) == 1 and not rows[0][0]:
         heads, rows = _lines(heads, rows[0], ratio, right - left, bottom - top)
-    room = bottom - top - 2 * LABEL
-    most = max(1, room // (SHORTEST_CELL + 2 * LABEL))
+    under = 2 * LABEL if any(any(captions) for _, captions, _ in rows) else 0
+    most = max(1, (bottom - top - 2 * LABEL) // (shortest + under + GAP))
     count = -(-len(rows) // most)
     for number, part in enumerate(np.array_split(np.arange(len(rows)), count), start=1):
-        told = f"{title} ({number} of {count})" if count > 1 else title
+        told = f"{title} ({number}\N{NO-BREAK SPACE}of\N{NO-BREAK SPACE}{count})" if count > 1 else title
         yield _grid(told, heads, [rows[k] for k in part], ratio, foot, theme)
 
 
@@ -271,8 +293,10 @@ def _pixels(image: np.ndarray) -> Painter:
     def paint(width: int, height: int) -> Image.Image:
         picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).convert("RGB")
         factor = min(width / picture.width, height / picture.height)
-        size = [max(1, round((int(factor) if factor >= 1 else factor) * side)) for side in picture.size]
-        return picture.resize((size[0], size[1]), Image.Resampling.NEAREST if factor >= 1 else Image.Resampling.BOX)
+        whole = max(1, math.ceil(factor))
+        large = picture.resize((whole * picture.width, whole * picture.height), Image.Resampling.NEAREST)
+        size = max(1, round(factor * picture.width)), max(1, round(factor * picture.height))
+        return large.resize(size, Image.Resampling.BOX)
 
     return paint
 

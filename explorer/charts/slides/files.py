@@ -24,9 +24,9 @@ def slug(text: str) -> str:
     words = re.findall(r"[^\W_]+", "".join(letter for letter in plain if not unicodedata.combining(letter)))
     name = ""
     for word in words:
-        if len(name) + len(word) >= LONGEST:
+        if name and len(name) + len(word) >= LONGEST:
             break
-        name = f"{name}-{word}" if name else word
+        name = f"{name}-{word}" if name else word[:LONGEST]
     return name or "figure"
 
 
