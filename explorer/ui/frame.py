@@ -99,8 +99,7 @@ def end_page() -> None:
     title = this_run().told.title
     spent = st.session_state.setdefault("cpu_seconds", {})
     spent[title] = spent.get(title, 0.0) + time.thread_time() - this_run().began
-    if page := page_of(title):
-        gathering.take_away(title, page.replace("_", "-"))
+    page, files = page_of(title), st.container()
     path.next_stop(page)
     if following := st.session_state.get("course_next"):
         st.page_link(following, label=f"Next: {following.title}", icon=":material/arrow_forward:")
@@ -109,6 +108,9 @@ def end_page() -> None:
     dots = "".join(f'<span><b style="color:{colours[role]}">●</b> {role}</span>' for role in palette.ROLES)
     st.html(f'<div style="display:flex;gap:1rem;flex-wrap:wrap;font-size:.875rem">Colours: {dots}</div>')
     st.caption(f"{NAME} · {versions()} · every model runs on this machine; what was recorded before says so.")
+    if page:
+        with files:  # last, for it may take seconds
+            gathering.take_away(title, page.replace("_", "-"))
 
 
 def computed_here() -> dict[str, float]:

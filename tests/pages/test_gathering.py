@@ -5,6 +5,7 @@ import io
 import json
 import pickle
 import re
+import sys
 import zipfile
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +22,7 @@ from explorer.charts.slides.files import chart_tables, slug
 from explorer.lessons.path import MODULES
 from explorer.ui import gathering
 from explorer.ui.gathering import Gathered
-from tests.pages.acting import press
+from tests.pages.acting import press, said
 
 Open = Callable[..., AppTest]
 COMPONENTS: dict[str, type] = {
@@ -36,7 +37,7 @@ COMPONENTS: dict[str, type] = {
 def gathered(app: AppTest) -> tuple[Gathered, list[Figure]]:
     press(app, "Gather them")
     kept = app.session_state["gathering_kept"]
-    figures, page = pickle.loads(kept.content())
+    figures, page = pickle.loads(gathering.content(kept.figures))
     assert page == app.title[0].value
     return kept, figures
 
@@ -68,9 +69,9 @@ def test_all_that_a_page_shows_is_in_its_files(open_page: Open, page: str) -> No
     kept, figures = gathered(app)
     assert shown_on(app) == shown
     assert {kind: sum(isinstance(figure, kind) for figure in figures) for kind in shown} == shown
-    assert kept.figures == sum(shown.values())
+    assert kept.count == sum(shown.values())
 
-    pictures = files(gathering.figures_of(kept))
+    pictures = files(gathering.content(kept.pictures))
     for number, figure in enumerate(figures, start=1):
         if isinstance(figure, Table):
             continue
@@ -111,7 +112,7 @@ def test_an_ordinary_run_keeps_nothing(open_page: Open) -> None:
     app = open_page("pages/build_your_rig.py")
     assert "gathering_kept" not in app.session_state
     kept, figures = gathered(app)
-    assert figures and not kept.file.closed
+    assert figures and not kept.pictures.closed
     assert {"Figures, 1920 x 1080", "Data"} <= {button.label for button in app.get("download_button")}
     app.run()
     assert not [name for name in app.session_state if name in ("gathering_kept", "gathering_open", "gathering_wanted")]
@@ -132,14 +133,19 @@ def test_what_a_person_types_makes_no_strange_file(open_page: Open) -> None:
     app = open_page("pages/geometry_lab.py", geo_data="A word", geo_word="<b>../\\&", geo_exact="true")
     kept, figures = gathered(app)
     assert any("<b>../\\&" in figure.title for figure in figures)
-    for content in (gathering.figures_of(kept), gathering.data_of(kept)):
+    for content in (gathering.content(kept.pictures), gathering.data_of(kept)):
         for name in files(content):
             assert re.fullmatch(r"((light|dark)/)?[\w-]+\.(png|csv|npz|txt)", name)
 
 
-def test_a_drawing_that_fails_says_so(monkeypatch: pytest.MonkeyPatch, open_page: Open) -> None:
-    kept, _ = gathered(open_page("pages/build_your_rig.py"))
-    kept.file.seek(0)
-    kept.file.truncate()
-    with pytest.raises(RuntimeError, match="Build your rig could not be drawn"):
-        gathering.figures_of(kept)
+def test_a_drawing_that_fails_says_so_and_leaves_the_data(monkeypatch: pytest.MonkeyPatch, open_page: Open) -> None:
+    monkeypatch.setattr(gathering, "COMMAND", [sys.executable, "-c", "raise SystemExit(3)"])
+    app = open_page("pages/build_your_rig.py")
+    kept, figures = gathered(app)
+    assert said(app) == ["The figures could not be drawn; the terminal of the app says why. Their data are here."]
+    offered = {button.label for button in app.get("download_button")}
+    assert "Data" in offered and "Figures, 1920 x 1080" not in offered
+    assert len(files(gathering.data_of(kept))) > len(figures)
+    monkeypatch.undo()
+    press(app, "Gather again")
+    assert not said(app)
