@@ -49,8 +49,6 @@ LOOKS = {
     "timeline": "Timeline",
 }
 NOTEBOOK = """
-import torch
-import explorer as ex
 from explorer.lessons.conclusion_ethics import memory
 
 for count, name in memory.MODELS.items():  # training images, and the model that learned them

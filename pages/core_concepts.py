@@ -4,6 +4,7 @@ import numpy as np
 import streamlit as st
 
 from explorer.data.uploads import ENDINGS, centred_square, read_image, white_on_black
+from explorer.ui.chart import chart
 from explorer.ui.film import Strip, film, noising
 from explorer.ui.frame import (
     Question,
@@ -194,7 +195,7 @@ def all_schedules(image: np.ndarray, seed: int) -> None:
         captions = [signed(value) for value in log_snr]
         alt = f"The image on the {SCHEDULE_LABELS[name]} schedule at log-SNR {', '.join(captions)}"
         rows.append(Row(SCHEDULE_LABELS[name], mixed / np.hypot(alpha, sigma)[:, None, None], captions, alt))
-    sheet(rows, [f"{t:.1f}" for t in np.linspace(0, 1, COLUMNS)])
+    sheet(rows, [f"{t:.1f}" for t in np.linspace(0, 1, COLUMNS)], title="One image, four schedules")
     st.caption(
         "The clock above leaves the two ends out, since an image alone, or noise alone, needs no model: it runs from a "
         "log-SNR of 9 to \N{MINUS SIGN}9, for EDM from σ = 0.002 to 80. EDM's time is that of its "
@@ -217,10 +218,10 @@ def one_jump_or_many_steps() -> None:
         steps = st.select_slider("Small steps", counts, 50, key="core_small_steps", width=260, bind="query-params")
         name = choice("Schedule", SCHEDULE_LABELS, "cosine", key="core_roads_schedule", width=130)
     roads = roads_to(t, name, steps)
-    chart, table = st.columns([4, 3], vertical_alignment="center")
-    with chart:
+    histogram, table = st.columns([4, 3], vertical_alignment="center")
+    with histogram:
         alt = f"Histograms of two pixels at t = {t:.2f}: one jump, {steps} small steps, and theory."
-        st.vega_lite_chart(roads_chart(roads), alt=alt)
+        chart(roads_chart(roads), alt=alt)
     with table:
         rows = {
             "One jump": (roads.jump.mean(0), roads.jump.std(0)),
@@ -388,8 +389,10 @@ from explorer.data.digits import digits, nearest_scans
 
 scans, labels = digits()
 denoiser = ex.ideal_denoiser(scans, ex.make_schedule("cosine"))
+
 walk = ex.sample(denoiser, n=9, sampler="ddpm", steps=50, seed=0)
 print(walk.x.shape, walk.x0.shape)  # every step, and the guess that led there
+
 index, distance = nearest_scans(walk.samples)
 print(labels[index], distance)  # which scans they are, and how far away"""
     the_code(snippet.strip(), diffuse, step_kernel, diffuse_in_steps, PosteriorMean, ddim)

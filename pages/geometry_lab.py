@@ -2,6 +2,7 @@ from typing import Any
 
 import streamlit as st
 
+from explorer.ui.chart import chart
 from explorer.ui.frame import (
     Question,
     begin_page,
@@ -369,8 +370,8 @@ def the_stage() -> None:
 
         history = [about for about, _ in trained.snapshots.values() if about["distance"] is not None]
         dark = st.context.theme.type == "dark"
-        st.vega_lite_chart(loss_chart(trained.curve, dark), alt="The loss, smoothed, against the training step.")
-        st.vega_lite_chart(
+        chart(loss_chart(trained.curve, dark), alt="The loss, smoothed, against the training step.")
+        chart(
             distance_chart(history, perfect_range(sides[0].recipe.source, Settings.n), dark),
             alt="The distance to fresh data against the training step, over the band of what a perfect model gets.",
         )
@@ -461,7 +462,11 @@ def notebook(settings: Settings) -> str:
     """Code that computes what the stage shows on its left side."""
     recipe = settings.recipe
     text = f", text={recipe.source.text!r}" if recipe.source.name == "word" else ""
-    data = "points = fresh = ...  # your own points, float32 tensors (m, 2)"
+    data = (
+        "import numpy as np\nimport torch\n\n"
+        'given = np.loadtxt("points.csv", np.float32, delimiter=",")  # your own points, x,y in a line each\n'
+        "points = fresh = torch.from_numpy(given)"
+    )
     if ready and recipe.source.given is None:
         data = (
             f"points = ex.toy2d({recipe.source.name!r}, n=20_000, seed=0{text})\n"
@@ -487,10 +492,10 @@ def notebook(settings: Settings) -> str:
         )
     eta = f", eta={settings.eta}" if settings.eta is not None else ""
     return (
-        f"import explorer as ex\n\n{data}\n{model}\n"
+        f"import explorer as ex\n\n{data}\n\n{model}\n\n"
         f"trajectory = ex.sample(\n    denoiser, n={settings.n}, sampler={settings.sampler!r}, steps={settings.steps}, "
         f"seed={settings.seed}{eta}\n)\n"
-        "print(ex.sliced_wasserstein(trajectory.samples, fresh))"
+        "\nprint(ex.sliced_wasserstein(trajectory.samples, fresh))"
     )
 
 

@@ -51,6 +51,7 @@ def notebook(wish: Wish) -> str:
 import explorer as ex
 
 denoiser = ex.load_pretrained({wish.teller.name!r})
+
 drawn = ex.sample(
     denoiser, n={asked.n}, sampler={asked.sampler!r}, steps={asked.steps}, seed={asked.seed},
     condition={asked.prompt!r}, negative_condition={asked.negative!r}, guidance_scale={asked.guidance_scale:g},

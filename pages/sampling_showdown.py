@@ -48,10 +48,12 @@ from explorer.samplers import invert
 
 denoiser = ex.load_pretrained("digits-8")
 digits = torch.arange(16) % 10
+
 ddpm = ex.sample(denoiser, n=16, sampler="ddpm", steps=20, seed=0, condition=digits)
 ddim = ex.sample(denoiser, n=16, sampler="ddim", steps=20, seed=0, condition=digits)
 print((ddpm.x[0] - ddim.x[0]).abs().max())  # the same start
 print((ddpm.samples - ddim.samples).square().mean().sqrt())  # and another end
+
 noise = invert(denoiser, ddim.samples, steps=50, condition=digits)
 back = ex.sample(denoiser, n=16, sampler="ddim", steps=50, condition=digits, x_init=noise)
 print((back.samples - ddim.samples).square().mean().sqrt())""".strip()

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
+from explorer.ui.chart import chart
 from explorer.ui.frame import (
     Question,
     begin_page,
@@ -240,7 +241,7 @@ def losses(whole: Moments, others: dict[str, tuple[np.ndarray, np.ndarray]]) -> 
     for title, (x0, errors) in others.items():
         captions = [f"{value:.3f} ({signed(value - good)})" for value, good in zip(errors, error, strict=True)]
         rows.append(Row(title, as_shown(x0), captions, f"Guesses: {title}"))
-    sheet(rows, heads)
+    sheet(rows, heads, title="The guess of the whole network, and with a connection cut")
     st.caption(
         "Under each guess its error: the root mean square over the pixels against the clean image. In brackets, what "
         "the cut adds to it; on one image at one level that may by chance be negative. The deeper a skip connection "
@@ -308,9 +309,9 @@ def embedding(model: ImageModel) -> None:
             "The likeness of embeddings to that of the level.",
         ),
     ]
-    for column, (chart, alt) in zip(st.columns(3), charts, strict=True):
+    for column, (spec, alt) in zip(st.columns(3), charts, strict=True):
         with column:
-            st.vega_lite_chart(chart, alt=alt)
+            chart(spec, alt=alt)
     st.caption(
         f"Blue is negative, orange positive. Of the embedding's {vectors.shape[1]} numbers "
         f"{'all' if len(shown) == vectors.shape[1] else len(shown)} are drawn, sorted by where each is greatest. "
@@ -392,6 +393,7 @@ clean = load_dataset("digits-8").held_out.images[:1]
 t = 0.5
 noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
 x = denoiser.schedule.alpha(t).float() * clean + denoiser.schedule.sigma(t).float() * noise
+
 for scales in ({}, {"skip 1": 0.0}):
     maps = {}
     guess = denoiser.predict(x, t, scales=scales, record=maps).x0

@@ -35,6 +35,7 @@ from explorer.ui.voice_cloning import card, compared, large, mark, near, speakin
 from explorer.ui.voice_cloning.asking import Wish, ask
 from explorer.zoo import model_card
 
+BUILT_IN = "af_bella"
 CLOSER = {
     "near": "How near?",
     "voice": "The voice",
@@ -46,23 +47,27 @@ CLOSER = {
     "large": "The large ones",
 }
 NOTEBOOK = """
-import torch
-
-from explorer.audio.recordings import read_recording, written
+from explorer.audio.recordings import {reading}written
 from explorer.lessons.voice_cloning import speaking, voices
 
-reference = voices.reference(read_recording(open("reference.wav", "rb").read()).audio)
+reference = {reference}
+
 said = speaking.spoken(
     voices.model(), {text!r}, {speed:g}, reference.voice,
     speaking.Asked(words_scale={words:g}, voice_scale={voice:g}, steps={steps}, sampler={sampler!r}, seed={seed}),
 )
+
 open("speech.wav", "wb").write(written(said.audio, "Synthetic speech"))""".strip()
 
 
 def notebook(wish: Wish | None) -> str:
     """Code that speaks what the page speaks."""
     asked = wish.asked if wish else lesson.Asked()
+    own = wish is not None and wish.own
+    file = 'voices.reference(read_recording(open("reference.wav", "rb").read()).audio)  # your own recording'
     return NOTEBOOK.format(
+        reading="read_recording, " if own else "",
+        reference=file if own else f"voices.reference_of({(wish.key if wish else BUILT_IN)!r})",
         text=wish.text if wish else "three one four",
         speed=wish.speed if wish else 1,
         words=asked.words_scale,

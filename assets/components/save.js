@@ -8,7 +8,11 @@ const WEBM_SIDE = 640;
 const HOLD_MILLISECONDS = 2000; // of the last frame
 const LONGEST_NAME = 80;
 
-const SAVERS = { PNG: savePng, GIF: saveGif, WebM: saveWebm };
+const SLIDE = { width: 1920, height: 1080, margin: 30 };
+
+const SAVERS = { PNG: savePng, Slide: saveSlide, GIF: saveGif, WebM: saveWebm };
+const LABELS = { Slide: `Save as Slide, ${SLIDE.width} x ${SLIDE.height}` };
+const ENDINGS = { Slide: "slide.png" };
 
 // A file's name that says what it shows: slug("Smiley: Heun, 20 steps") === "smiley-heun-20-steps".
 export function slug(text) {
@@ -30,7 +34,7 @@ export function createSaving(host, film) {
   const kinds = Object.keys(SAVERS).filter((kind) => kind !== "WebM" || recordsWebm());
   const buttons = kinds.map((kind) => {
     const button = Object.assign(document.createElement("button"), { type: "button", textContent: kind });
-    button.setAttribute("aria-label", `Save as ${kind}`);
+    button.setAttribute("aria-label", LABELS[kind] ?? `Save as ${kind}`);
     button.addEventListener("click", () => save(kind));
     return button;
   });
@@ -48,7 +52,7 @@ export function createSaving(host, film) {
     try {
       const shown = chosenFilm();
       const blob = await SAVERS[kind](shown, (share) => (status.textContent = `${kind} ${Math.round(100 * share)} %`));
-      download(blob, `${slug(shown.name)}.${kind.toLowerCase()}`);
+      download(blob, `${slug(shown.name)}.${ENDINGS[kind] ?? kind.toLowerCase()}`);
       status.textContent = "";
     } catch (error) {
       status.textContent = `The ${kind} could not be saved: ${error.message}`;
@@ -149,6 +153,21 @@ function savePng(film) {
   const sheet = createSheet(film, PNG_SIDE);
   sheet.paint(film.position);
   return new Promise((resolve) => sheet.canvas.toBlob(resolve, "image/png"));
+}
+
+// The picture in the middle of a slide, as large as it fits.
+function saveSlide(film) {
+  const { width, height, margin } = SLIDE;
+  const { canvas } = createSheet(film, GIF_SIDE);
+  const share = Math.min((width - 2 * margin) / canvas.width, (height - 2 * margin) / canvas.height);
+  const sheet = createSheet(film, Math.floor(GIF_SIDE * share));
+  sheet.paint(film.position);
+  const slide = Object.assign(document.createElement("canvas"), { width, height });
+  const context = slide.getContext("2d");
+  context.fillStyle = film.style.background;
+  context.fillRect(0, 0, width, height);
+  context.drawImage(sheet.canvas, (width - sheet.canvas.width) >> 1, (height - sheet.canvas.height) >> 1);
+  return new Promise((resolve) => slide.toBlob(resolve, "image/png"));
 }
 
 async function saveGif(film, report) {

@@ -54,7 +54,7 @@ def lines_chart(
     """Shares against a number, one line each; `dashed` lines of the same names are what theory says, and `point` is
     what was just measured."""
     colours = palette.DARK if dark else palette.LIGHT
-    range_ = [colours[role] for role in ("data", "model", "exact", "noise")] + ["#b07400", "#8e3b96"]
+    range_ = [colours[role] for role in palette.CATEGORIES] + palette.MORE["dark" if dark else "light"][:2]
     scale = {"type": "log", "nice": False} if log else {"nice": False}
     encoding = {
         "x": {"field": "x", "type": "quantitative", "title": x, "scale": scale},
@@ -76,7 +76,10 @@ def lines_chart(
         {
             "data": {"values": _rows(lines)},
             "mark": {"type": "line", "point": {"size": 60, "filled": True}, "strokeWidth": 2.5},
-            "encoding": {**encoding, "shape": {"field": "line", "type": "nominal", "legend": LEGEND}},
+            "encoding": {
+                **encoding,
+                "shape": {"field": "line", "type": "nominal", "scale": {"domain": list(lines)}, "legend": LEGEND},
+            },
         }
     ]
     if dashed:

@@ -11,8 +11,6 @@ from explorer.charts import palette
 from explorer.lessons.sampling_showdown.quality import Quality
 from explorer.samplers import SAMPLERS
 
-LIGHT = ["#8e3b96", "#b07400", "#444a52", "#0c8fa0", "#8a4b22", "#d9488f", "#6f7d1c"]
-DARK = ["#d08ae0", "#f0c04a", "#d0d4da", "#4fd0e0", "#d0a07a", "#ff8fc0", "#bccb5a"]
 SHAPES = ["circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "triangle-right"]
 DISTANCES = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200]
 ERRORS = [0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1]
@@ -54,7 +52,7 @@ def quality_chart(
     ]
     labels = [sampler.label for sampler in SAMPLERS.values()]
     present = [number for number, label in enumerate(labels) if any(row["sampler"] == label for row in rows)]
-    colours = DARK if dark else LIGHT
+    colours = palette.MORE["dark" if dark else "light"]
 
     def by_sampler(values: Sequence[str]) -> dict[str, Any]:
         scale = {"domain": [labels[number] for number in present], "range": [values[number] for number in present]}

@@ -6,8 +6,6 @@ import numpy as np
 
 from explorer.charts import palette
 
-GROUNDS = {"light": "#ffffff", "dark": "#0f1114"}
-INKS = {"light": "#1f2328", "dark": "#f0f2f4"}
 HEIGHT = 300
 
 
@@ -16,7 +14,7 @@ def heat_chart(log_snr: np.ndarray, rows: np.ndarray, title: str, now: float, th
     step = float(log_snr[1] - log_snr[0])
     values = [{"x": float(x), "v": column} for x, column in zip(log_snr, rows.T.round(2).tolist(), strict=True)]
     colours = palette.THEMES[theme]
-    scale = {"domainMid": 0, "range": [colours["data"], GROUNDS[theme], colours["model"]], "interpolate": "rgb"}
+    scale = {"domainMid": 0, "range": [colours["data"], palette.GROUNDS[theme], colours["model"]], "interpolate": "rgb"}
     return {
         "height": HEIGHT,
         "title": {"text": title, "fontSize": 14},
@@ -77,6 +75,6 @@ def _level(field: str) -> dict[str, Any]:
 def _now(now: float, theme: str) -> dict[str, Any]:
     return {
         "data": {"values": [{}]},
-        "mark": {"type": "rule", "aria": False, "strokeWidth": 2, "strokeDash": [4, 3], "color": INKS[theme]},
+        "mark": {"type": "rule", "aria": False, "strokeWidth": 2, "strokeDash": [4, 3], "color": palette.INKS[theme]},
         "encoding": {"x": {"datum": now, "type": "quantitative"}},
     }

@@ -10,10 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from explorer.charts import palette
+from explorer.charts.slides.figures import Film, Images
+from explorer.ui import gathering
 from explorer.ui.buffer import pack
 from explorer.ui.components import component
 
 GREY_LIMIT = 1.2
+MOMENTS = 9  # of the forward process, on a slide
 
 _noising = component("noising", "buffer", "gif", "mount", "pixels", "save", "screen", "theme", "transport")
 _film = component("film", "buffer", "gif", "mount", "pixels", "save", "screen", "theme", "transport")
@@ -39,8 +42,23 @@ def noising(
     }
     noise = np.random.default_rng(seed).standard_normal(image.shape)
     arrays = {"image": image, "noise": noise, **tables}
+    gathering.keep(lambda: _at_moments(image, noise, schedules[schedule], schedule))
     meta = {"schedules": list(schedules), "schedule": schedule, "autoplay": autoplay, "palette": palette.THEMES}
     _noising(key=key, data=pack(meta, **{name: array.astype(np.float32) for name, array in arrays.items()}))
+
+
+def _at_moments(image: np.ndarray, noise: np.ndarray, curve: Mapping[str, np.ndarray], schedule: str) -> Images:
+    """The forward process at a few moments of its clock."""
+    seen = np.linspace(0, len(curve["t"]) - 1, MOMENTS).round().astype(int)
+    alpha, sigma = (curve[row][seen][:, None, None] for row in ("alpha", "sigma"))
+    mixed = (alpha * image + sigma * noise) / np.hypot(alpha, sigma)
+    captions = [
+        f"log\N{NON-BREAKING HYPHEN}SNR {round(curve['log_snr'][k], 1) + 0.0:+.1f}".replace("-", "\N{MINUS SIGN}")
+        for k in seen
+    ]
+    heads = [f"t = {curve['t'][k]:.2f}" for k in seen]
+    title = f"From an image to noise, schedule: {schedule}"
+    return Images(title, heads, [("", in_bytes(mixed, 3), captions)])
 
 
 @dataclass(frozen=True)
@@ -76,11 +94,16 @@ def film(
         "columns": columns or len(strips),
         "palette": palette.THEMES,
     }
-    frames = {
-        f"strip {index}": to_bytes(strip.frames, GREY_LIMIT if strip.frames.ndim == 4 else 1.0)
-        for index, strip in enumerate(strips)
-    }
-    _film(key=key, data=pack(meta, **frames))
+    frames = [in_bytes(strip.frames, 4) for strip in strips]
+    kept = [(s.title, images, s.captions or []) for s, images in zip(strips, frames, strict=True)]
+    gathering.keep(lambda: Film(label[:1].upper() + label[1:], kept))
+    arrays = {f"strip {k}": images if strips[k].frames.ndim == 5 else images[..., 0] for k, images in enumerate(frames)}
+    _film(key=key, data=pack(meta, **arrays))
+
+
+def in_bytes(values: np.ndarray, axes: int) -> np.ndarray:
+    """uint8 with channels last: greys, of so many axes, with one channel; colours, of one axis more, with three."""
+    return to_grey(values)[..., None] if values.ndim == axes else to_bytes(values, 1.0)
 
 
 def to_grey(values: np.ndarray) -> np.ndarray:

@@ -1,7 +1,6 @@
 """What every page shares: the frame around it, and the sections below its demo."""
 
 import inspect
-import json
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,8 +14,9 @@ from streamlit.navigation.page import StreamlitPage
 
 from explorer.charts import palette
 from explorer.files import ASSETS
+from explorer.lessons.notebook import Told, as_notebook
 from explorer.lessons.path import page_of
-from explorer.ui import path, trainings, work
+from explorer.ui import gathering, path, trainings, work
 from explorer.ui.components import component
 from explorer.ui.glossary import GLOSSARY
 from explorer.ui.lecture import show_buttons, show_scene
@@ -52,6 +52,19 @@ class Question:
             raise ValueError(f"the answer {self.answer!r} is none of the choices")
 
 
+@dataclass(frozen=True)
+class Run:
+    """A run of a page: what it has told so far, and the clock when it began, in CPU seconds."""
+
+    told: Told
+    began: float
+
+
+def this_run() -> Run:
+    """The newest run of a page in this session."""
+    return st.session_state["run"]
+
+
 def follow_course(pages: Sequence[StreamlitPage], current: StreamlitPage) -> None:
     """Remember which page of the course comes after the current one, for its end; None after one that is beside it."""
     following = dict(pairwise([*pages, None]))
@@ -61,8 +74,11 @@ def follow_course(pages: Sequence[StreamlitPage], current: StreamlitPage) -> Non
 def begin_page(title: str, lead: str, *words: str) -> None:
     """Set up a page that runs inside the course or alone: title, one sentence of what you will learn, and the names of
     words of the glossary, each of which explains itself under the pointer, to a touch and to the keyboard."""
-    st.session_state["run"] = (title, time.thread_time())
+    explained = [GLOSSARY[word] for word in words]
+    told = Told(title, lead, words=[f"**{label}**: {meaning}" for label, meaning in explained])
+    st.session_state["run"] = Run(told, time.thread_time())
     path.opened(page_of(title))
+    gathering.begin(title)
     work.share_cores()
     st.set_page_config(
         page_title=f"{title} · {NAME}",
@@ -76,7 +92,7 @@ def begin_page(title: str, lead: str, *words: str) -> None:
         st.title(title, anchor=False)
         st.markdown(lead)
         if words:
-            _terms(key="terms", data={"words": [GLOSSARY[word] for word in words]})
+            _terms(key="terms", data={"words": explained})
     work.attend()
     trainings.attend(page_link)
     with st.sidebar:
@@ -86,10 +102,11 @@ def begin_page(title: str, lead: str, *words: str) -> None:
 
 def end_page() -> None:
     """The next step of the course, and the footer: what the colours mean, versions, and what computes."""
-    title, began = st.session_state["run"]
+    title = this_run().told.title
     spent = st.session_state.setdefault("cpu_seconds", {})
-    spent[title] = spent.get(title, 0.0) + time.thread_time() - began
-    path.next_stop(page_of(title))
+    spent[title] = spent.get(title, 0.0) + time.thread_time() - this_run().began
+    page, files = page_of(title), st.container()
+    path.next_stop(page)
     if following := st.session_state.get("course_next"):
         st.page_link(following, label=f"Next: {following.title}", icon=":material/arrow_forward:")
     st.divider()
@@ -97,13 +114,17 @@ def end_page() -> None:
     dots = "".join(f'<span><b style="color:{colours[role]}">●</b> {role}</span>' for role in palette.ROLES)
     st.html(f'<div style="display:flex;gap:1rem;flex-wrap:wrap;font-size:.875rem">Colours: {dots}</div>')
     st.caption(f"{NAME} · {versions()} · every model runs on this machine; what was recorded before says so.")
+    if page:
+        with files:  # last, for it may take seconds
+            gathering.take_away(title, page.replace("_", "-"))
 
 
 def computed_here() -> dict[str, float]:
     """CPU seconds of this session's whole runs of each page, by its title; of this one as far as it has come."""
-    title, began = st.session_state["run"]
+    title = this_run().told.title
     spent = dict(st.session_state.get("cpu_seconds", {}))
-    spent[title] = spent.get(title, 0.0) + max(0.0, time.thread_time() - began)  # a fragment's run has its own clock
+    now = max(0.0, time.thread_time() - this_run().began)  # a fragment's run has its own clock
+    spent[title] = spent.get(title, 0.0) + now
     return spent
 
 
@@ -131,47 +152,40 @@ def page_link(page: str, label: str) -> None:
 
 def what_to_notice(*lines: str) -> None:
     """Two or three lines under the demo."""
+    this_run().told.notice.extend(lines)
     st.header("What to notice", anchor=False)
     st.markdown("\n".join(f"- {line}" for line in lines))
 
 
 def mathematics(*parts: tuple[str, str]) -> None:
     """Formulas, each with a sentence that ties its symbols to the controls: (sentence, LaTeX)."""
+    this_run().told.mathematics.extend(parts)
     with st.expander("The mathematics", icon=":material/function:"):
         st.markdown("\n\n".join(f"{sentence}\n\n$$\n{formula}\n$$" for sentence, formula in parts))
 
 
 def the_code(snippet: str, *objects: Callable[..., Any] | type) -> None:
-    """A snippet that runs in a notebook, also as a file, and the real source of what this page calls."""
+    """A snippet that runs in a notebook, the page as one, and the real source of what this page calls.
+
+    The notebook is made when it is asked for, and so has what comes later on the page, too.
+    """
+    told = this_run().told
+    told.code = snippet
     with st.expander("The code", icon=":material/code:"):
         st.markdown("In a notebook:")
         st.code(snippet, language="python")
         st.download_button(
-            "Download as a notebook",
-            lambda: as_notebook(snippet),
-            "diffusion-explorer.ipynb",
+            "This page as a notebook",
+            lambda: as_notebook(told),
+            f"diffusion-explorer-{page_of(told.title).replace('_', '-') or 'page'}.ipynb",
             "application/x-ipynb+json",
             on_click="ignore",
             icon=":material/download:",
+            help="Its words, its formulas and this code, for Jupyter.",
         )
         for item in objects:
             st.markdown(f"`{item.__module__}.{item.__qualname__}`")
             st.code(_source(item), language="python")
-
-
-def as_notebook(snippet: str) -> str:
-    """A Jupyter notebook (nbformat 4) of one code cell."""
-    cell: dict[str, Any] = {
-        "cell_type": "code",
-        "execution_count": None,
-        "id": "snippet",
-        "metadata": {},
-        "outputs": [],
-        "source": snippet.splitlines(keepends=True),
-    }
-    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    about = {"cells": [cell], "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
-    return json.dumps(about, indent=1, ensure_ascii=False)
 
 
 @cache
@@ -192,7 +206,7 @@ def _ask(prefix: str, questions: Sequence[Question]) -> None:
         for number, question in enumerate(questions):
             choice = st.radio(question.text, list(question.replies), index=None, key=f"{prefix}_question_{number}")
             if choice == question.answer:
-                path.answered(page_of(st.session_state["run"][0]), number)
+                path.answered(page_of(this_run().told.title), number)
                 st.success(f"Yes. {question.replies[choice]}", icon=":material/check:")
             elif choice is not None:
                 st.warning(f"Not quite. {question.replies[choice]}", icon=":material/close:")
@@ -200,5 +214,7 @@ def _ask(prefix: str, questions: Sequence[Question]) -> None:
 
 def references(*names: str) -> None:
     """The papers that a page draws on, by their names in `PAPERS`."""
+    papers = [PAPERS[name] for name in names]
+    this_run().told.references.extend(papers)
     with st.expander("References", icon=":material/menu_book:"):
-        st.markdown("\n".join(f"- {PAPERS[name]}" for name in names))
+        st.markdown("\n".join(f"- {paper}" for paper in papers))

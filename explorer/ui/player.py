@@ -12,6 +12,8 @@ import numpy as np
 import streamlit as st
 
 from explorer.charts import palette
+from explorer.charts.slides.figures import Walk
+from explorer.ui import gathering
 from explorer.ui.buffer import pack
 from explorer.ui.components import component
 
@@ -102,6 +104,7 @@ def player(
     """
     if unknown := set(layers) - set(LAYERS):
         raise ValueError(f"unknown layers: {', '.join(sorted(unknown))}")
+    gathering.keep(lambda: _as_walk(scenes, extent, name))
     frames = max(len(scene.t) for scene in scenes)
     meta: dict[str, Any] = {
         "reach": _UNIT / _CLIP,
@@ -127,6 +130,19 @@ def player(
             on_start(start)
 
     return _start(_player(key=key, data=pack(meta, **arrays), on_start_change=start_clicked))
+
+
+def _as_walk(scenes: Sequence[Scene], extent: float, name: str) -> Walk:
+    """The scenes as a figure; points as float32."""
+    arrays = ("t", "x", "x0", "target", "source", "mesh", "field", "score", "started")
+    title = " beside ".join(scene.title for scene in scenes)
+    kept = []
+    for scene in scenes:
+        own = {key: getattr(scene, key) for key in arrays if getattr(scene, key) is not None}
+        kept.append((scene.title, scene.role, {key: np.asarray(array, np.float32) for key, array in own.items()}))
+    if name.casefold() not in title.casefold():
+        title = f"{name[:1].upper()}{name[1:]}: {title}"
+    return Walk(title, extent, kept)
 
 
 def _start(state: Mapping[str, Any]) -> tuple[int, float, float] | None:

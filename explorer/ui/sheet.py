@@ -11,7 +11,9 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from explorer.ui.film import to_bytes, to_grey
+from explorer.charts.slides.figures import Images
+from explorer.ui import gathering
+from explorer.ui.film import in_bytes
 
 _GAP = 1 / 16  # of an image's width
 _LETTERS = 14  # height of a caption's letters, in hundredths of its column
@@ -28,8 +30,10 @@ class Row:
     alt: str
 
 
-def sheet(rows: Sequence[Row], head: Sequence[str]) -> None:
-    """Rows of equally many images under the column heads `head`; a row is one picture."""
+def sheet(rows: Sequence[Row], head: Sequence[str], *, title: str) -> None:
+    """Rows of equally many images under the column heads `head`; a row is one picture. `title` says what they are, for
+    screen readers and for a slide."""
+    gathering.keep(lambda: Images(title, head, [(row.title, in_bytes(row.images, 3), row.captions) for row in rows]))
     parts = [_captions(head)]
     for row in rows:
         parts.append(f'<strong style="display: block; margin: 0.5rem 0 0.125rem">{html.escape(row.title)}</strong>')
@@ -40,7 +44,8 @@ def sheet(rows: Sequence[Row], head: Sequence[str]) -> None:
         parts.append(_captions(row.captions))
     size = f"font-size: clamp(0.625rem, {_LETTERS / len(head):.2f}cqi, 1.25rem)"
     inner = f'<div style="{size}; font-variant-numeric: tabular-nums">{"".join(parts)}</div>'
-    st.html(f'<div style="container-type: inline-size">{inner}</div>')
+    label = html.escape(title, quote=True)
+    st.html(f'<div role="group" aria-label="{label}" style="container-type: inline-size">{inner}</div>')
 
 
 def _captions(texts: Sequence[str]) -> str:
@@ -52,7 +57,7 @@ def _captions(texts: Sequence[str]) -> str:
 def data_url(images: np.ndarray) -> str:
     """Images, (columns, height, width) or (columns, height, width, 3), side by side with clear gaps, as the URL of a
     PNG."""
-    values = to_bytes(images, 1.0) if images.ndim == 4 else to_grey(images)[..., None]
+    values = in_bytes(images, 3)
     return _encoded(values.tobytes(), values.shape)
 
 

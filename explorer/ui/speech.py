@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from explorer.charts import palette
+from explorer.charts.slides.figures import Spectrograms
+from explorer.ui import gathering
 from explorer.ui.buffer import pack
 from explorer.ui.components import component
 
@@ -60,7 +62,10 @@ def speech(
     }
     arrays: dict[str, np.ndarray] = {"pitch": pitch.astype(np.float32)}
     low, high = SHOWN
+    loud = [((strip.bands - low) / (high - low)).clip(0, 1) for strip in strips]
+    kept = [(s.title, s.role, shares, s.captions) for s, shares in zip(strips, loud, strict=True)]
+    gathering.keep(lambda: Spectrograms(label[:1].upper() + label[1:], kept))
     for index, strip in enumerate(strips):
-        arrays[f"strip {index}"] = (255 * ((strip.bands - low) / (high - low)).clip(0, 1)).astype(np.uint8)
+        arrays[f"strip {index}"] = (255 * loud[index]).astype(np.uint8)
         arrays[f"sound {index}"] = strip.sound
     _speech(key=key, data=pack(meta, **arrays))

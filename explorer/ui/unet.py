@@ -7,7 +7,9 @@ import numpy as np
 import streamlit as st
 
 from explorer.charts import palette
+from explorer.charts.slides.figures import Images
 from explorer.lessons.views import as_shown
+from explorer.ui import gathering
 from explorer.ui.buffer import pack
 from explorer.ui.components import component
 from explorer.ui.film import GREY_LIMIT, to_bytes
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from explorer.networks.structure import Part
 
 MOST_MAPS = 64  # of a part, that are sent
+ON_SLIDE = 8  # of them, that a slide shows
 
 _diagram = component("diagram", "buffer", "mount", "pixels", "screen", "theme", "transport")
 
@@ -72,6 +75,7 @@ def diagram(
     coloured = moments.image.shape[0] == 3
     limit = 1.0 if coloured else GREY_LIMIT
     arrays = {name: to_bytes(as_shown(values), limit) for name, values in images.items()} | errors
+    first = int(np.abs(moments.log_snr - start).argmin())
     meta = {
         "parts": [_described(part) for part in parts],
         "moments": [{"t": float(t), "logSnr": float(r)} for t, r in zip(moments.t, moments.log_snr, strict=True)],
@@ -79,10 +83,12 @@ def diagram(
         "source": source,
         "scales": dict(scales or {}),
         "cuttable": list(cuttable),
-        "start": int(np.abs(moments.log_snr - start).argmin()),
+        "start": first,
         "autoplay": autoplay,
         "palette": palette.THEMES,
     }
+
+    gathering.keep(lambda: _maps_at(first, parts, moments, maps))
 
     def cut_clicked() -> None:
         name = st.session_state[key].get("cut")
@@ -90,6 +96,17 @@ def diagram(
             on_cut(name)
 
     _diagram(key=key, data=pack(meta, **arrays, **maps), on_cut_change=cut_clicked)
+
+
+def _maps_at(moment: int, parts: "Sequence[Part]", moments: "Moments", maps: Mapping[str, np.ndarray]) -> Images:
+    """The first maps of each part at one of the moments."""
+    level = f"{moments.log_snr[moment]:g}".replace("-", "\N{MINUS SIGN}")
+    rows: list[tuple[str, np.ndarray, list[str]]] = [
+        (f"{part.name}, {' x '.join(map(str, part.output_shape))}", found[moment][:ON_SLIDE, ..., None], [])
+        for part in parts
+        if (found := maps.get(f"maps {part.name}")) is not None and part.kind != "embedding"
+    ]
+    return Images(f"What each part computes at log-SNR {level}: its first {ON_SLIDE} maps", [], rows)
 
 
 def packed(maps: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

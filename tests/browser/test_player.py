@@ -319,6 +319,20 @@ def test_the_pictures_that_it_saves_are_valid(open_player: Open) -> None:
         assert (shown[0][2, 2] == 255).all()  # the page is white, exactly
 
 
+@pytest.mark.parametrize("scenes", [1, 2])
+def test_a_slide_has_the_size_of_a_projector(open_player: Open, scenes: int) -> None:
+    root = open_player(f"scenes={scenes}&steps=8")
+    scrub(root, 8)
+    name = "eight-points-learned-exact" if scenes == 2 else "eight-points-learned"
+    with Image.open(saved(root, "Slide", name, "slide.png").path()) as picture:
+        assert picture.size == (1920, 1080)
+        shown = np.asarray(picture.convert("L"))
+    for edge in (shown[:25], shown[-25:], shown[:, :25], shown[:, -25:]):
+        assert (edge == 255).all()
+    rows, columns = (np.flatnonzero((shown < 200).any(axis)) for axis in (1, 0))
+    assert max((rows[-1] - rows[0]) / 1080, (columns[-1] - columns[0]) / 1920) > 0.9
+
+
 def test_one_scene_of_two_is_saved_alone(open_player: Open) -> None:
     root = open_player("scenes=2&steps=8")
     scrub(root, 8)

@@ -1,10 +1,16 @@
 """The page for teachers: the scenes open as they say, exercises, the test of a class."""
 
+import importlib.util
+import io
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from explorer.charts import palette
 from explorer.lessons.for_teachers.exercises import EXERCISES
 from explorer.lessons.for_teachers.questions import TEST
 from explorer.lessons.path import MODULES
@@ -13,6 +19,7 @@ from explorer.ui.for_teachers.teaching import classes
 from explorer.ui.lecture import scene_in
 from tests.pages.acting import press, said
 
+ROOT = Path(__file__).parents[2]
 PAGE = "pages/for_teachers.py"
 Opened = Callable[..., AppTest]
 
@@ -122,3 +129,17 @@ def test_a_class_that_is_not_there_gets_a_sentence(open_page: Opened) -> None:
     app = open_page(PAGE, teach_look="Does it teach?", teach_class="ABCDEF")
     press(app, "Hand in")
     assert "There is no class" in app.error[0].value
+
+
+def test_the_figures_of_scenes_are_drawn_into_folders(open_page: Opened) -> None:
+    spec = importlib.util.spec_from_file_location("lecture_figures", ROOT / "scripts" / "lecture_figures.py")
+    assert spec is not None and spec.loader is not None
+    drawing = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(drawing)
+    scene = Scene("geometry_lab", "Two <b>samplers</b>", 1, "Look.", {"geo_compare": "true", "geo_data": "Moons"})
+    found = dict(drawing.pictures([scene]))
+    assert len(found) == len(palette.THEMES)
+    for name, picture in found.items():
+        assert re.fullmatch(r"01-two-b-samplers-b/(light|dark)/01-moons-[\w-]+-beside-[\w-]+\.png", name)
+        assert Image.open(io.BytesIO(picture)).size == (1920, 1080)
+    assert "scripts/lecture_figures.py 15 " in text_of(open_page(PAGE, teach_list=LISTS["15"]))

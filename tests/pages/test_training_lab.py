@@ -265,7 +265,7 @@ def test_questions_answer_back(opened: Opened) -> None:
 def test_the_snippet_runs(opened: Opened, query: dict[str, str]) -> None:
     snippet = opened(lab_width="8", lab_attention="true", **query).code[0].value
     scope: dict[str, Any] = {}
-    exec(snippet.replace("epochs = 100", "epochs = 1").replace("max_seconds=60", "max_seconds=0.1"), scope)
+    exec(snippet.replace("epochs = 2", "epochs = 1").replace("seconds = 2", "seconds = 0.1"), scope)
     assert scope["samples"].shape == (20, 1, 8, 8)
 
 

@@ -6,7 +6,9 @@ from explorer.charts.build_your_rig import accuracy_chart
 from explorer.hardware.catalogue import GIB
 from explorer.hardware.published import measured, summary
 from explorer.hardware.speed import reached
+from explorer.ui import tables
 from explorer.ui.build_your_rig.origins import origins
+from explorer.ui.chart import chart
 
 
 def show() -> None:
@@ -26,9 +28,7 @@ def show() -> None:
     ]
     told = summary(found)
     shown = [row for row in rows if row["estimate"] is not None]
-    st.vega_lite_chart(
-        accuracy_chart(shown, st.context.theme.type == "dark"), alt="Estimated against published peaks of memory."
-    )
+    chart(accuracy_chart(shown, st.context.theme.type == "dark"), alt="Estimated against published peaks of memory.")
     st.markdown(
         f"Of **{told['rows comparable']} comparable** rows (diffusers, allocated memory, an exact unit, every switch "
         f"modelled) the median error is **{told['median error']:.1%}**, from {told['least error']:+.1%} to "
@@ -39,9 +39,9 @@ def show() -> None:
         f"scratch of convolutions was found, and {told['rows other']} of other code or of reserved memory: shown, not "
         "counted."
     )
-    st.dataframe(
+    tables.figures(
         rows,
-        hide_index=True,
+        title="Published peaks of memory and their estimates",
         column_config={
             "measured": st.column_config.NumberColumn("published, GiB"),
             "estimate": st.column_config.NumberColumn("estimate, GiB"),
@@ -49,7 +49,7 @@ def show() -> None:
         },
     )
     st.markdown("**Published speeds**: the share of a card's dense peak that they reach, from the shortest step.")
-    st.dataframe(
+    tables.figures(
         [
             {
                 "model": one.model,
@@ -60,7 +60,7 @@ def show() -> None:
             }
             for one in sorted(reached(), key=lambda one: one.ideal)
         ],
-        hide_index=True,
+        title="Published speeds",
         column_config={"reached": st.column_config.NumberColumn("reached", format="percent")},
     )
     origins(

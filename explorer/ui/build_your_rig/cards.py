@@ -7,6 +7,7 @@ import streamlit as st
 
 from explorer.hardware.catalogue import GIB, Card, catalogue
 from explorer.lessons.build_your_rig.fits import fit, held, known_cards, time_on, training_time_on
+from explorer.ui import tables
 from explorer.ui.build_your_rig.asking import Wish
 from explorer.ui.build_your_rig.origins import origins
 
@@ -17,7 +18,12 @@ def show(wish: Wish) -> None:
     """The table, those that hold it first, by launch price; and the same as a file."""
     rows = [row(wish, card) for card in known_cards().values()]
     rows.sort(key=lambda one: (one["fits"] == "no", one["launch price, USD"] is None, one["launch price, USD"] or 0))
-    st.dataframe(rows, hide_index=True, height=480, column_config={"card": st.column_config.TextColumn(pinned=True)})
+    tables.figures(
+        rows,
+        title=f"Cards for {wish.system.name}",
+        height=480,
+        column_config={"card": st.column_config.TextColumn(pinned=True)},
+    )
     st.download_button(
         "Comparison as CSV",
         lambda: as_csv(rows),

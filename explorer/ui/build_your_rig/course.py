@@ -10,6 +10,7 @@ from explorer.hardware.memory import Memory
 from explorer.hardware.weights import OPTIMIZERS
 from explorer.lessons.build_your_rig.fits import has_blocks, of_batch, of_one_sample
 from explorer.ui import shelf
+from explorer.ui.chart import chart
 from explorer.ui.controls import choice
 from explorer.ui.kept import choose_kept, gone
 from explorer.ui.markdown import plain
@@ -58,7 +59,7 @@ def show() -> None:
     total = sum(parts.values())
     with right:
         st.header(f"{mib(total)}, computed", anchor=False)
-        st.vega_lite_chart(
+        chart(
             memory_chart({MODES[mode].lower(): parts}, {}, st.context.theme.type == "dark", "MiB"),
             alt=f"Memory by part: {', '.join(f'{name} {mib(size)}' for name, size in parts.items() if size)}.",
         )

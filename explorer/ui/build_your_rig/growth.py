@@ -12,6 +12,7 @@ from explorer.lessons.build_your_rig.fits import held
 from explorer.ui.build_your_rig.asking import Wish, counts_of, sizes_of
 from explorer.ui.build_your_rig.memory import gib
 from explorer.ui.build_your_rig.origins import origins
+from explorer.ui.chart import chart
 
 
 def show(wish: Wish) -> None:
@@ -25,16 +26,14 @@ def show(wish: Wish) -> None:
     over_sizes = along(wish, [(round((h * w) ** 0.5), {"height": h, "width": w}) for h, w in sizes_of(system)])
     left, right = st.columns(2, gap="large")
     with left:
-        st.vega_lite_chart(
+        chart(
             growth_chart(over_sizes, "Resolution, the square root of its pixels", lines, dark),
             alt="Memory at the peak over the resolution.",
         )
     if system.kind == "video":
         over_frames = along(wish, [(count, {"frames": count}) for count in counts_of(system)])
         with right:
-            st.vega_lite_chart(
-                growth_chart(over_frames, "Frames", lines, dark), alt="Memory at the peak over the number of frames."
-            )
+            chart(growth_chart(over_frames, "Frames", lines, dark), alt="Memory at the peak over the number of frames.")
     flash, plain = (peak(system, replace(asked, attention=kind)).total for kind in ATTENTION)
     origins(
         computed="both curves, interpolated between settings that were traced. At the setting above "

@@ -15,6 +15,7 @@ from explorer.lessons.build_your_rig.fits import (
 )
 from explorer.ui.build_your_rig import fresh
 from explorer.ui.build_your_rig.asking import Wish
+from explorer.ui.chart import chart
 
 SIZES = (8, 12, 16, 24, 32, 48, 80, 141, 192)
 
@@ -38,7 +39,7 @@ def show(wish: Wish) -> None:
     st.header(f"At least {gib(total)}{where}; plan for {gib(HEADROOM * total)}", anchor=False)
     lines = {f"{size} GiB": size * GIB - CONTEXT for size in SIZES} | {wish.card.name: held(wish.card)}
     lines = {name: size for name, size in lines.items() if name == wish.card.name or size != held(wish.card)}
-    st.vega_lite_chart(
+    chart(
         memory_chart(bars, lines, st.context.theme.type == "dark"),
         alt=f"Memory by part: {'; '.join(f'{name} {gib(sum(parts.values()))}' for name, parts in bars.items())}.",
     )

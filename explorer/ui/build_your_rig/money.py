@@ -8,6 +8,7 @@ from explorer.hardware.speed import Band
 from explorer.lessons.build_your_rig.fits import Owning, fit, months_to_buy, time_on, training_time_on
 from explorer.ui.build_your_rig.asking import Wish
 from explorer.ui.build_your_rig.origins import origins
+from explorer.ui.chart import chart
 
 
 def span(band: Band) -> str:
@@ -137,9 +138,7 @@ def owning(wish: Wish) -> None:
             (month, "rent", month * hours * hourly),
         )
     ]
-    st.vega_lite_chart(
-        cost_chart(rows, currency or "money", st.context.theme.type == "dark"), alt="Money spent over 36 months."
-    )
+    chart(cost_chart(rows, currency or "money", st.context.theme.type == "dark"), alt="Money spent over 36 months.")
     months = months_to_buy(machine, hourly, hours, kwh)
     said = (
         "renting stays cheaper: the electricity alone costs more"

@@ -2,10 +2,12 @@
 
 import streamlit as st
 
+from explorer.charts.slides.figures import Table
 from explorer.hardware.catalogue import GIB, Build, builds, problems, rents
 from explorer.hardware.published import HEADROOM
 from explorer.hardware.systems import asked_by_default, systems
 from explorer.lessons.build_your_rig.fits import Verdict, fine_tuning, held, making
+from explorer.ui import gathering
 from explorer.ui.build_your_rig.origins import origins
 from explorer.ui.controls import choice
 from explorer.ui.markdown import plain
@@ -36,8 +38,10 @@ def show() -> None:
     with left:
         parts(build)
     with right:
+        rows = [row(build, key) for key in systems()]
+        gathering.keep(lambda: Table(f"What each system can do on one {build.card.name}", rows))
         st.table(
-            [row(build, key) for key in systems()],
+            rows,
             border="horizontal",
             height=600,
             hide_index=True,

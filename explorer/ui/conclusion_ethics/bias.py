@@ -8,6 +8,7 @@ from explorer.charts.conclusion_ethics import lines_chart, shares_chart
 from explorer.data.tinted import SHAPES, TINTS
 from explorer.lessons.conclusion_ethics.bias import MODELS, corrected, expected, margin
 from explorer.lessons.conclusion_ethics.figures import figures
+from explorer.ui.chart import chart
 from explorer.ui.conclusion_ethics.computed import returned
 from explorer.ui.controls import one_of
 from explorer.ui.sheet import Row, sheet
@@ -54,7 +55,7 @@ def known() -> None:
             )
             for number, name in enumerate(SHAPES)
         ]
-        sheet(rows, [""] * SHOWN)
+        sheet(rows, [""] * SHOWN, title="What the model returns for each word")
         half = margin(found.usual, int(found.readable.sum()))
         st.caption(
             f"The prompt says the shape alone. Measured {found.usual:.1%} ± {half:.1%}; what guidance should return: "
@@ -70,7 +71,7 @@ def known() -> None:
             f"{name} % usual in the set": {1 + k / 4: expected(int(name) / 100, 1 + k / 4) for k in range(21)}
             for name in reversed(measured["usual"])
         }
-        st.vega_lite_chart(
+        chart(
             lines_chart(
                 lines,
                 "Guidance scale",
@@ -103,7 +104,7 @@ def people() -> None:
             data = of["data"][trade]
             rows.append((trade, "the data", data["woman"], margin(data["woman"], data["pictures"])))
             rows.append((trade, "the model", returned_share, margin(returned_share, of["samples"])))
-        st.vega_lite_chart(
+        chart(
             shares_chart(rows, "Judged to be the woman", st.context.theme.type == "dark"),
             alt="Share of pictures judged to show the woman, by trade, in the data and in what the model returns.",
         )

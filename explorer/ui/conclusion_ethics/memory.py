@@ -5,6 +5,7 @@ import streamlit as st
 from explorer.charts.conclusion_ethics import distances_chart, lines_chart
 from explorer.lessons.conclusion_ethics.figures import figures
 from explorer.lessons.conclusion_ethics.memory import COPY, MODELS
+from explorer.ui.chart import chart
 from explorer.ui.conclusion_ethics.computed import extracted
 from explorer.ui.controls import one_of
 from explorer.ui.sheet import Row, sheet
@@ -54,6 +55,7 @@ def show() -> None:
                 ),
             ],
             [str(digit) for digit in range(SHOWN)],
+            title=f"{copies} of these {SHOWN} samples are copies of a training image",
         )
         st.caption(
             "Under each: its distance, divided by that of the second nearest. Below "
@@ -61,7 +63,7 @@ def show() -> None:
         )
     with right:
         curves = figures("memory")["curves"][str(count)]
-        st.vega_lite_chart(
+        chart(
             distances_chart(
                 {
                     f"samples, to {'the' if count < 1_000 else 'all'} {count:,} training images": (
@@ -94,7 +96,7 @@ def helps() -> None:
         names = ("memory-20", "memory-200") if chosen == "steps" else SIZES
         runs = {measured["runs"][name]["label"]: measured["runs"][name]["copies"] for name in names}
         with left:
-            st.vega_lite_chart(
+            chart(
                 lines_chart(runs, "Training steps (log scale)", "Copies among samples", dark, log=True),
                 alt="Share of copies against training steps.",
             )
@@ -105,7 +107,7 @@ def helps() -> None:
         left.markdown(twice_told(measured["duplicates"]))
     elif chosen == "tries":
         with left:
-            st.vega_lite_chart(
+            chart(
                 lines_chart(
                     {f"{count} images": shares for count, shares in measured["back"].items()},
                     "Samples drawn (log scale)",

@@ -68,6 +68,7 @@ def made(prompt: str, harm: str, seed: int) -> None:
                 )
             ],
             [""] * 3,
+            title=f"The picture {name}, what happened to it, and the waves of its noise",
         )
     st.caption(
         f"DDIM walks each picture back to noise in {STEPS} steps, without its prompt. On the right the waves of that "

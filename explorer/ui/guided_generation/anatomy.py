@@ -51,7 +51,7 @@ def one_step(wish: Wish) -> None:
         Row(f"Picture {letter}", as_shown(part), [], f"Guidance at step {step}, picture {letter}")
         for letter, part in zip(LETTERS, parts[:3], strict=False)
     ]
-    sheet(rows, heads)
+    sheet(rows, heads, title=f"Guidance taken apart at step {step}")
     level = float(model(wish.teller.name).schedule.log_snr(found.t))
     st.caption(
         f"Guesses of x₀ at log-SNR {minus(level)}. The difference is drawn around grey and stretched: its largest "

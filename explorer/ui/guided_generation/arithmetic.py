@@ -54,7 +54,11 @@ def show(wish: Wish) -> None:
     st.markdown("**From one to the other, on one noise**")
     row = between(name, wish.asked, other.text, BETWEEN)
     heads = [f"{place / (BETWEEN - 1):.0%}" for place in range(BETWEEN)]
-    sheet([Row(f"{first} → {second}", as_shown(row), [], f"From {first} to {second}")], heads)
+    sheet(
+        [Row(f"{first} → {second}", as_shown(row), [], f"From {first} to {second}")],
+        heads,
+        title=f"From {first} to {second}",
+    )
     st.caption(
         "The vectors of the words are mixed, place by place, and so is their mean; the noise is the same. Look where "
         "one thing becomes the other: between two words lies no third."
@@ -89,7 +93,7 @@ def swapped(wish: Wish, other: str) -> None:
     ]
     if held is not None:
         rows.append(Row("The other, looking as the first did", as_shown(held), [], "The other prompt, looks kept"))
-    sheet(rows, list(LETTERS))
+    sheet(rows, list(LETTERS), title="The words swapped, the noise kept")
 
 
 def added(wish: Wish) -> None:
@@ -132,6 +136,7 @@ def added(wish: Wish) -> None:
             )
         ],
         list(LETTERS),
+        title="Prompts added and taken away",
     )
     if found := model_card(name)["metrics"].get("sums"):
         st.caption(measured(found))

@@ -11,6 +11,7 @@ from explorer.lessons.guided_generation import fits
 from explorer.lessons.guided_generation.pictures import Drawing
 from explorer.lessons.views import as_shown
 from explorer.metrics import NotFinite
+from explorer.ui.chart import chart
 from explorer.ui.guided_generation.asking import Wish
 from explorer.ui.guided_generation.computed import climbed
 from explorer.ui.guided_generation.drawing import LETTERS
@@ -44,6 +45,7 @@ def show(wish: Wish, drawn: Drawing) -> None:
         sheet(
             [Row("Drawn by artists", as_shown(images), [f"{fit.cosine:.2f}" for fit in found], "The best fits")],
             [str(place) for place in range(1, len(found) + 1)],
+            title=f"Pictures by artists that CLIP finds for “{caption}”",
         )
         st.caption(plain("; ".join(fit.name for fit in found)))
     st.markdown("**Guided by CLIP alone**")
@@ -60,7 +62,7 @@ def show(wish: Wish, drawn: Drawing) -> None:
             Row(f"CLIP alone: CLIP gives {scores[1]:.2f}", as_shown(images), [], "Guided by CLIP alone"),
         ]
         with st.container(width=640):
-            sheet(rows, list(LETTERS))
+            sheet(rows, list(LETTERS), title="Guided without a classifier, and by CLIP alone")
         st.caption(
             "The model is told nothing; each step climbs the slope of CLIP's cosine instead. What pleases "
             "CLIP and what looks right to you are two things: compare the numbers with the pictures."
@@ -68,7 +70,7 @@ def show(wish: Wish, drawn: Drawing) -> None:
     names, places, share = fits.concept_map()
     near = [fit.name for fit in fits.captions_of(torch.from_numpy(drawn.pictures)[0], 5)]
     st.markdown("**A map of concepts**")
-    st.vega_lite_chart(
+    chart(
         map_chart(names, places, near, st.context.theme.type == "dark"), alt="Concepts in the plane of CLIP's vectors."
     )
     st.caption(

@@ -95,7 +95,7 @@ def recall(wish: Wish, drawn: Drawing) -> None:
             Row("The nearest that an artist drew", as_shown(nearest), [], "The nearest pictures of the artists"),
         ]
         with st.container(width=720):
-            sheet(rows, heads)
+            sheet(rows, heads, title="What was drawn, and the nearest of what was learned from")
         said = "; ".join(f"{plain(name)} ({distance:.2f})" for name, distance in zip(names, distances, strict=True))
         st.caption(
             f"By the root mean square over the pixels, from −1 to 1, mirrored or not: {said}. "

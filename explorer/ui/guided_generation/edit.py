@@ -145,4 +145,4 @@ def show_pictures(title: str, draw: Callable[[], np.ndarray], before: np.ndarray
     heads = list(LETTERS[: len(images)])
     if before is not None:
         images, heads = np.concatenate([before[None], images]), ["start", *heads]
-    sheet([Row(title, as_shown(images), [], title)], heads)
+    sheet([Row(title, as_shown(images), [], title)], heads, title=title)

@@ -13,6 +13,7 @@ from explorer.lessons.guided_generation import checks
 from explorer.lessons.guided_generation.models import concept_of
 from explorer.lessons.views import as_shown
 from explorer.metrics import NotFinite, mean_pairwise_distance
+from explorer.ui.chart import chart
 from explorer.ui.guided_generation.asking import Wish
 from explorer.ui.guided_generation.computed import ends, said
 from explorer.ui.sheet import Row, sheet
@@ -46,12 +47,12 @@ def show(wish: Wish) -> None:
         judged = partial(right, wish, torch.from_numpy(images))
         points.append((scale, said(wish.teller.name, asked, wish.understood.known, judged), spread))
         with place.container():
-            pictures, chart = st.columns([1.2, 1], gap="large", vertical_alignment="center")
+            pictures, line = st.columns([1.2, 1], gap="large", vertical_alignment="center")
             with pictures:
-                sheet(rows, [f"seed {place}" for place in range(1, SEEDS + 1)])
-            with chart:
+                sheet(rows, [f"seed {place}" for place in range(1, SEEDS + 1)], title="Guidance scales and seeds")
+            with line:
                 dark = st.context.theme.type == "dark"
-                st.vega_lite_chart(
+                chart(
                     sweep_chart(points, dark), alt="Share of right pictures, and variety, against the guidance scale."
                 )
                 st.caption(f"{what(wish)} Variety: the mean distance between two of the pictures, root mean square.")

@@ -51,7 +51,7 @@ def between(model: ImageModel, takeaway: DeltaGenerator) -> None:
         title = f"{name}: {how}. Largest jump {max(jumps):.2f}"
         captions = ["", *(f"{jump:.2f}" for jump in jumps)]
         rows.append(Row(title, as_shown(images.numpy()), captions, f"{BETWEEN} images between two noises under {name}"))
-    sheet(rows, [f"{share:.0%}" for share in np.linspace(0, 1, BETWEEN)])
+    sheet(rows, [f"{share:.0%}" for share in np.linspace(0, 1, BETWEEN)], title="Images between two noises")
     st.caption(
         "Under each image: how far it is from the one on its left, root mean square over the pixels. Guidance 1."
     )

@@ -66,7 +66,9 @@ def one_noise(model: ImageModel, takeaway: DeltaGenerator) -> None:
             Row(name, as_shown(found.images), [], f"{WALKS} walks of {name} from one noise")
             for name, found in measured.items()
         ]
-        sheet(rows, [f"walk {number + 1}" for number in range(WALKS)])
+        sheet(
+            rows, [f"walk {number + 1}" for number in range(WALKS)], title=f"One starting noise, walked {WALKS} times"
+        )
     with table:
         rows_of = [["sampler", *["same seed"] * repeat, "other seed", "diversity"], [":--", *["--:"] * (2 + repeat)]]
         for name, found in measured.items():

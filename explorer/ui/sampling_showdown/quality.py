@@ -10,6 +10,7 @@ from explorer.lessons.sampling_showdown import quality as judging
 from explorer.lessons.sampling_showdown.quality import Quality
 from explorer.lessons.sampling_showdown.walks import Method, Start
 from explorer.ui import work
+from explorer.ui.chart import chart
 from explorer.ui.controls import SAMPLER_LABELS
 from explorer.ui.sampling_showdown.background import job_params, jobs_of, report, report_others, running, submit
 from explorer.ui.sampling_showdown.cache import call_seconds, identity, judge_of
@@ -94,7 +95,7 @@ def show_quality(model: ImageModel, judge: "Classifier", here: list[Quality], ea
     dark = st.context.theme.type == "dark"
     columns = st.columns(2 if model.classes else 1, gap="large")
     with columns[0]:
-        st.vega_lite_chart(
+        chart(
             quality_chart(here, earlier, "frechet", against, level, dark),
             alt=f"Fréchet distance against {axes[against].lower()}, a line for each sampler.",
         )
@@ -102,7 +103,7 @@ def show_quality(model: ImageModel, judge: "Classifier", here: list[Quality], ea
         st.caption(f"Fréchet distance to held-out images, in the classifier's features.{dashed}")
     if model.classes:
         with columns[1]:
-            st.vega_lite_chart(
+            chart(
                 quality_chart(here, earlier, "accuracy", against, None, dark),
                 alt=f"Share of the class asked for against {axes[against].lower()}, a line for each sampler.",
             )

@@ -14,6 +14,7 @@ from explorer.lessons.sampling_showdown import walks as showdown
 from explorer.lessons.sampling_showdown.walks import RoundTrip
 from explorer.lessons.views import as_shown
 from explorer.metrics import NotFinite
+from explorer.ui.chart import chart
 from explorer.ui.controls import choice
 from explorer.ui.datasets import offer_missing
 from explorer.ui.pad import draw_image
@@ -46,12 +47,13 @@ def round_trip(model: ImageModel, takeaway: DeltaGenerator) -> None:
         st.error(str(error), icon=":material/error:")
         takeaway.markdown(f"- The way to the noise and back cannot be shown on this model. {see('round-trip')}")
         return
-    picture, chart = st.columns([3, 2], gap="large", vertical_alignment="center")
+    picture, line = st.columns([3, 2], gap="large", vertical_alignment="center")
     with picture:
         difference = found.back - found.image
         shown = np.concatenate([found.image, found.noise, found.back, difference])
         heads = ["the image", "its noise", "back again", "difference"]
-        sheet([Row("", as_shown(shown), [], "A real image, the noise that DDIM finds for it, and the way back")], heads)
+        title = "A real image, the noise that DDIM finds for it, and the way back"
+        sheet([Row("", as_shown(shown), [], title)], heads, title=title)
         short = (
             " What is found is not quite noise: where the image is one flat shade, the first steps up hardly change "
             "it, so its outline stays visible and the standard deviation below 1."
@@ -65,9 +67,9 @@ def round_trip(model: ImageModel, takeaway: DeltaGenerator) -> None:
             help = "Of the values of the noise that was found. Those of N(0, 1) have mean 0 and standard deviation 1."
             st.metric("Mean of the noise", f"{found.noise.mean():+.2f}".replace("-", "−"), width="content", help=help)
             st.metric("Its standard deviation", f"{found.noise.std():.2f}", width="content", help=help)
-    with chart:
+    with line:
         dark = st.context.theme.type == "dark"
-        st.vega_lite_chart(error_chart(errors, steps, dark), alt="Error of the round trip against steps each way.")
+        chart(error_chart(errors, steps, dark), alt="Error of the round trip against steps each way.")
     few, many = min(errors), max(errors)
     takeaway.markdown(
         f"- **DDIM can be run backwards, the better the smaller its steps.** The image goes to noise and back with an "

@@ -11,7 +11,9 @@ import streamlit as st
 from PIL import Image
 
 from explorer.charts import palette
+from explorer.charts.slides.figures import Film
 from explorer.lessons.trainings.record import SAMPLES, Moment, Training
+from explorer.ui import gathering
 
 COLUMNS = 5  # of a grid
 
@@ -19,7 +21,7 @@ COLUMNS = 5  # of a grid
 def film_strip(training: Training, real: np.ndarray | None, goes_on: bool) -> None:
     """The grids of 1, 25, 50 and 100 % beside real images; the next to come shows how far the run is."""
     so_far, to_come = ("so far", "to come") if goes_on else ("ended at", "not reached")
-    panels = []
+    panels, kept = [], list[tuple[str, np.ndarray]]()
     newest = max(training.moments, default=0)
     shown = 0
     for share, step in training.film:
@@ -27,17 +29,32 @@ def film_strip(training: Training, real: np.ndarray | None, goes_on: bool) -> No
         if step is not None:
             moment = training.moments[step]
             panels.append(_panel(title, _note(training, moment), moment.samples, "model", training))
+            kept.append((f"{title}: {_note(training, moment)}", moment.samples))
             shown = step
         elif shown < newest:
             moment = training.moments[newest]
             panels.append(_panel(title, f"{so_far}: epoch {moment.epoch:,.0f}", moment.samples, "model", training))
+            kept.append((f"Epoch {moment.epoch:,.0f}", moment.samples))
             shown = newest
         else:
             panels.append(_panel(title, to_come, None, "model", training))
     why = "to train on" if real is not None else "shown when the data are here"
     panels.append(_panel("Real images", why, real, "data", training))
+    if kept or real is not None:
+        gathering.keep(lambda: _as_film(training, kept, real))
     grid = "display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: 0.75rem 1rem"
     st.html(f'<div class="lab-film" style="{grid}">{"".join(panels)}</div>')
+
+
+def _as_film(training: Training, kept: Sequence[tuple[str, np.ndarray]], real: np.ndarray | None) -> Film:
+    """The grids that are there, and the real images."""
+    strips: list[tuple[str, np.ndarray, Sequence[str]]] = []
+    if kept:
+        frames = np.stack([samples for _, samples in kept])
+        strips.append(("Samples", np.moveaxis(frames, 2, -1), [note for note, _ in kept]))
+    if real is not None:
+        strips.append(("Real images", np.moveaxis(real[None], 2, -1), [""]))
+    return Film(f"Samples as training goes on: {training.name}", strips)
 
 
 def _note(training: Training, moment: Moment) -> str:

@@ -8,6 +8,7 @@ import streamlit as st
 from explorer.jobs import Job
 from explorer.lessons.trainings.record import Training
 from explorer.ui import trainings
+from explorer.ui.chart import chart
 from explorer.ui.markdown import plain
 
 
@@ -78,9 +79,9 @@ def charts(trainings: Sequence[Training]) -> None:
         st.markdown(
             "**Loss**", help="Each step's faintly, smoothed, and that of the averaged weights on held-out images."
         )
-        st.vega_lite_chart(losses_chart(shown, dark), alt="The training and the held-out loss against the epoch.")
+        chart(losses_chart(shown, dark), alt="The training and the held-out loss against the epoch.")
     with right:
         st.markdown("**Loss by noise level**", help="Of the averaged weights, always on the same images and noise.")
-        st.vega_lite_chart(levels_chart(shown, dark), alt="The training and the held-out loss against the log-SNR.")
+        chart(levels_chart(shown, dark), alt="The training and the held-out loss against the log-SNR.")
     if len(shown) > 1:
         st.caption(f"Solid lines: {plain(shown[0].name)}. Dashed lines: {plain(shown[1].name)}.")

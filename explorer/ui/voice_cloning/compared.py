@@ -6,6 +6,7 @@ from explorer.audio.spectrogram import RATE
 from explorer.charts.voice_cloning import curves_chart
 from explorer.lessons.voice_cloning import comparing
 from explorer.lessons.voice_cloning.voices import built_in, model, reference_of
+from explorer.ui.chart import chart
 from explorer.ui.controls import choice
 from explorer.ui.voice_cloning.asking import Wish
 from explorer.ui.voice_cloning.computed import SPEAKING, as_int16, found
@@ -83,7 +84,7 @@ def between(wish: Wish) -> None:
             "first": (f"likeness to {wish.label}", "data"),
             "second": (f"likeness to {labels[other]}", "exact"),
         }
-        st.vega_lite_chart(
+        chart(
             curves_chart(points, ("share", f"Share of the way to {labels[other]}"), lines, _dark()),
             alt="Likeness to both voices on the way from one to the other.",
         )
@@ -103,7 +104,7 @@ def scales(wish: Wish) -> None:
     left, right = st.columns([1.3, 1], gap="large")
     with left:
         lines = {"alike": ("likeness to the reference", "model"), "words": ("words understood", "data")}
-        st.vega_lite_chart(
+        chart(
             curves_chart(points, ("scale", "Guidance scale of the voice"), lines, _dark()),
             alt="Likeness and understood words against the scale of the voice's guidance.",
         )

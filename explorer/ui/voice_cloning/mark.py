@@ -9,6 +9,7 @@ from explorer.audio.watermark import FOUND, STRENGTH, detect, marked
 from explorer.charts.voice_cloning import loudness_chart
 from explorer.lessons.voice_cloning.speaking import Spoken, heard
 from explorer.lessons.voice_cloning.voices import model, watermark
+from explorer.ui.chart import chart
 from explorer.ui.controls import one_of, sentence
 from explorer.ui.markdown import plain
 from explorer.ui.voice_cloning.asking import Wish
@@ -29,7 +30,7 @@ def show(wish: Wish, said: Spoken) -> None:
         mark = with_mark - bare[0]
         speech, of_mark = levels(bare[0]), levels(mark)
         below = [one - other for one, other in zip(speech, of_mark, strict=True)]
-        st.vega_lite_chart(
+        chart(
             loudness_chart(critical_bands(), speech, of_mark, st.context.theme.type == "dark"),
             alt="Level of the speech and of the mark in each critical band.",
         )

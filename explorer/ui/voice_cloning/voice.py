@@ -8,6 +8,7 @@ from explorer.charts.voice_cloning import map_chart, pitch_chart, spectrogram_ch
 from explorer.data.speech.phones import FRAMES
 from explorer.lessons.voice_cloning.speaking import Spoken
 from explorer.lessons.voice_cloning.voices import about, built_in, listener, place, reference_of
+from explorer.ui.chart import chart
 from explorer.ui.voice_cloning.asking import Wish
 
 
@@ -18,19 +19,15 @@ def show(wish: Wish, said: Spoken) -> None:
     _, hertz, voiced = parts(seen[None])
     left, right = st.columns(2, gap="large")
     with left:
-        st.vega_lite_chart(
-            wave_chart(wish.reference.audio.numpy(), RATE, dark), alt=f"The waveform of {wish.label}'s recording."
-        )
-        st.vega_lite_chart(
+        chart(wave_chart(wish.reference.audio.numpy(), RATE, dark), alt=f"The waveform of {wish.label}'s recording.")
+        chart(
             spectrogram_chart(seen[:BANDS].numpy(), centres(), seen.shape[1] / FRAMES, dark),
             alt="Its spectrogram: loudness by frequency and time.",
         )
-        st.vega_lite_chart(
-            pitch_chart(hertz[0].numpy(), voiced[0].numpy() > 0.5, FRAMES, dark), alt="Its pitch over time."
-        )
+        chart(pitch_chart(hertz[0].numpy(), voiced[0].numpy() > 0.5, FRAMES, dark), alt="Its pitch over time.")
     with right:
-        chart = about()["map"]
-        places = [(x, y, kind, "") for (x, y), kind in zip(chart["places"], chart["kinds"], strict=True)]
+        known = about()["map"]
+        places = [(x, y, kind, "") for (x, y), kind in zip(known["places"], known["kinds"], strict=True)]
         places += [
             (*place(reference_of(name).judged), one.kind, "")
             for name, one in built_in().items()
@@ -39,8 +36,8 @@ def show(wish: Wish, said: Spoken) -> None:
         places.append((*place(wish.reference.judged), "reference", wish.label))
         made = listener().voices(features(said.audio)[None])[0]
         places.append((*place(made), "made", "made"))
-        st.vega_lite_chart(map_chart(places, dark), alt="Voices as points, the reference and what was made among them.")
+        chart(map_chart(places, dark), alt="Voices as points, the reference and what was made among them.")
         st.caption(
-            f"The judge's vectors of {len(chart['places'])} voices on the two directions in which they differ most. "
+            f"The judge's vectors of {len(known['places'])} voices on the two directions in which they differ most. "
             f"Blends fill what lies between known voices; those kept out are where training never was."
         )

@@ -13,7 +13,7 @@ from explorer.ui.film import to_bytes, to_grey
 def show(images: object) -> None:
     from explorer.ui.sheet import Row, sheet
 
-    sheet([Row("A <title>", images, ["one", "two"], "two pictures")], ["first", "second"])
+    sheet([Row("A <title>", images, ["one", "two"], "two pictures")], ["first", "second"], title='Two "pictures"')
 
 
 @pytest.mark.parametrize("channels", [(), (3,)], ids=["grey", "colours"])
@@ -23,6 +23,7 @@ def test_a_row_is_one_picture_with_its_images_and_clear_gaps(channels: tuple[int
     assert not app.exception
     (page,) = (element.proto.body for element in app.get("html"))
     assert "A &lt;title&gt;" in page
+    assert 'aria-label="Two &quot;pictures&quot;"' in page
     encoded = re.search(r"base64,([^\"]+)", page)
     assert encoded
     picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(encoded[1]))))

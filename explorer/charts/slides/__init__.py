@@ -1,0 +1,1 @@
+"""What a page shows, as pictures for slides and as data: figures in, files out."""

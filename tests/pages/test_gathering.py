@@ -1,0 +1,151 @@
+"""Every page's figures as files: all that it shows is there, at the size of a slide, with its data."""
+
+import csv
+import io
+import json
+import pickle
+import re
+import sys
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from explorer.charts import palette
+from explorer.charts.slides.drawing import SCALE
+from explorer.charts.slides.figures import Chart, Figure, Film, Images, Spectrograms, Table, Walk
+from explorer.charts.slides.files import chart_tables, slug
+from explorer.lessons.path import MODULES
+from explorer.ui import gathering
+from explorer.ui.gathering import Gathered
+from tests.pages.acting import press, said
+
+Open = Callable[..., AppTest]
+COMPONENTS: dict[str, type] = {
+    "explorer_player": Walk,
+    "explorer_film": Film,
+    "explorer_noising": Images,
+    "explorer_diagram": Images,
+    "explorer_speech": Spectrograms,
+}
+
+
+def gathered(app: AppTest) -> tuple[Gathered, list[Figure]]:
+    press(app, "Gather them")
+    kept = app.session_state["gathering_kept"]
+    figures, page = pickle.loads(gathering.content(kept.figures))
+    assert page == app.title[0].value
+    return kept, figures
+
+
+def files(content: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.testzip() is None
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def shown_on(app: AppTest) -> dict[type, int]:
+    """How many of each kind the page shows."""
+    counts = dict.fromkeys((Chart, Images, Film, Walk, Spectrograms), 0)
+    counts[Chart] = len(app.get("vega_lite_chart"))
+    bodies = [element.proto.body for element in app.get("html")]
+    counts[Images] = sum('role="group"' in body for body in bodies)
+    counts[Film] = sum("lab-film" in body for body in bodies)
+    for component in app.get("bidi_component"):
+        if kind := COMPONENTS.get(component.proto.component_name):
+            counts[kind] += 1
+    return counts
+
+
+@pytest.mark.parametrize("page", MODULES)
+def test_all_that_a_page_shows_is_in_its_files(open_page: Open, page: str) -> None:
+    app = open_page(f"pages/{page}.py")
+    shown = shown_on(app)
+    assert sum(shown.values()) > 0
+    kept, figures = gathered(app)
+    assert shown_on(app) == shown
+    assert {kind: sum(isinstance(figure, kind) for figure in figures) for kind in shown} == shown
+    assert kept.count == sum(shown.values())
+
+    pictures = files(gathering.content(kept.pictures))
+    for number, figure in enumerate(figures, start=1):
+        if isinstance(figure, Table):
+            continue
+        for theme in palette.THEMES:
+            name = re.compile(rf"{theme}/{number:02}-{re.escape(slug(figure.title))}(-\d)?\.png")
+            assert any(name.fullmatch(picture) for picture in pictures)
+    for name, content in pictures.items():
+        picture = Image.open(io.BytesIO(content))
+        assert picture.size == (1920, 1080)
+        assert picture.getpixel((0, 0)) == tuple(bytes.fromhex(palette.GROUNDS[name.split("/")[0]][1:]))
+
+    data = files(gathering.data_of(kept))
+    drawn = [figure for figure in figures if isinstance(figure, Chart)]
+    for chart, element in zip(drawn, app.get("vega_lite_chart"), strict=True):
+        spec = json.loads(element.proto.spec)
+        number = figures.index(chart) + 1
+        tables = [
+            list(csv.DictReader(io.StringIO(content.decode())))
+            for name, content in data.items()
+            if name.startswith(f"{number:02}-")
+        ]
+        assert tables == [as_read(rows) for rows in chart_tables(spec) or [sent_apart(element.proto)]]
+        sizes = [int(size) for size in re.findall(r'[fF]ontSize": (\d+)', json.dumps(spec))]
+        assert all(size * SCALE >= 0.022 * 1080 for size in sizes)
+
+
+def sent_apart(proto: Any) -> list[dict[str, Any]]:
+    """The rows that Streamlit takes out of a specification where they lie at its top."""
+    return pyarrow.ipc.open_stream(proto.data.data).read_all().to_pylist()
+
+
+def as_read(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
+    names = dict.fromkeys(name for row in rows for name in row)
+    return [{name: "" if row.get(name) is None else str(row[name]) for name in names} for row in rows]
+
+
+def test_an_ordinary_run_keeps_nothing(open_page: Open) -> None:
+    app = open_page("pages/build_your_rig.py")
+    assert "gathering_kept" not in app.session_state
+    kept, figures = gathered(app)
+    assert figures and not kept.pictures.closed
+    assert {"Figures, 1920 x 1080", "Data"} <= {button.label for button in app.get("download_button")}
+    app.run()
+    assert not [name for name in app.session_state if name in ("gathering_kept", "gathering_open", "gathering_wanted")]
+    assert "Figures, 1920 x 1080" not in {button.label for button in app.get("download_button")}
+
+
+def test_what_is_gathered_is_what_stands_there_now(open_page: Open) -> None:
+    app = open_page("pages/core_concepts.py")
+    app.select_slider(key="core_small_steps").set_value(2).run()
+    _, figures = gathered(app)
+    assert any("2 small steps" in figure.title for figure in figures)
+    app.select_slider(key="core_small_steps").set_value(5).run()
+    _, figures = gathered(app)
+    assert any("5 small steps" in figure.title for figure in figures)
+
+
+def test_what_a_person_types_makes_no_strange_file(open_page: Open) -> None:
+    app = open_page("pages/geometry_lab.py", geo_data="A word", geo_word="<b>../\\&", geo_exact="true")
+    kept, figures = gathered(app)
+    assert any("<b>../\\&" in figure.title for figure in figures)
+    for content in (gathering.content(kept.pictures), gathering.data_of(kept)):
+        for name in files(content):
+            assert re.fullmatch(r"((light|dark)/)?[\w-]+\.(png|csv|npz|txt)", name)
+
+
+def test_a_drawing_that_fails_says_so_and_leaves_the_data(monkeypatch: pytest.MonkeyPatch, open_page: Open) -> None:
+    monkeypatch.setattr(gathering, "COMMAND", [sys.executable, "-c", "raise SystemExit(3)"])
+    app = open_page("pages/build_your_rig.py")
+    kept, figures = gathered(app)
+    assert said(app) == ["The figures could not be drawn; the terminal of the app says why. Their data are here."]
+    offered = {button.label for button in app.get("download_button")}
+    assert "Data" in offered and "Figures, 1920 x 1080" not in offered
+    assert len(files(gathering.data_of(kept))) > len(figures)
+    monkeypatch.undo()
+    press(app, "Gather again")
+    assert not said(app)
