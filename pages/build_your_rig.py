@@ -9,6 +9,7 @@ from explorer.ui.frame import (
     the_code,
     what_to_notice,
 )
+from explorer.ui.spent import fragment
 
 begin_page(
     "Build your rig",
@@ -63,7 +64,7 @@ with right:
         possible = False
 
 
-@st.fragment
+@fragment
 def closer() -> None:
     """One look at a time."""
     chosen = one_of("Look closer", CLOSER, key="rig_closer")

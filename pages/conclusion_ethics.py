@@ -1,8 +1,6 @@
 from collections.abc import Callable
 from functools import partial
 
-import streamlit as st
-
 from explorer.ui.frame import (
     Question,
     begin_page,
@@ -13,6 +11,7 @@ from explorer.ui.frame import (
     the_code,
     what_to_notice,
 )
+from explorer.ui.spent import fragment
 
 begin_page(
     "Conclusion and ethics",
@@ -69,7 +68,7 @@ shown: dict[str, Callable[[], None]] = {
     "video": motion.show,
     "timeline": timeline.show,
 }
-st.fragment(shown[chosen], run_every=1.0 if learning else None)()
+fragment(shown[chosen], run_every=1.0 if learning else None)()
 
 survived = figures("provenance")["found"]
 what_to_notice(

@@ -18,6 +18,7 @@ from explorer.ui.frame import (
 )
 from explorer.ui.pad import draw_image
 from explorer.ui.sheet import Row, sheet
+from explorer.ui.spent import fragment
 
 if TYPE_CHECKING:
     from explorer.lessons.core_concepts import DigitWalk, Roads
@@ -150,7 +151,7 @@ def generate(name: str, sampler: str, steps: int, seed: int) -> "DigitWalk":
     return digit_walk(denoiser, IMAGES, sampler, steps, seed)
 
 
-@st.fragment
+@fragment
 def forward() -> None:
     """From an image to noise, on one schedule with a clock, then on all of them."""
     with st.container(horizontal=True):
@@ -207,7 +208,7 @@ def signed(log_snr: float) -> str:
     return f"{round(log_snr, 1) + 0.0:+.1f}".replace("inf", "∞").replace("-", "\N{MINUS SIGN}")
 
 
-@st.fragment
+@fragment
 def one_jump_or_many_steps() -> None:
     """The same pixels at the same time, as they come by both roads."""
     from explorer.charts.core_concepts import roads_chart
@@ -241,7 +242,7 @@ def one_jump_or_many_steps() -> None:
         )
 
 
-@st.fragment
+@fragment
 def reverse() -> None:
     """Walks from noise, the guesses that lead them, and the scans that the guesses turn into."""
     with st.container(horizontal=True):

@@ -13,6 +13,7 @@ from explorer.ui.frame import (
     the_code,
     what_to_notice,
 )
+from explorer.ui.spent import fragment
 
 begin_page(
     "Geometry lab",
@@ -340,7 +341,7 @@ recipes = list(dict.fromkeys(side.recipe for side in sides))
 busy = [recipe for recipe in recipes if (job := models.job_for(recipe)) and not job.finished]
 
 
-@st.fragment(run_every=1.0 if busy else None)
+@fragment(run_every=1.0 if busy else None)
 def the_stage() -> None:
     """Draws the newest of everything; once a second while a job runs."""
     jobs = {recipe: models.job_for(recipe) for recipe in recipes}

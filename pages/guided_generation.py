@@ -10,6 +10,7 @@ from explorer.ui.frame import (
     the_code,
     what_to_notice,
 )
+from explorer.ui.spent import fragment
 
 begin_page(
     "Guided generation",
@@ -35,7 +36,7 @@ from explorer.ui.guided_generation.asking import Wish, ask, choose_teller
 
 CLOSER = {
     "guidance": "Guidance taken apart",
-    "words": "What each word looks at",
+    "words": "Where each word is looked at",
     "sweep": "Scales and seeds",
     "arithmetic": "Arithmetic",
     "edit": "Edit",
@@ -68,7 +69,7 @@ if drawn is not None and wish.teller.name == "emoji":  # of scenes there are no 
     drawing.recall(wish, drawn)
 
 
-@st.fragment
+@fragment
 def closer() -> None:
     """One look at a time, so that nobody waits for those that they do not open."""
     st.header("Look closer", anchor=False)
@@ -103,11 +104,13 @@ def look(chosen: str, drawn: Drawing) -> None:
 closer()
 drawing.card(wish)
 what_to_notice(
-    "Colour comes first, then layout, then the thing itself: pause the film early, and read the guess of x₀.",
-    "At scale 0 the prompt is not heard. As the scale grows the pictures come to show it; far above 4 little is won, "
-    "and colours clip. **Scales and seeds** counts it.",
-    "With **scenes** every word can be checked: swap the two things of the prompt, and see whether the model binds "
-    "each colour to its own shape.",
+    "Pause the film early, and look at the guess of x₀: the picture's mean colour comes first, then its layout, then "
+    "its details.",
+    "At scale 0 the prompt has no effect; at 1 the network is taken at its word. As the scale grows the pictures come "
+    "to show the prompt, and those of different seeds become more alike; far above 4 little is won, and colours clip: "
+    "they are pushed beyond what a screen can show. **Scales and seeds** has the counts.",
+    "With **Scenes of shapes** every word can be checked: swap the two things of the prompt, and see whether the model "
+    "binds each colour to its own shape.",
 )
 mathematics(
     (
@@ -116,13 +119,14 @@ mathematics(
         r"\hat\varepsilon(x_t, c_-)\bigr)",
     ),
     (
-        "**Cross-attention**: each place of the picture asks ($Q$), each word of the prompt answers ($K$, $V$). The "
-        "softmax is what **What each word looks at** draws:",
+        "**Cross-attention**: each place of the picture asks ($Q$), each word of the prompt answers ($K$, $V$). "
+        "*Where each word is looked at* draws the softmax, the shares of attention that a place gives to the words:",
         r"h \leftarrow h + W\,\mathrm{softmax}\Big(\tfrac{Q(h)\,K(c)^\top}{\sqrt{d}}\Big)\,V(c)",
     ),
     (
-        "**CLIP**: a tower for pictures and one for texts learn to give what belongs together the same direction; as a "
-        "guide the slope of their likeness, times **Strength** $\\rho$, is added to the noise:",
+        "**CLIP**: two networks, one for pictures and one for texts, learned to give what belongs together vectors of "
+        "the same direction. As a guide, the slope of their likeness, times **Strength** $\\rho$, changes the noise "
+        "that is predicted:",
         r"\hat\varepsilon \leftarrow \hat\varepsilon - \rho\,\sigma_t\,\nabla_{x_t} "
         r"\cos\bigl(e_\text{picture}(\hat x_0), e_\text{text}(c)\bigr)",
     ),

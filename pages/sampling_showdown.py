@@ -10,6 +10,7 @@ from explorer.ui.frame import (
     the_code,
     what_to_notice,
 )
+from explorer.ui.spent import fragment
 
 begin_page(
     "Sampling showdown",
@@ -149,7 +150,7 @@ with places["duel"]:
         st.header(SECTIONS["duel"], anchor="duel", width="stretch")
         with st.container(width=220):
             model = choose_model("show_model")
-    st.fragment(duel, run_every=1.0 if long_walk else None)(model, long_walk, takeaways["duel"])
+    fragment(duel, run_every=1.0 if long_walk else None)(model, long_walk, takeaways["duel"])
 with places["one-noise"]:
     st.header(SECTIONS["one-noise"], anchor="one-noise")
     st.markdown(
@@ -158,7 +159,7 @@ with places["one-noise"]:
     one_noise(model, takeaways["one-noise"])
 with places["quality"]:
     st.header(SECTIONS["quality"], anchor="quality")
-    st.fragment(quality, run_every=1.0 if measuring else None)(model, measuring, takeaways["quality"])
+    fragment(quality, run_every=1.0 if measuring else None)(model, measuring, takeaways["quality"])
 with places["between"]:
     st.header(SECTIONS["between"], anchor="between")
     st.markdown(

@@ -14,6 +14,7 @@ from explorer.ui.frame import (
     the_code,
     what_to_notice,
 )
+from explorer.ui.spent import fragment
 from explorer.ui.training_lab import film, forecast, keeping, results, runs, settings, snippet
 
 PAGE = "pages/training_lab.py"
@@ -79,7 +80,7 @@ def real_of(run: Training) -> np.ndarray | None:
     return to_bytes_grid(real_images(dataset.split()[0], len(dataset.classes)).numpy())
 
 
-@st.fragment(run_every=1.0 if running else None)
+@fragment(run_every=1.0 if running else None)
 def the_film() -> None:
     """How the trainings go, and their film; once a second while one runs."""
     if running != [job.params["run"] for job in trainings.absorb()]:
@@ -91,7 +92,7 @@ def the_film() -> None:
         film.film_strip(run, real_of(run), goes_on)
 
 
-@st.fragment(run_every=2.0 if running else None)
+@fragment(run_every=2.0 if running else None)
 def the_charts() -> None:
     """The losses; every other second while a training runs."""
     results.charts(runs.now(shown))

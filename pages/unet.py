@@ -16,6 +16,7 @@ from explorer.ui.frame import (
     the_code,
     what_to_notice,
 )
+from explorer.ui.spent import fragment
 
 if TYPE_CHECKING:
     from explorer.denoiser import Denoiser
@@ -169,7 +170,7 @@ def signed(value: float) -> str:
     return f"{value:+.3f}".replace("-0.000", "+0.000").replace("-", "\N{MINUS SIGN}")
 
 
-@st.fragment
+@fragment
 def lab(model: ImageModel, weights: str) -> None:
     """The diagram on one noisy image, and what cutting its connections does."""
     parts = parts_of(weights, model.denoiser)
@@ -281,7 +282,7 @@ def weights_lie(parts: "list[Part]") -> str:
     return f"Of its weights {share:.0%} lie where the maps are smallest, {smallest} x {smallest}: most maps are there."
 
 
-@st.fragment
+@fragment
 def embedding(model: ImageModel) -> None:
     """The noise level as the network sees it."""
     from explorer.charts.unet import heat_chart, likeness_chart

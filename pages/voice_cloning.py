@@ -10,6 +10,7 @@ from explorer.ui.frame import (
     the_code,
     what_to_notice,
 )
+from explorer.ui.spent import fragment
 
 begin_page(
     "Voice cloning",
@@ -90,7 +91,7 @@ with right:
         speaking.summary(wish, said)
 
 
-@st.fragment
+@fragment
 def closer() -> None:
     """One look at a time, so that nobody waits for those that they do not open."""
     st.header("Look closer", anchor=False)

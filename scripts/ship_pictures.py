@@ -109,7 +109,8 @@ def ship_model(name: str, folder: Path, emoji: Emoji, figures: dict[str, Any]) -
     held = sum(row["held"] for row in emoji.rows)
     data = {
         "emoji": f"{len(emoji.rows) - held:,} renderings of {len(emoji.about['concepts'])} concepts in "
-        f"{len(emoji.styles)} styles, recoloured, mirrored, moved and put on coloured grounds; {held} pairs of concept "
+        f"{len(emoji.styles)} styles (some several times in one, as a man and as a woman), recoloured, mirrored, moved "
+        f"and put on coloured grounds; {held} pairs of concept "
         f"and style and {len(emoji.held_colours)} of concept and colour are held out; captions from CLDR",
         "scenes": "one to three shapes by colour, size, place and ground, drawn from a seed without end; one in "
         f"{HELD_OUT} of the triples of shape, colour and place is held out",

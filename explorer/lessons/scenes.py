@@ -86,10 +86,10 @@ SCENES = (
     ),
     Scene(
         "guided_generation",
-        "What each word looks at",
+        "Where each word is looked at",
         3,
         "The word for a colour looks at the thing that has it.",
-        {"guide_closer": "What each word looks at", "guide_model": "Scenes of shapes"},
+        {"guide_closer": "Where each word is looked at", "guide_model": "Scenes of shapes"},
     ),
     Scene(
         "voice_cloning",

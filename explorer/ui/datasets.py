@@ -8,6 +8,7 @@ import streamlit as st
 from explorer.jobs import Job, JobRefused
 from explorer.ui import made, work
 from explorer.ui.markdown import plain
+from explorer.ui.spent import fragment
 
 if TYPE_CHECKING:
     from explorer.dataset import ImageDataset
@@ -111,7 +112,7 @@ def _offer_download(prefix: str, name: str, problem: str | None) -> None:
             st.rerun()
 
 
-@st.fragment(run_every=1.0)
+@fragment(run_every=1.0)
 def _follow(prefix: str, job: Job) -> None:
     """How a download goes, once a second until it ends."""
     job.renew()

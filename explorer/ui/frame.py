@@ -2,7 +2,6 @@
 
 import inspect
 import platform
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,11 +15,12 @@ from explorer.charts import palette
 from explorer.files import ASSETS
 from explorer.lessons.notebook import Told, as_notebook
 from explorer.lessons.path import page_of
-from explorer.ui import gathering, path, trainings, work
+from explorer.ui import gathering, path, spent, trainings, work
 from explorer.ui.components import component
 from explorer.ui.glossary import GLOSSARY
 from explorer.ui.lecture import show_buttons, show_scene
 from explorer.ui.papers import PAPERS
+from explorer.ui.spent import fragment
 
 NAME = "Diffusion Explorer"
 IMAGES = ASSETS / "images"
@@ -52,16 +52,8 @@ class Question:
             raise ValueError(f"the answer {self.answer!r} is none of the choices")
 
 
-@dataclass(frozen=True)
-class Run:
-    """A run of a page: what it has told so far, and the clock when it began, in CPU seconds."""
-
-    told: Told
-    began: float
-
-
-def this_run() -> Run:
-    """The newest run of a page in this session."""
+def this_run() -> Told:
+    """What the newest run of a page in this session has told so far."""
     return st.session_state["run"]
 
 
@@ -76,7 +68,8 @@ def begin_page(title: str, lead: str, *words: str) -> None:
     words of the glossary, each of which explains itself under the pointer, to a touch and to the keyboard."""
     explained = [GLOSSARY[word] for word in words]
     told = Told(title, lead, words=[f"**{label}**: {meaning}" for label, meaning in explained])
-    st.session_state["run"] = Run(told, time.thread_time())
+    st.session_state["run"] = told
+    spent.begin(title)
     path.opened(page_of(title))
     gathering.begin(title)
     work.share_cores()
@@ -102,9 +95,8 @@ def begin_page(title: str, lead: str, *words: str) -> None:
 
 def end_page() -> None:
     """The next step of the course, and the footer: what the colours mean, versions, and what computes."""
-    title = this_run().told.title
-    spent = st.session_state.setdefault("cpu_seconds", {})
-    spent[title] = spent.get(title, 0.0) + time.thread_time() - this_run().began
+    title = this_run().title
+    spent.end()
     page, files = page_of(title), st.container()
     path.next_stop(page)
     if following := st.session_state.get("course_next"):
@@ -117,15 +109,6 @@ def end_page() -> None:
     if page:
         with files:  # last, for it may take seconds
             gathering.take_away(title, page.replace("_", "-"))
-
-
-def computed_here() -> dict[str, float]:
-    """CPU seconds of this session's whole runs of each page, by its title; of this one as far as it has come."""
-    title = this_run().told.title
-    spent = dict(st.session_state.get("cpu_seconds", {}))
-    now = max(0.0, time.thread_time() - this_run().began)  # a fragment's run has its own clock
-    spent[title] = spent.get(title, 0.0) + now
-    return spent
 
 
 @st.cache_resource(show_spinner=False)
@@ -152,14 +135,14 @@ def page_link(page: str, label: str) -> None:
 
 def what_to_notice(*lines: str) -> None:
     """Two or three lines under the demo."""
-    this_run().told.notice.extend(lines)
+    this_run().notice.extend(lines)
     st.header("What to notice", anchor=False)
     st.markdown("\n".join(f"- {line}" for line in lines))
 
 
 def mathematics(*parts: tuple[str, str]) -> None:
     """Formulas, each with a sentence that ties its symbols to the controls: (sentence, LaTeX)."""
-    this_run().told.mathematics.extend(parts)
+    this_run().mathematics.extend(parts)
     with st.expander("The mathematics", icon=":material/function:"):
         st.markdown("\n\n".join(f"{sentence}\n\n$$\n{formula}\n$$" for sentence, formula in parts))
 
@@ -169,7 +152,7 @@ def the_code(snippet: str, *objects: Callable[..., Any] | type) -> None:
 
     The notebook is made when it is asked for, and so has what comes later on the page, too.
     """
-    told = this_run().told
+    told = this_run()
     told.code = snippet
     with st.expander("The code", icon=":material/code:"):
         st.markdown("In a notebook:")
@@ -195,7 +178,7 @@ def _source(item: Callable[..., Any] | type) -> str:
 
 def check_yourself(prefix: str, *questions: Question) -> None:
     """Questions that answer back, made when somebody opens them. `prefix` is the page's prefix of widget keys."""
-    st.fragment(_ask)(prefix, questions)
+    fragment(_ask)(prefix, questions)
 
 
 def _ask(prefix: str, questions: Sequence[Question]) -> None:
@@ -206,7 +189,7 @@ def _ask(prefix: str, questions: Sequence[Question]) -> None:
         for number, question in enumerate(questions):
             choice = st.radio(question.text, list(question.replies), index=None, key=f"{prefix}_question_{number}")
             if choice == question.answer:
-                path.answered(page_of(this_run().told.title), number)
+                path.answered(page_of(this_run().title), number)
                 st.success(f"Yes. {question.replies[choice]}", icon=":material/check:")
             elif choice is not None:
                 st.warning(f"Not quite. {question.replies[choice]}", icon=":material/close:")
@@ -215,6 +198,6 @@ def _ask(prefix: str, questions: Sequence[Question]) -> None:
 def references(*names: str) -> None:
     """The papers that a page draws on, by their names in `PAPERS`."""
     papers = [PAPERS[name] for name in names]
-    this_run().told.references.extend(papers)
+    this_run().references.extend(papers)
     with st.expander("References", icon=":material/menu_book:"):
         st.markdown("\n".join(f"- {paper}" for paper in papers))

@@ -17,6 +17,7 @@ from explorer.lessons.trainings.record import Training
 from explorer.ui import work
 from explorer.ui.markdown import plain
 from explorer.ui.shelf import ImageModel, keep, models_of, unlike
+from explorer.ui.spent import fragment
 
 if TYPE_CHECKING:
     from explorer.dataset import ImageDataset
@@ -281,7 +282,7 @@ def attend(link: Callable[[str, str], None]) -> None:
         return
     with st.sidebar:
         if running:
-            st.fragment(_line, run_every=2.0)(running)
+            fragment(_line, run_every=2.0)(running)
         for training in ended:
             _news(training)
         newest = known()[jobs()[-1].params["run"]] if running else ended[-1]

@@ -12,6 +12,7 @@ import streamlit as st
 from explorer.jobs import Job, JobManager
 from explorer.lessons.tasks import TASKS
 from explorer.ui.components import component
+from explorer.ui.spent import fragment
 
 COOKIE = "explorer_visitor"
 _visit = component("visit")
@@ -45,7 +46,7 @@ def attend() -> None:
     """Remember the visitor, and keep their jobs alive while they look at any page; call it once a page."""
     _visit(key="visit", data={"cookie": COOKIE, "value": visitor()}, height=1)
     if renewed():
-        st.fragment(renewed, run_every=30.0)()
+        fragment(renewed, run_every=30.0)()
 
 
 def renewed() -> list[Job]:

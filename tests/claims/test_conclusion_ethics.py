@@ -67,7 +67,7 @@ def two_nearest(samples: Tensor, images: Tensor) -> Tensor:
 
 
 def test_twenty_images_come_back_and_eight_thousand_do_not(page: str, answers: str, seen: Tensor) -> None:
-    says(page, "A model of 20 images returns them; one of 8,000 draws digits that nobody wrote.")
+    says(page, "a model of 20 images returns them; one of 8,000 draws digits that nobody wrote.")
     says(answers, "With 8,000 images no sample here is a copy; with 20 all are.")
     twenty = seen.view(10, 20, 1, 28, 28)[:, :2].flatten(0, 1)
     for name, images, copies in (("memory-20", twenty, 1.0), ("mnist-28", seen, 0.0)):
@@ -141,7 +141,11 @@ def test_half_are_circles_and_the_share_of_them_is_blue(bias: str) -> None:
 
 
 def test_guidance_turns_a_preference_up(page: str, answers: str, bias: str) -> None:
-    says(page, "Guidance turns a preference of the data up; with a balanced set only what chance left in the model.")
+    says(
+        page,
+        "guidance exaggerates whatever the data have more of. Where they are balanced, it exaggerates the small "
+        "imbalance that chance left in the model.",
+    )
     said = found(r"0\.9³ / \(0\.9³ \+ 0\.1³\) is ([\d.]+) %", answers)
     assert pytest.approx(number(said[1]), abs=0.05) == 100 * 0.9**3 / (0.9**3 + 0.1**3)
     measured = figures("bias")["usual"]
@@ -201,7 +205,7 @@ def test_the_rings_are_found_again_and_not_in_other_noise(marks: str) -> None:
 
 def test_what_the_mark_survives(page: str, marks: str) -> None:
     said = found(
-        r"The mark survives compression and mirroring, and not a shift of two pixels: it is found in (\d+)%, (\d+)% "
+        r"the mark survives compression and mirroring, and not a shift of two pixels: it is found in (\d+)%, (\d+)% "
         r"and (\d+)% of pictures",
         page,
     )

@@ -130,7 +130,7 @@ def test_a_negative_prompt_that_is_the_prompt_cancels_guidance(answers: str, emo
 
 
 def test_colour_comes_first_then_layout_then_the_thing(page: str, emoji: ex.Denoiser) -> None:
-    says(page, "Colour comes first, then layout, then the thing itself")
+    says(page, "the picture's mean colour comes first, then its layout, then its details")
     when = {"colour": [], "layout": [], "thing": []}
     for prompt in (PROMPT, "red car", "green frog"):
         guesses = drawn(emoji, prompt, 4.0, 2, 20, seed=2).x0.clamp(-1, 1)
@@ -147,7 +147,9 @@ def test_colour_comes_first_then_layout_then_the_thing(page: str, emoji: ex.Deno
 
 def test_the_points_of_the_plane_crowd_together(page: str, answers: str) -> None:
     says(
-        page, "Three equal Gaussians at the corners of a triangle, each with a label; all points ask for the upper one."
+        page,
+        "Three equal Gaussians at the corners of a triangle, each with a label; all points ask for the upper one, "
+        "“first”.",
     )
     says(
         answers,

@@ -25,7 +25,7 @@ from tests.pages.acting import ask, labels, press
 
 PAGE = "pages/guided_generation.py"
 QUICK = {"guide_steps": "2", "guide_closer": "The large ones"}
-LOOKS = ["Guidance taken apart", "What each word looks at", "Scales and seeds", "Arithmetic", "Edit", "CLIP"]
+LOOKS = ["Guidance taken apart", "Where each word is looked at", "Scales and seeds", "Arithmetic", "Edit", "CLIP"]
 Opened = Callable[..., AppTest]
 Sent = Callable[[AppTest, str], tuple[dict[str, Any], dict[str, np.ndarray]]]
 
@@ -210,18 +210,18 @@ def test_what_was_drawn_is_compared_with_what_was_learned(opened: Opened) -> Non
 
 
 def test_words_that_say_nothing_have_no_looks(opened: Opened) -> None:
-    app = opened(guide_emoji_prompt="", guide_closer="What each word looks at")
+    app = opened(guide_emoji_prompt="", guide_closer="Where each word is looked at")
     assert ["no word to look at" in info.value for info in app.info] == [True]
 
 
 def test_the_shares_of_the_looks_add_up(opened: Opened) -> None:
-    app = opened(guide_closer="What each word looks at", guide_steps="6", guide_emoji_prompt="red cat")
+    app = opened(guide_closer="Where each word is looked at", guide_steps="6", guide_emoji_prompt="red cat")
     assert all(word in sheets(app) for word in ("start", "red", "cat", "First third", "Last third"))
 
 
 def test_a_link_says_which_picture_is_looked_at_and_from_where(opened: Opened) -> None:
     links = [{}, {"guide_look_at": "C"}, {"guide_emoji_look_from": "decoder 3: 4 x 4 places"}]
-    seen = [sheets(opened(guide_closer="What each word looks at", **link)) for link in links]
+    seen = [sheets(opened(guide_closer="Where each word is looked at", **link)) for link in links]
     assert len(set(seen)) == 3
 
 

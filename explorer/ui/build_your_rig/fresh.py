@@ -11,6 +11,7 @@ from explorer.lessons.build_your_rig.task import absorb
 from explorer.ui import work
 from explorer.ui.build_your_rig.asking import Wish
 from explorer.ui.markdown import plain
+from explorer.ui.spent import fragment
 
 TASK = "trace_system"
 
@@ -47,7 +48,7 @@ def offer(wish: Wish, computed: bool) -> None:
             st.rerun()
 
 
-@st.fragment(run_every=1.0)
+@fragment(run_every=1.0)
 def _follow(job: Job) -> None:
     """How a trace goes, once a second until it ends."""
     job.renew()

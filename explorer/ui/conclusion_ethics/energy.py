@@ -3,8 +3,7 @@
 import streamlit as st
 
 from explorer.lessons.conclusion_ethics.energy import PUBLISHED, told, watt_hours
-from explorer.ui import work
-from explorer.ui.frame import computed_here
+from explorer.ui import spent, work
 
 
 def show() -> None:
@@ -21,7 +20,7 @@ def show() -> None:
             help="A laptop's processor draws 15 to 45 W when its 4 to 8 cores all work; a server's about 5 W a core. "
             "Memory, screen and losses are not in it.",
         )
-        pages = computed_here()
+        pages = spent.so_far()
         trained = sum(
             job.latest["progress"].data.get("seconds", 0.0) for job in work.renewed() if "progress" in job.latest
         )
@@ -35,8 +34,8 @@ def show() -> None:
         lines.append(f"| **together** | **{total:,.2f}** | **{told(watt_hours(total, watts))}** |")
         st.markdown("\n".join(lines))
         st.caption(
-            "Pages: the CPU time of their whole runs; what moves inside a section and what others had asked for before "
-            "you is not in it. Jobs: their seconds of training, those that the server still remembers."
+            "Pages: the CPU time of what was computed for you; what others had asked for before you is not in it. "
+            "Jobs: their seconds of training, those that the server still remembers."
         )
     with right:
         lines = ["| others | energy | as often as this session |", "|:--|--:|--:|"]

@@ -87,7 +87,8 @@ def in_the_plane() -> None:
         )
     player(scenes, key="guide_plane_player", extent=EXTENT, layers=("points", "paths", "field"))
     st.caption(
-        "Three equal Gaussians at the corners of a triangle, each with a label; all points ask for the upper one. "
-        "With and without the label the flow is known in closed form, so that what bends is guidance's doing alone. "
-        "Spread: the standard deviation of where they end, over that of the Gaussian."
+        "Three equal Gaussians at the corners of a triangle, each with a label; all points ask for the upper one, "
+        f"“{LABELS[0]}”. No network is involved, the way of each point is computed exactly: what bends it is guidance "
+        "alone, which pushes away from the two others, and crowds the points together. Spread: the standard deviation "
+        "of where they end, divided by that of the Gaussian."
     )

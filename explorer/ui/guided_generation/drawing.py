@@ -17,6 +17,7 @@ from explorer.ui.guided_generation.asking import Wish
 from explorer.ui.guided_generation.computed import drawing, model, said
 from explorer.ui.markdown import plain
 from explorer.ui.sheet import Row, sheet
+from explorer.ui.spent import fragment
 from explorer.zoo import FOLDER, load_judge
 
 LETTERS = "ABCD"
@@ -51,7 +52,7 @@ def show_drawing(wish: Wish) -> Drawing | None:
     unseen = never_trained(wish.teller.name, wish.understood)
     st.caption(
         f"{len(drawn.pictures)} pictures, {wish.asked.steps} steps, {drawn.evaluations} network calls, "
-        f"**{drawn.seconds:.2f} s** when they were first drawn, the text's encoding with them. "
+        f"**{drawn.seconds:.2f} s** when they were first drawn, reading the prompt included. "
         f"{said(wish.teller.name, wish.asked, wish.understood.known, partial(verdict, wish, drawn))}"
         + (f" It was never trained on: {plain(', '.join(unseen))}." if unseen else "")
     )
@@ -78,10 +79,10 @@ def verdict(wish: Wish, drawn: Drawing) -> str:
     named = [best for (best,) in judge.name(images, "concept")]
     concept = concept_of(wish.understood)
     hits = f"**{named.count(concept)} of {len(named)}** are named “{plain(concept)}” by " if concept else "Named by "
-    return f"{hits}a judge that was trained on artists' pictures alone: {plain(', '.join(named))}."
+    return f"{hits}a judge, a second network that learned from artists' pictures alone: {plain(', '.join(named))}."
 
 
-@st.fragment
+@fragment
 def recall(wish: Wish, drawn: Drawing) -> None:
     """The nearest pictures that the model learned from."""
     opened = st.expander("Recall or imagination?", icon=":material/search:", key="guide_recall", on_change="rerun")

@@ -1,4 +1,4 @@
-"""What each word looks at: the weights of cross-attention, drawn over the pictures."""
+"""Where each word is looked at: the weights of cross-attention, drawn over the pictures."""
 
 import numpy as np
 import streamlit as st
@@ -38,8 +38,8 @@ def show(wish: Wish, drawn: Drawing) -> None:
         mean = steps.mean(0)
         over = [drawn.pictures[picture], *(overlaid(drawn.pictures[picture], one / top) for one in mean)]
         shares = ["", *(f"{share:.0%}" for share in mean.mean((1, 2)))]
-        rows.append(Row(title, as_shown(np.stack(over)), shares, f"{title}: what each word looks at"))
-    sheet(rows, ["picture", *words_of(seen)], title="What each word looks at")
+        rows.append(Row(title, as_shown(np.stack(over)), shares, f"{title}: where each word is looked at"))
+    sheet(rows, ["picture", *words_of(seen)], title="Where each word is looked at")
     st.caption(
         "Orange: how much of its attention a place gives to the word, the mean over heads and the steps of "
         "that third; all words on one scale. Below each, its share over the whole picture: they add up to "

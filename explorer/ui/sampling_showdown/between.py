@@ -18,11 +18,12 @@ from explorer.ui.sampling_showdown.controls import class_control, few_steps, see
 from explorer.ui.sampling_showdown.words import see
 from explorer.ui.sheet import Row, sheet
 from explorer.ui.shelf import ImageModel
+from explorer.ui.spent import fragment
 
 BETWEEN = 7
 
 
-@st.fragment
+@fragment
 def between(model: ImageModel, takeaway: DeltaGenerator) -> None:
     """Images between two noises, under DDIM and under DDPM."""
     with st.container(horizontal=True):

@@ -15,11 +15,12 @@ from explorer.ui.sampling_showdown.controls import FEW_STEPS, class_control, see
 from explorer.ui.sampling_showdown.words import PIXELS, see
 from explorer.ui.sheet import Row, sheet
 from explorer.ui.shelf import ImageModel
+from explorer.ui.spent import fragment
 
 WALKS = 4
 
 
-@st.fragment
+@fragment
 def one_noise(model: ImageModel, takeaway: DeltaGenerator) -> None:
     """Many walks from one noise: what is left to chance."""
     with st.container(horizontal=True):

@@ -17,6 +17,7 @@ from explorer.ui.sampling_showdown.cache import call_seconds, identity, judge_of
 from explorer.ui.sampling_showdown.controls import guidance_controls
 from explorer.ui.sampling_showdown.words import BLOWN_UP, seconds_of, see
 from explorer.ui.shelf import ImageModel
+from explorer.ui.spent import fragment
 
 if TYPE_CHECKING:
     from explorer.networks.classifier import Classifier
@@ -71,7 +72,7 @@ def quality(model: ImageModel, busy: bool, takeaway: DeltaGenerator) -> None:
         )
     elif before:
         st.caption(f"{before.samples:,} samples a point at guidance {before.guidance_scale:g}, by `{before.command}`.")
-    st.fragment(measure_controls)(model, running(judged=True))
+    fragment(measure_controls)(model, running(judged=True))
     takeaway.markdown(f"- {in_words(here or earlier)} {see('quality')}")
 
 

@@ -23,9 +23,10 @@ from explorer.ui.sampling_showdown.controls import few_steps, steps_control
 from explorer.ui.sampling_showdown.words import PIXELS, see
 from explorer.ui.sheet import Row, sheet
 from explorer.ui.shelf import ImageModel, held_out_of
+from explorer.ui.spent import fragment
 
 
-@st.fragment
+@fragment
 def round_trip(model: ImageModel, takeaway: DeltaGenerator) -> None:
     """A real image, its noise under DDIM, and the way back."""
     from explorer.charts.sampling_showdown import error_chart
