@@ -15,6 +15,8 @@ begin_page(
     "Build your rig",
     "You will find what a diffusion system needs in memory, time and money, computed from the list of its "
     "operations, and which card holds it.",
+    "activations",
+    "scratch",
     "latent",
     "vae",
     "text_encoder",

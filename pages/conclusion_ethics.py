@@ -39,8 +39,8 @@ from explorer.zoo import model_card
 LOOKS = {
     "memory": "Learned by heart",
     "bias": "Bias",
-    "provenance": "Where from?",
-    "people": "People",
+    "provenance": "Watermarks",
+    "people": "Deepfakes",
     "energy": "Energy",
     "steps": "Few steps",
     "text": "Text",
@@ -77,7 +77,7 @@ what_to_notice(
     f"{times_seen(20):,} and {times_seen(8_000):,} times.",
     "*Bias*: guidance exaggerates whatever the data have more of. Where they are balanced, it exaggerates the small "
     "imbalance that chance left in the model.",
-    "*Where from?*: the mark survives compression and mirroring, and not a shift of two pixels: it is found in "
+    "*Watermarks*: the mark survives compression and mirroring, and not a shift of two pixels: it is found in "
     f"{survived['jpeg30']:.0%}, {survived['mirror']:.0%} and {survived['shift']:.0%} of pictures. Most pictures never "
     "had one, so a missing mark proves nothing.",
 )
@@ -93,7 +93,7 @@ mathematics(
         r"\tilde p(x \mid c) \propto p(x \mid c)^w\, p(x)^{1 - w}, \qquad p \mapsto \frac{p^w}{p^w + (1 - p)^w}",
     ),
     (
-        "**The mark in the noise** (*Where from?*): the waves that the starting noise is made of, its Fourier "
+        "**The mark in the noise** (*Watermarks*): the waves that the starting noise is made of, its Fourier "
         "transform $X$, take secret strengths $\\kappa$ on rings, one for each wavelength $|k|$. DDIM walks a picture "
         "back to its noise, and the fit is how well the rings found there agree with the secret ones:",
         r"X[k] \leftarrow \kappa_{|k|}, \qquad \mathrm{fit} = "

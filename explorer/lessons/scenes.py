@@ -124,7 +124,7 @@ SCENES = (
         "A mark in the noise",
         1,
         "The picture looks like any other. Walk it back, and rings stand in its noise.",
-        {"ethics_look": "Where from?"},
+        {"ethics_look": "Watermarks"},
     ),
     Scene(
         "conclusion_ethics",

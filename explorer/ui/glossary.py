@@ -1,6 +1,10 @@
 """The words of the course: what people read for each, and what it means in a sentence or two."""
 
 GLOSSARY: dict[str, tuple[str, str]] = {
+    "activations": (
+        "Activations",
+        "What the layers of a network hand on while they compute. Training keeps them for the way back.",
+    ),
     "alpha_bar": (
         "ᾱ (alpha-bar)",
         "The share of the image's variance that is left at time t: 1 is the image alone, 0 is noise alone.",
@@ -12,7 +16,8 @@ GLOSSARY: dict[str, tuple[str, str]] = {
     "batch": ("Batch", "The images that one step of training looks at together. Larger batches give steadier steps."),
     "clip": (
         "CLIP",
-        "Two networks, one for pictures and one for texts, that learned to give what belongs together the same vector.",
+        "Two networks, one for pictures and one for texts, that learned to give what belongs together vectors of one "
+        "direction.",
     ),
     "cross_attention": (
         "Cross-attention",
@@ -59,17 +64,17 @@ GLOSSARY: dict[str, tuple[str, str]] = {
     "held_out": ("Held out", "Images that no training has seen. They tell learning from learning by heart."),
     "latent": (
         "Latent",
-        "A small image, or video, of what a VAE makes of pixels: there the denoiser works.",
+        "What a VAE makes of a picture or a film: a smaller one, which the denoiser works on.",
     ),
     "learning_rate": ("Learning rate", "How far the weights move in one step of training."),
     "log_snr": (
         "log-SNR (λ)",
-        "The noise level: how much signal there is for the noise, as a logarithm. At 0 both are equally strong; every "
-        "+1.4 doubles the signal beside the noise, and negative numbers mean that noise is stronger.",
+        "The noise level: how many times stronger the image is than the noise, as a logarithm, 2 ln(α / σ). At 0 both "
+        "are equally strong; every +1.4 doubles α / σ, and below 0 the noise is stronger.",
     ),
     "lora": (
         "LoRA",
-        "Fine-tuning of two thin matrices beside each frozen one.",
+        "Fine-tuning in which a model's weights stay as they are, and two thin matrices beside each are trained.",
     ),
     "loss": (
         "Loss",
@@ -78,7 +83,8 @@ GLOSSARY: dict[str, tuple[str, str]] = {
     ),
     "mel": (
         "Mel spectrogram",
-        "How loud each of a few frequency bands is at each moment; the bands are as wide as the ear finds equal.",
+        "How loud each of a few frequency bands is at each moment. High bands are wider, as the ear tells high tones "
+        "apart less finely.",
     ),
     "negative_prompt": ("Negative prompt", "What guidance leads away from, in place of no prompt at all."),
     "noise": ("N(0, 1)", "The normal distribution with mean 0 and variance 1: the bell curve that pure noise follows."),
@@ -107,8 +113,9 @@ GLOSSARY: dict[str, tuple[str, str]] = {
     ),
     "score": ("Score", "The direction in which noisy data become most likely: from where one stands, uphill."),
     "sigma": ("σ (sigma)", "How strong the noise is at time t: its standard deviation, in the units of the image."),
+    "scratch": ("Scratch", "What a convolution needs beside its input and output while it runs."),
     "skip": ("Skip connection", "Hands what the way down has seen straight across to the way up."),
-    "text_encoder": ("Text encoder", "Turns the words of a prompt into a vector each, which know of one another."),
+    "text_encoder": ("Text encoder", "Turns each word of a prompt into a vector, in which the other words count, too."),
     "time": ("Time t", "Where one is between data, t = 0, and noise, t = 1."),
     "vae": (
         "VAE",

@@ -24,7 +24,7 @@ def test_copies_stand_beside_their_originals_on_the_first_screen(browser_page: P
 
 
 @pytest.mark.parametrize("browser_page", [PHONE], indirect=True)
-@pytest.mark.parametrize("look", ["Learned by heart", "Bias", "Where from?", "Text", "Video", "Few steps", "Energy"])
+@pytest.mark.parametrize("look", ["Learned by heart", "Bias", "Watermarks", "Text", "Video", "Few steps", "Energy"])
 def test_nothing_is_wider_than_a_phone(browser_page: Page, serve: Serve, look: str) -> None:
     browser_page.goto(f"{serve(PAGE)}?ethics_look={look.replace('?', '%3F').replace(' ', '+')}")
     done(browser_page)
@@ -34,7 +34,7 @@ def test_nothing_is_wider_than_a_phone(browser_page: Page, serve: Serve, look: s
 
 
 def test_a_picture_that_was_saved_here_is_known_again(browser_page: Page, serve: Serve, tmp_path: Path) -> None:
-    browser_page.goto(f"{serve(PAGE)}?ethics_look=Where+from%3F")
+    browser_page.goto(f"{serve(PAGE)}?ethics_look=Watermarks")
     with browser_page.expect_download(timeout=LONG) as saved:
         browser_page.get_by_role("button", name="The marked picture as PNG").click(timeout=LONG)
     path = tmp_path / "marked.png"

@@ -42,7 +42,7 @@ def bias(open_page: Open) -> str:
 
 @pytest.fixture(scope="module")
 def marks(open_page: Open) -> str:
-    return words(open_page(PAGE, ethics_look="Where from?"))
+    return words(open_page(PAGE, ethics_look="Watermarks"))
 
 
 @pytest.fixture(scope="module")

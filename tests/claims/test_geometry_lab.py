@@ -70,7 +70,15 @@ def test_the_distance_and_the_range_of_a_perfect_model(page: str, smiley: ex.Den
 
 
 def test_heun_asks_twice_but_for_the_last_step(page: str, smiley: ex.Denoiser) -> None:
-    assert number(found(r"(\d+) Network calls Each call moves all points at once", page)[1]) == 2 * 12 - 1
+    assert (
+        number(
+            found(
+                r"(\d+) Network calls Each call answers for all points at once",
+                page,
+            )[1]
+        )
+        == 2 * 12 - 1
+    )
     asked = []
 
     class Counting(torch.nn.Module):
@@ -88,7 +96,7 @@ def test_heun_asks_twice_but_for_the_last_step(page: str, smiley: ex.Denoiser) -
 
 
 def test_the_exact_model_recalls_and_the_network_makes_new_points(page: str, answers: str, smiley: ex.Denoiser) -> None:
-    says(page, "With **Exact model** and 10 examples every sample ends on an example: that is recall.")
+    says(page, "With **Exact model** and 10 examples every sample ends on an example: that is recall,")
     learned = int(number(found(r"The networks here learn from ([\d,]+) points", page)[1]))
     says(answers, "The exact model returns its 10 examples and nothing else.")
     training = ex.toy2d("smiley", n=learned, seed=0)
@@ -107,8 +115,8 @@ def test_the_exact_model_recalls_and_the_network_makes_new_points(page: str, ans
 def test_the_exact_flow_folds_nothing_and_three_steps_do(page: str, answers: str, smiley: ex.Denoiser) -> None:
     says(
         page,
-        "the exact flow bends the plane without folding it. Lower **Steps** to 3 and the mesh folds over: that is the "
-        "sampler's error, and the distance to fresh data measures it.",
+        "followed exactly, the field bends the plane without folding it, so two starts never meet. Lower **Steps** to "
+        "3 and the mesh folds over: that is the sampler's error, and the distance to fresh data measures it.",
     )
     says(answers, "The mesh shows it with many steps; with few steps a sampler only approximates the ODE")
     few, many = growth_of_area(smiley, 3), growth_of_area(smiley, 200)
@@ -139,9 +147,9 @@ def test_euler_and_ddim_are_one_method(page: str) -> None:
 def test_any_prediction_gives_all_others(page: str) -> None:
     says(
         page,
-        "**What the network predicts** is one mixture of the two unknowns; any of them gives all others.",
-        r"v = \alpha\varepsilon - \sigma x_0, \qquad \dot x_t = \dot\alpha\, x_0 + \dot\sigma\,\varepsilon, \qquad "
-        r"\nabla_{x}\log p_t(x_t) = -\mathbb E[\varepsilon \mid x_t] / \sigma",
+        "Since $x_t$ is known, one mixture is enough to compute all others.",
+        r"v = \alpha_t\varepsilon - \sigma_t x_0, \qquad \dot x_t = \dot\alpha_t\, x_0 + \dot\sigma_t\,\varepsilon, "
+        r"\qquad \nabla_{x_t}\log p(x_t) = -\mathbb E[\varepsilon \mid x_t] / \sigma_t",
     )
     x_t, t, h = torch.randn(50, 2, generator=torch.Generator().manual_seed(0)), 0.4, 1e-4
     for name in ("toy2d-smiley-flow-velocity", "toy2d-smiley-cosine-epsilon"):
@@ -162,7 +170,8 @@ def test_any_prediction_gives_all_others(page: str) -> None:
 def test_the_score_of_the_exact_model_is_the_gradient_of_the_log_density(page: str) -> None:
     says(
         page,
-        "The **exact model** averages its examples, each weighted by how likely it is to have become $x_t$",
+        "The **exact model** averages its examples $x^{(i)}$, each weighted by the probability that $x_t$ was made "
+        "from it",
         "- **Score**: the way uphill, to where noisy data are more likely.",
     )
     examples = ex.toy2d("smiley", n=10, seed=0).double()

@@ -74,7 +74,7 @@ def test_the_calls_of_a_drawing_and_what_the_judge_sees(page: str, answers: str,
 def test_at_scale_0_the_prompt_is_not_heard(
     page: str, by_scale: dict[float, ex.Trajectory], emoji: ex.Denoiser
 ) -> None:
-    says(page, "At scale 0 the prompt is not heard.", "0 does not hear the prompt, 1 takes the model at its word")
+    says(page, "At scale 0 the prompt has no effect; at 1 the network is taken at its word.")
     other = drawn(emoji, "red car", 0.0).samples
     torch.testing.assert_close(by_scale[0.0].samples, other)
     plain = ex.sample(emoji, 4, "ddim", 20, 0, None).samples
@@ -82,7 +82,11 @@ def test_at_scale_0_the_prompt_is_not_heard(
 
 
 def test_far_above_4_little_is_won_and_colours_clip(page: str, by_scale: dict[float, ex.Trajectory]) -> None:
-    says(page, "As the scale grows the pictures come to show it; far above 4 little is won, and colours clip.")
+    says(
+        page,
+        "As the scale grows the pictures come to show the prompt",
+        "far above 4 little is won, and colours clip",
+    )
     right = {scale: named(run.samples).count("penguin") for scale, run in by_scale.items()}
     assert right[0.0] <= 1
     assert right[4.0] >= 3

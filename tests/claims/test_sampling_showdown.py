@@ -151,7 +151,7 @@ def test_one_noise_has_one_end_under_ddim_and_many_under_ddpm(page: str, answers
 def test_eta_goes_from_ddim_to_ddpms_posterior(page: str, mnist: ex.Denoiser) -> None:
     says(
         page,
-        "eta 0 is DDIM, eta 1 is DDPM",
+        "$\\eta = 0$ is DDIM, 1 is DDPM",
         r"\tilde\sigma^2 = \frac{\sigma_s^2}{\sigma_t^2}",
         r"\Bigl(\sigma_t^2 - \frac{\alpha_t^2}{\alpha_s^2}\sigma_s^2\Bigr)",
     )

@@ -125,7 +125,7 @@ def shipped_held_out() -> ImageDataset:
 
 
 def test_no_network_can_bring_the_loss_to_0(page: str, split: tuple[ImageDataset, ...]) -> None:
-    says(page, "The loss never reaches 0: noise hides the image, and no network can know it exactly.")
+    says(page, "The loss never reaches 0: noise hides the image, and no network can know what is hidden.")
     training, _ = split
     exact = ex.ideal_denoiser(training.images, ex.make_schedule("cosine"))  # the best of all, on these very images
     assert v_loss(exact, ImageDataset("", training.images[:200]), -5.5) > 0.1
@@ -178,8 +178,8 @@ def error(now: np.ndarray, last: np.ndarray) -> float:
 def test_the_weights_move_by_adam_at_the_rate_that_the_page_says(page: str) -> None:
     says(
         page,
-        "which rises for 20 steps and then, where it **falls to 0**, does so along a cosine to the end of the run",
-        r"\theta \leftarrow \theta - \eta\,\frac{\hat m}{\sqrt{\hat v} + 10^{-8}}",
+        "It rises for 20 steps; if the switch is on, it then **falls to 0** like a cosine to the end of the run",
+        r"\theta \leftarrow \theta - \text{rate} \cdot \frac{\langle g \rangle}{\sqrt{\langle g^2 \rangle} + 10^{-8}}",
         r"\bar\theta \leftarrow \mu\,\bar\theta + (1 - \mu)\,\theta",
     )
     found(r"with \*\*EMA decay\*\* \$\\mu\$, but \$k / \(k \+ 9\)\$ at step \$k\$ where that is less", page)
@@ -210,8 +210,8 @@ def adam_beta(states: list[TrainState]) -> float:
 
 
 def test_each_of_the_five_losses_is_that_of_v_up_to_a_cap(page: str) -> None:
-    says(page, "The weight makes the five predictions train alike: each loss is that of $v$, up to a cap.")
-    cap = number(found(r"\\sigma_t p_t\)\^2\},\\; (\d+)\\Bigr", page)[1])
+    says(page, "every choice counts errors as if $v$ were predicted, and the weight is never more than 50")
+    cap = number(found(r"\\sigma_t A_t\)\^2\},\\; (\d+)\\Bigr", page)[1])
     generator = torch.Generator().manual_seed(0)
     x0, guess, epsilon = (torch.randn(500, generator=generator) for _ in range(3))
     schedule = ex.make_schedule("cosine")

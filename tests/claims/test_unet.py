@@ -84,7 +84,7 @@ def test_the_first_skip_matters_at_moderate_noise_and_hardly_at_high_noise(
 ) -> None:
     says(
         page,
-        "Cut **Skip 1**: at moderate noise the guess stays covered with noise, at high noise hardly anything is lost.",
+        "at moderate noise the guess stays covered with noise. At high noise hardly anything is lost",
     )
     says(
         answers,
@@ -108,7 +108,7 @@ def test_what_stays_on_the_guess_is_noise(page: str, mnist: ex.Denoiser, images:
 def test_at_high_noise_the_answer_is_a_rough_shape_of_the_deep_parts(
     page: str, answers: str, mnist: ex.Denoiser, images: Tensor
 ) -> None:
-    says(page, "There the answer is a rough shape, which the deep parts know by themselves.")
+    says(page, "for there the answer is a rough shape, which the deep parts make by themselves.")
     says(answers, "There the guess is a rough shape, which the deep parts make by themselves")
     whole = guess(mnist, images, -6)
     without = guess(mnist, images, -6, skip_1=0.0, skip_2=0.0, skip_3=0.0)
@@ -119,7 +119,7 @@ def test_at_high_noise_the_answer_is_a_rough_shape_of_the_deep_parts(
 
 
 def test_the_deeper_a_skip_lies_the_less_it_carries(page: str, lost: dict[tuple[int, int], float]) -> None:
-    says(page, "The deeper a skip connection lies, the less it carries that the way below has lost.")
+    says(page, "The deeper a skip connection lies, the less it matters: little has been lost by then.")
     for level in LEVELS:
         assert lost[1, level] > lost[2, level] > lost[3, level]
     (exercise,) = [one for one in EXERCISES if "upper skip connection" in one.task]
@@ -130,9 +130,7 @@ def test_the_deeper_a_skip_lies_the_less_it_carries(page: str, lost: dict[tuple[
 def test_the_numbers_in_brackets_may_by_chance_be_less_than_nothing(
     page: str, mnist: ex.Denoiser, images: Tensor
 ) -> None:
-    says(
-        page, "In brackets, what the cut adds to it; on one image at one level that may by chance be less than nothing."
-    )
+    says(page, "In brackets, what the cut adds to it; on one image at one level that may by chance be negative.")
     whole, cut = (guess(mnist, images, -6, skip_3=scale) for scale in (1.0, 0.0))
     added = [
         error(one[None], x[None]) - error(two[None], x[None]) for one, two, x in zip(cut, whole, images, strict=True)
@@ -143,7 +141,7 @@ def test_the_numbers_in_brackets_may_by_chance_be_less_than_nothing(
 def test_maps_get_smaller_and_more_on_the_way_down(page: str, mnist: ex.Denoiser, images: Tensor) -> None:
     says(
         page,
-        "Down the left side the maps get smaller and there are more of them: less is known of where, more of what.",
+        "Down the left side the maps get smaller and there are more of them",
     )
     record = maps_of(mnist, images[:2], 0.0)
     sizes = [record[f"encoder {level}"].shape for level in (1, 2, 3)]
@@ -155,7 +153,7 @@ def test_a_skip_puts_the_maps_beside_those_from_below(page: str, mnist: ex.Denoi
     says(
         page,
         "A **skip connection** puts the encoder's maps beside those from below.",
-        r"h_{\text{decoder}} = f\big(\,[\,h_{\text{below}},\; s \cdot h_{\text{encoder}}\,]\,\big)",
+        r"h_{\text{decoder}} = \mathrm{block}\big(\,[\,h_{\text{below}},\; a \cdot h_{\text{encoder}}\,]\,\big)",
     )
     record, network = maps_of(mnist, images[:3], 1.0), mnist.network
     both = torch.cat([record["up 1"], record["encoder 1"]], 1)
@@ -205,7 +203,7 @@ def test_a_residual_block_is_the_formula_and_its_norm_reaches_every_place(
     says(
         page,
         "A **residual block** adds to its input; the **embedding** $e$ scales and shifts its normalised features.",
-        "through it every place feels every other a little, beyond what *Sees* says of the convolutions",
+        "through it a place depends a little on places that the convolutions alone (*Sees*) do not reach",
     )
     block, record = mnist.network.encoders[0].blocks[0], maps_of(mnist, images[:2], 1.0)
     h, e = record["stem"], functional.silu(record["embedding"])

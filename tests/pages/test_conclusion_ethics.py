@@ -19,8 +19,8 @@ PAGE = "pages/conclusion_ethics.py"
 LOOKS = [
     "Learned by heart",
     "Bias",
-    "Where from?",
-    "People",
+    "Watermarks",
+    "Deepfakes",
     "Energy",
     "Few steps",
     "Text",
@@ -84,7 +84,7 @@ def test_people_are_judged_with_the_judges_error(open_page: Opened, scale: str) 
 def test_the_verdict_is_that_of_the_picture(open_page: Opened, harm: str) -> None:
     label = provenance.HARMS[harm].label
     shown = label if harm == "jpeg90" else label.capitalize()
-    app = open_page(PAGE, ethics_look="Where from?", ethics_harm=shown, ethics_mark_seed="1")
+    app = open_page(PAGE, ethics_look="Watermarks", ethics_harm=shown, ethics_mark_seed="1")
     after = provenance.HARMS[harm].does(provenance.pair("purple penguin", 1)).clamp(-1, 1)
     fit = provenance.score(after)[0].item()
     told = "found" if fit >= provenance.FOUND else "not found"
@@ -99,7 +99,7 @@ def upload(app: AppTest, name: str, content: bytes, kind: str) -> AppTest:
 
 @pytest.fixture
 def looking(open_page: Opened) -> AppTest:
-    return open_page(PAGE, ethics_look="Where from?", ethics_marked="A file")
+    return open_page(PAGE, ethics_look="Watermarks", ethics_marked="A file")
 
 
 def test_a_marked_file_is_known_with_what_its_metadata_say(looking: AppTest) -> None:

@@ -87,7 +87,7 @@ def test_a_run_whose_samples_are_not_finite_says_so(opened: Opened, monkeypatch:
     monkeypatch.setattr(lab_runs, "_recorded", lambda preset: record)
     app = opened()
     assert [said.value for said in app.error] == [str(NotFinite())]
-    assert "0.200 · 0.300" in [metric.value for metric in app.metric]
+    assert "0.200, held-out 0.300" in [metric.value for metric in app.metric]
     assert from_json(to_json(record).encode()).result == record.result
 
 

@@ -1,4 +1,4 @@
-"""Where from? A mark in the noise, looked for after what happens to pictures, and in a file."""
+"""Watermarks A mark in the noise, looked for after what happens to pictures, and in a file."""
 
 import numpy as np
 import streamlit as st
