@@ -4,7 +4,7 @@ import streamlit as st
 
 from explorer.charts.build_your_rig import memory_chart
 from explorer.hardware.catalogue import CONTEXT, GIB
-from explorer.hardware.published import HEADROOM
+from explorer.hardware.published import HEADROOM, measured, summary
 from explorer.hardware.systems import asked_by_default, phases, savings, systems, traced_at
 from explorer.hardware.traces import LORA_RANK, made
 from explorer.lessons.build_your_rig.fits import (
@@ -61,6 +61,12 @@ def noticed() -> tuple[int, int, int]:
     texts = sum(2 * found[0].parts["text encoders"] >= found[0].total for found, _ in at)
     decoding = sum(max(found, key=lambda phase: phase.total).name == "decoding" for found, _ in at)
     return len(at), texts, decoding
+
+
+@st.cache_data(show_spinner=False)
+def trusted() -> dict[str, float]:
+    """How far the estimates are from published peaks; see `summary`."""
+    return summary(measured())
 
 
 def answer(wish: Wish) -> str:
