@@ -22,23 +22,25 @@ def _filmed(digit: int, seed: int, guidance_scale: float) -> "tuple[np.ndarray, 
 
 
 @st.cache_resource(max_entries=32, show_spinner="Filming…")
-def _strangers(digit: int, guidance_scale: float) -> "tuple[np.ndarray, Consistency]":
-    """Frames drawn one by one, likewise; they are the same for every seed."""
+def _strangers(digit: int) -> "tuple[np.ndarray, Consistency]":
+    """Frames drawn one by one, likewise; they are the same for every seed and every scale."""
     from explorer.lessons.conclusion_ethics import motion
 
-    frames = motion.one_by_one(digit, guidance_scale)
+    frames = motion.one_by_one(digit)
     return motion.as_film(frames), motion.consistency(frames)
 
 
 def show() -> None:
     """The controls in a row, the two films, and what was measured on many."""
+    from explorer.lessons.conclusion_ethics.motion import GUIDANCE
+
     with st.container(horizontal=True, vertical_alignment="bottom"):
         digit = st.slider("Digit", 0, 9, 3, key="ethics_digit", bind="query-params", width=150)
         seed = st.slider("Seed", 0, 99, 0, key="ethics_video_seed", bind="query-params", width=150)
         scale = st.slider(
             "Guidance scale", 1.0, 5.0, 3.0, 0.5, key="ethics_video_scale", bind="query-params", width=150
         )
-    together, alone = _filmed(digit, seed, scale), _strangers(digit, scale)
+    together, alone = _filmed(digit, seed, scale), _strangers(digit)
     left, right = st.columns([1, 1.4], gap="large")
     with right:
         film(
@@ -50,7 +52,8 @@ def show() -> None:
     with left:
         st.markdown(
             "A video model denoises all frames at once, and each place of a frame looks along time. Beside it the same "
-            "network's frames, from four videos in turn: each is as good as any, and together they are no video."
+            f"network's frames, from four videos in turn (at guidance {GUIDANCE:g}): each is as good as any, and "
+            "together they are no video."
         )
     with left:
         of = figures("video")
