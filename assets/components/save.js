@@ -8,7 +8,7 @@ const WEBM_SIDE = 640;
 const HOLD_MILLISECONDS = 2000; // of the last frame
 const LONGEST_NAME = 80;
 
-const SLIDE = { width: 1920, height: 1080, margin: 30 };
+const SLIDE = { width: 1920, height: 1080 };
 
 const SAVERS = { PNG: savePng, Slide: saveSlide, GIF: saveGif, WebM: saveWebm };
 const LABELS = { Slide: `Save as Slide, ${SLIDE.width} x ${SLIDE.height}` };
@@ -157,9 +157,9 @@ function savePng(film) {
 
 // The picture in the middle of a slide, as large as it fits.
 function saveSlide(film) {
-  const { width, height, margin } = SLIDE;
+  const { width, height } = SLIDE;
   const { canvas } = createSheet(film, GIF_SIDE);
-  const share = Math.min((width - 2 * margin) / canvas.width, (height - 2 * margin) / canvas.height);
+  const share = Math.min(width / canvas.width, height / canvas.height);
   const sheet = createSheet(film, Math.floor(GIF_SIDE * share));
   sheet.paint(film.position);
   const slide = Object.assign(document.createElement("canvas"), { width, height });

@@ -43,20 +43,24 @@ def begin(page: str) -> None:
     for name in (_OPEN, _KEPT):
         st.session_state.pop(name, None)
     if st.session_state.get(_WANTED) == page:
-        st.session_state[_OPEN] = []
+        st.session_state[_OPEN] = {}
 
 
 def keep(make: Callable[[], Figure]) -> None:
-    """Keep a figure where the page is being gathered; otherwise `make` is not called."""
-    figures: list[Figure] | None = st.session_state.get(_OPEN)
+    """Keep a figure where the page is being gathered; otherwise `make` is not called.
+
+    One of the same kind and title takes the place of the earlier one, as on a page that draws it as it grows.
+    """
+    figures: dict[tuple[type, str], Figure] | None = st.session_state.get(_OPEN)
     if figures is not None:
-        figures.append(make())
+        figure = make()
+        figures[type(figure), figure.title] = figure
 
 
 def take_away(page: str, name: str) -> None:
     """The end of a page: its figures and their data as files, as soon as they are gathered. `name` is the page's, for
     the files."""
-    figures: list[Figure] | None = st.session_state.pop(_OPEN, None)
+    figures: dict[tuple[type, str], Figure] | None = st.session_state.pop(_OPEN, None)
     st.session_state.pop(_WANTED, None)
     with st.expander("Figures and data of this page", icon=":material/slideshow:", expanded=figures is not None):
         if figures is None:
@@ -66,7 +70,7 @@ def take_away(page: str, name: str) -> None:
             )
             st.button("Gather them", on_click=_want, args=(page,), icon=":material/inventory_2:", key=f"gather_{name}")
         elif figures:
-            _offer(figures, page, name)
+            _offer(list(figures.values()), page, name)
         else:
             st.markdown("The page shows no figure now.")
 

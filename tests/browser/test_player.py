@@ -329,7 +329,7 @@ def test_a_slide_has_the_size_of_a_projector(open_player: Open, scenes: int) -> 
         shown = np.asarray(picture.convert("L"))
     for edge in (shown[:25], shown[-25:], shown[:, :25], shown[:, -25:]):
         assert (edge == 255).all()
-    rows, columns = (np.flatnonzero((shown < 200).any(axis)) for axis in (1, 0))
+    rows, columns = (np.flatnonzero((shown < 235).any(axis)) for axis in (1, 0))
     assert max((rows[-1] - rows[0]) / 1080, (columns[-1] - columns[0]) / 1920) > 0.9
 
 

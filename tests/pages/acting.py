@@ -9,7 +9,8 @@ from streamlit.testing.v1.element_tree import Radio
 
 
 def labels(app: AppTest) -> set[str]:
-    return {button.label for button in app.button}
+    """Of the buttons of a page, but for the one that every page has at its end."""
+    return {button.label for button in app.button} - {"Gather them"}
 
 
 def press(app: AppTest, label: str) -> AppTest:

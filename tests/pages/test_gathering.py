@@ -149,3 +149,17 @@ def test_a_drawing_that_fails_says_so_and_leaves_the_data(monkeypatch: pytest.Mo
     monkeypatch.undo()
     press(app, "Gather again")
     assert not said(app)
+
+
+def test_a_page_without_a_figure_says_so(open_page: Open) -> None:
+    app = press(open_page("pages/conclusion_ethics.py", ethics_look="Timeline"), "Gather them")
+    assert "The page shows no figure now." in [element.value for element in app.markdown]
+    assert "gathering_kept" not in app.session_state
+
+
+def test_what_grows_under_one_title_is_there_once(open_page: Open) -> None:
+    _, figures = gathered(open_page("pages/guided_generation.py", guide_closer="Scales and seeds"))
+    titles = [(type(figure), figure.title) for figure in figures]
+    assert len(titles) == len(set(titles))
+    (sheet,) = (figure for figure in figures if isinstance(figure, Images))
+    assert len(sheet.rows) > 4

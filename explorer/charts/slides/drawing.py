@@ -210,8 +210,9 @@ def _grids(
     """Rows of cells (title, captions, painters), each cell `ratio` times as wide as high, on as many pictures as leave
     them large enough."""
     _, (left, top, right, bottom) = blank(title, foot, theme)
-    if len(rows) == 1 and not rows[0][0]:
-        heads, rows = _lines(heads, rows[0], ratio, right - left, bottom - top)
+    if len(rows) == 1:
+        beside = ROW_TITLE + GAP if rows[0][0] else 0
+        heads, rows = _lines(heads, rows[0], ratio, right - left - beside, bottom - top)
     under = 2 * LABEL if any(any(captions) for _, captions, _ in rows) else 0
     most = max(1, (bottom - top - 2 * LABEL) // (shortest + under + GAP))
     count = -(-len(rows) // most)
@@ -223,8 +224,8 @@ def _grids(
 def _lines(
     heads: Sequence[str], row: tuple[str, Sequence[str], Sequence[Painter]], ratio: float, width: int, height: int
 ) -> tuple[Sequence[str], list[tuple[str, Sequence[str], Sequence[Painter]]]]:
-    """One row without a name in as many lines as make its cells largest; then its heads stand under them."""
-    _, captions, cells = row
+    """One row in as many lines as make its cells largest; then its heads stand under them."""
+    name, captions, cells = row
 
     def size(count: int) -> float:
         wide = width / math.ceil(len(cells) / count) - GAP
@@ -235,7 +236,10 @@ def _lines(
         return heads, [row]
     told = [", ".join(part[k] for part in (heads, captions) if k < len(part) and part[k]) for k in range(len(cells))]
     parts = np.array_split(np.arange(len(cells)), count)
-    return [], [("", [told[k] for k in part], [cells[k] for k in part]) for part in parts]
+    names = [name, *[""] * (count - 1)]
+    return [], [
+        (one, [told[k] for k in part], [cells[k] for k in part]) for one, part in zip(names, parts, strict=True)
+    ]
 
 
 def _grid(

@@ -1,5 +1,6 @@
 """Bias: a set whose truth is known, and emoji of people, whose truth has to be judged."""
 
+import math
 from typing import Any
 
 import streamlit as st
@@ -71,6 +72,7 @@ def known() -> None:
             f"{name} % usual in the set": {1 + k / 4: expected(int(name) / 100, 1 + k / 4) for k in range(21)}
             for name in reversed(measured["usual"])
         }
+        lowest = min(found.usual, *(share for line in lines.values() for share in line.values()))
         chart(
             lines_chart(
                 lines,
@@ -79,7 +81,7 @@ def known() -> None:
                 st.context.theme.type == "dark",
                 dashed=theory,
                 point=(scale, found.usual),
-                least=0.4,
+                least=math.floor(10 * lowest) / 10,
             ),
             alt="Share of usual colours against the guidance scale, for three sets.",
         )
