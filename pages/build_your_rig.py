@@ -83,8 +83,8 @@ count, texts, decoding = memory.noticed()
 what_to_notice(
     f"In {texts} of {count} systems at their default size half of the **weights** or more are the text encoders': they "
     "read one prompt, and stay.",
-    f"**Decoding** is the fullest moment in {decoding} of the {count}, not denoising: the VAE works on pixels, the "
-    "denoiser on latents.",
+    f"**Decoding** is the fullest moment in {decoding} of the {count}, not denoising: the VAE works on pixels, or "
+    "on samples of sound, the denoiser on latents.",
     "Switch to **plain attention** on a video: its matrix of weights grows with the square of the places.",
 )
 mathematics(
