@@ -115,12 +115,13 @@ terms("mel", "vocoder", "phone", "cfg", "voice_vector", "watermark", "log_snr")
 mathematics(
     (
         "**Two scales of guidance**, $w$ for the words $c$ and $v$ for the voice $z$: the network is asked without "
-        "either, with the words, and with both, and both differences are exaggerated:",
+        "either, with the words, and with both, and both differences are exaggerated (where the scales are "
+        "equal the middle one cancels, and two answers are enough):",
         r"\hat x_0 = x_0(x_t) + w\,\bigl(x_0(x_t, c) - x_0(x_t)\bigr) + v\,\bigl(x_0(x_t, c, z) - x_0(x_t, c)\bigr)",
     ),
     (
-        "**x₀-prediction**: the loss is that of the noise, weighted, but the network returns the clean features, since "
-        "those of 132 channels of noise do not pass through its 160:",
+        "**x₀-prediction**: the loss is that of the noise, weighted, but the network returns the clean features: to "
+        "return the noise, it would have to carry all 132 channels of it through its 160:",
         r"\mathcal L = \mathbb E\, \min\bigl(1/\sigma_t^2,\, 50\bigr)\, \lVert x_0 - F(x_t, t, c, z)\rVert^2",
     ),
     (
