@@ -78,8 +78,8 @@ def welcome() -> None:
     """The course map, and something moving; torch is imported after everything else is on the screen."""
     begin_page(
         "Diffusion models, computed while you watch",
-        "A course in which every picture comes from a real model. Models train, sample and are measured on this "
-        "machine; what was trained or recorded before it got here says so.",
+        "A course in which every picture is real data or comes from a real model. Models train, sample and are "
+        "measured on this machine; what was trained or recorded before it got here says so.",
     )
     titles = {Path(page).stem: about[:2] for pages in MODULES.values() for page, about in pages.items()}
     show_map({"": WELCOME, **titles})

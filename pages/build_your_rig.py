@@ -95,7 +95,7 @@ what_to_notice(
     f"In {texts} of {count} systems at their default size the **text encoders** are at least half of the weights. They "
     "read the prompt once, and still fill memory afterwards. Switch *Text encoders off after use* on, and watch.",
     f"With no switch on, **decoding** is the fullest moment in {decoding} of the {count}, not denoising: the VAE works "
-    "on the full picture, film or sound, the denoiser on latents, which are many times smaller.",
+    "on pixels, or on samples of sound, the denoiser on latents, which are many times fewer.",
     f"How far can you trust it? Of {trust['rows comparable']} published peaks that can be compared, the estimate is "
     f"off by {trust['median error']:.1%} in the median and by {trust['greatest error']:.0%} at most; "
     f"{trust['above the plan']} were measured above what the page plans for. **Accuracy** has each of them.",

@@ -137,7 +137,8 @@ what_to_notice(
 mathematics(
     (
         "**Two guidance scales**, $w_\\text{words}$ for the words $c$ and $w_\\text{voice}$ for the voice vector $e$: "
-        "the network is asked without either, with the words, and with both:",
+        "the network is asked without either, with the words, and with both (where the scales are equal the middle one "
+        "cancels, and two answers are enough):",
         r"\hat x_0 = \hat x_0(x_t) + w_\text{words}\bigl(\hat x_0(x_t, c) - \hat x_0(x_t)\bigr) "
         r"+ w_\text{voice}\bigl(\hat x_0(x_t, c, e) - \hat x_0(x_t, c)\bigr)",
     ),

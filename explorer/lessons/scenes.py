@@ -54,7 +54,7 @@ SCENES = (
         "unet",
         "Inside the network",
         4,
-        "Every block sees the picture at another size. The arrows across carry what the way down would lose.",
+        "Every level sees the picture at another size. The arrows across carry what the way down would lose.",
     ),
     Scene(
         "training_lab",

@@ -71,7 +71,7 @@ def _texts(element: Element) -> list[str]:
     texts += [text for name in FIELDS if isinstance(text := getattr(proto, name, None), str)]
     options = getattr(proto, "options", None)
     texts += [option if isinstance(option, str) else getattr(option, "content", "") for option in options or ()]
-    return texts
+    return list(dict.fromkeys(texts))
 
 
 def _plain(text: str) -> str:

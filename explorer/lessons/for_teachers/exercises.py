@@ -48,8 +48,9 @@ EXERCISES = (
     ),
     Exercise(
         "training_lab",
-        "Train with and without averaged weights (EMA) and compare the samples of both after few epochs.",
-        "Averaged weights lag behind at first and wander less later: the recorded runs on the page show both.",
+        "Train with and without averaged weights (EMA) and compare the held-out losses of both, early and late.",
+        "Averaged weights lag behind in the first steps. In the recorded runs on the page their held-out loss is the "
+        "lower one from the third epoch on.",
     ),
     Exercise(
         "sampling_showdown",
