@@ -54,7 +54,7 @@ def of_peak(text: str) -> tuple[float, float]:
 
 def test_what_is_left_on_the_card_and_what_to_plan_for(page: str, flux: str, cards: list) -> None:
     (card,) = [card for card in cards if card["name"] == "GeForce RTX 4090"]
-    context = number(found(r"less ([\d.]+) GiB for the driver's context, which is assumed", page)[1])
+    context = number(found(r"less ([\d.]+) GiB that its driver takes \(assumed\)", page)[1])
     for text in (page, flux):
         least, planned = of_peak(text)
         assert planned == pytest.approx(1.1 * least, abs=0.1)
@@ -66,13 +66,14 @@ def test_what_is_left_on_the_card_and_what_to_plan_for(page: str, flux: str, car
 def test_the_cheapest_card_that_holds_it(page: str, flux: str, cards: list) -> None:
     for text in (page, flux):
         least, _ = of_peak(text)
-        name, price = found(r"The cheapest that holds it, by launch price: \*\*(.+?)\*\* \(([\d,]+) USD", text).groups()
+        told = found(r"The cheapest that holds what to plan for, by launch price: \*\*(.+?)\*\* \(([\d,]+) USD", text)
+        name, price = told.groups()
         (named,) = [card for card in cards if card["name"] == name]
         assert named["launch_price"] == number(price)
-        assert usable(named) - 0.6 >= least
+        assert usable(named) - 0.6 >= 1.1 * least - 0.06
         cheaper = [card for card in cards if card.get("launch_price") and card["launch_price"] < number(price)]
         assert cheaper or least < 8
-        assert all(usable(card) - 0.6 < least for card in cheaper)
+        assert all(usable(card) - 0.6 < 1.1 * least + 0.06 for card in cheaper)
 
 
 def test_what_would_save_most_of_flux_is_four_bits(page: str, answers: str, flux: str) -> None:
@@ -105,7 +106,7 @@ def test_tiling_saves_nothing_of_one_tile_and_flash_is_on(answers: str, flux: st
 
 
 def test_guidance_in_turn_costs_time_and_no_memory(answers: str) -> None:
-    says(answers, "The network is asked twice in turn, each time on the same batch: time halves, memory stays.")
+    says(answers, "without it time halves, and the fullest moment, decoding, stays as it was.")
     system = systems.systems()["wan21-14b"]
     asked = systems.asked_by_default(system)
     guided, free = (systems.Asked(**{**vars(asked), "guided": guided}) for guided in (True, False))
@@ -115,10 +116,12 @@ def test_guidance_in_turn_costs_time_and_no_memory(answers: str) -> None:
 
 def test_where_the_weights_and_the_fullest_moment_are(page: str) -> None:
     said = found(
-        r"In (\d+) of (\d+) systems at their default size half of the \*\*weights\*\* or more are the text encoders'",
+        r"In (\d+) of (\d+) systems at their default size the \*\*text encoders\*\* are at least half of the weights",
         page,
     )
-    fullest = found(r"\*\*Decoding\*\* is the fullest moment in (\d+) of the (\d+), not denoising", page)
+    fullest = found(
+        r"With no switch on, \*\*decoding\*\* is the fullest moment in (\d+) of the (\d+), not denoising", page
+    )
     texts = decoding = 0
     for system in systems.systems().values():
         asked = systems.asked_by_default(system)
@@ -132,7 +135,7 @@ def test_where_the_weights_and_the_fullest_moment_are(page: str) -> None:
 
 
 def test_plain_attention_grows_with_the_square_of_the_places(page: str) -> None:
-    says(page, "Switch to **plain attention** on a video: its matrix of weights grows with the square of the places.")
+    says(page, "the table of which place looks at which grows with the square of the number of places.")
     system = systems.systems()["wan21-1.3b"]
     extra = {}
     for frames in (17, 33, 65):

@@ -70,7 +70,9 @@ def test_nearly_all_circles_are_blue_at_guidance_three(lecture: str) -> None:
 def test_the_word_for_a_colour_looks_at_its_thing(lecture: str, open_page: Open) -> None:
     says(lecture, "The word for a colour looks at the thing that has it.")
     text = words(
-        open_page("pages/guided_generation.py", guide_closer="What each word looks at", guide_model="Scenes of shapes")
+        open_page(
+            "pages/guided_generation.py", guide_closer="Where each word is looked at", guide_model="Scenes of shapes"
+        )
     )
     assert number(found(r"(\d+)% of the words for colours are looked at more on their own thing", text)[1]) > 90
 
