@@ -1,6 +1,7 @@
 """What a page says, in words: as a person reads it who opens every help and answers every question."""
 
 import re
+from collections.abc import Iterator
 
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block, Element
@@ -10,11 +11,11 @@ FIELDS = ("label", "help", "caption", "body", "text", "delta")
 
 def words(app: AppTest) -> str:
     """Every text of a page, one after the other, without markup of HTML and with single spaces."""
-    return _plain(" ".join(text for element in _elements(app.main) for text in _texts(element)))
+    return _plain(" ".join(_texts_in(app.main)))
 
 
 def found(pattern: str, text: str) -> re.Match[str]:
-    """The first place where a text says `pattern`; spaces in it stand for any space."""
+    """The first place where a text, as `words` gives it, says what `pattern` matches."""
     match = re.search(pattern, text)
     assert match, f"the page does not say: {pattern}"
     return match
@@ -47,25 +48,17 @@ def replies(app: AppTest, prefix: str) -> str:
     return _plain(" ".join(said))
 
 
-def _elements(block: Block) -> list[Element]:
-    found: list[Element] = []
+def _texts_in(block: Block) -> Iterator[str]:
     for child in block.children.values():
         if isinstance(child, Block):
-            if label := getattr(getattr(child, "proto", None), "label", ""):
-                found.append(_Title(label))
-            found += _elements(child)
+            yield getattr(child.proto, "label", "")
+            yield from _texts_in(child)
         else:
-            found.append(child)
-    return found
-
-
-class _Title:
-    def __init__(self, label: str):
-        self.value = label
+            yield from _texts(child)
 
 
 def _texts(element: Element) -> list[str]:
-    value = getattr(element, "value", None) if not isinstance(element, _Title) else element.value
+    value = getattr(element, "value", None)
     proto = getattr(element, "proto", None)
     texts = [value] if isinstance(value, str) else []
     texts += [text for name in FIELDS if isinstance(text := getattr(proto, name, None), str)]

@@ -1,6 +1,7 @@
 """What the page for teachers claims, computed again; answers that a page shows are tested with that page."""
 
 import json
+import re
 from collections.abc import Callable
 
 import pytest
@@ -8,6 +9,8 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 import explorer as ex
+from explorer.data.digits import digits
+from explorer.data.mnist import shipped_mnist
 from explorer.files import ASSETS
 from explorer.lessons.for_teachers.exercises import EXERCISES
 from explorer.lessons.for_teachers.questions import TEST
@@ -25,7 +28,8 @@ def lecture(open_page: Open) -> str:
 
 @pytest.fixture(scope="module")
 def exercises(open_page: Open) -> str:
-    return words(open_page(PAGE, teach_look="Exercises"))
+    app = open_page(PAGE, teach_look="Exercises")
+    return words(app.toggle(key="teach_answers").set_value(True).run())
 
 
 def right_answer(start: str) -> str:
@@ -35,7 +39,7 @@ def right_answer(start: str) -> str:
 
 def test_the_lecture_has_so_many_scenes_and_minutes(lecture: str) -> None:
     count, minutes = map(number, found(r"(\d+) scenes, about (\d+) minutes", lecture).groups())
-    each = [number(match) for match in __import__("re").findall(r"\*\* \(([\d.]+) min\)", lecture)]
+    each = [number(match) for match in re.findall(r"\*\* \(([\d.]+) min\)", lecture)]
     assert len(each) == count
     assert sum(each) == minutes
 
@@ -52,8 +56,6 @@ def test_every_level_sees_the_picture_at_another_size(lecture: str) -> None:
 
 def test_fine_lines_go_first(lecture: str) -> None:
     says(lecture, "Pull the time and watch what goes first: the fine lines.")
-    from explorer.data.mnist import shipped_mnist
-
     images = shipped_mnist("held-out").images[:, 0]
     waves = torch.fft.fft2(images - images.mean((1, 2), keepdim=True)).abs().square().mean(0)
     size = torch.hypot(*torch.meshgrid(*(torch.fft.fftfreq(28),) * 2, indexing="ij"))
@@ -112,20 +114,15 @@ def test_two_noises_end_at_two_samples() -> None:
 
 def test_a_denoiser_of_much_noise_guesses_the_mean() -> None:
     assert right_answer("A denoiser is trained by squared error") == "A blurred mean of all images that could be meant"
-    from explorer.data.digits import digits
-
     scans = digits()[0]
-    guess = (
-        ex.load_pretrained("digits-8")
-        .predict(torch.randn(50, 1, 8, 8, generator=torch.Generator().manual_seed(0)), 0.99)
-        .x0
-    )
+    noise = torch.randn(50, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    guess = ex.load_pretrained("digits-8").predict(noise, 0.99).x0
     assert float((guess.mean(0) - scans.mean(0)).abs().mean()) < 0.1
     assert float(guess.std(0).mean()) < 0.25 * float(scans.std(0).mean())
 
 
 def test_every_exercise_is_on_a_page_of_the_course(exercises: str) -> None:
     for exercise in EXERCISES:
-        says(exercises, exercise.task)
+        says(exercises, exercise.task, exercise.answer)
     pages = [exercise.page for exercise in EXERCISES]
     assert len(set(pages)) == 9
