@@ -912,7 +912,7 @@ def test_the_weights_of_the_stage_can_be_taken_away(
     samples = ex.sample(denoiser, 2000, "heun", steps=12, keep="last").samples
     assert ex.sliced_wasserstein(samples, ex.toy2d("moons", 2000, 1)) < 2.5 * floors(app)[0]
     app.toggle(key="geo_exact").set_value(True).run()
-    assert set(downloads(monkeypatch, app)) == {"Paths as CSV", "Download as a notebook"}
+    assert set(downloads(monkeypatch, app)) == {"Paths as CSV", "This page as a notebook"}
 
 
 @pytest.mark.parametrize(
