@@ -14,13 +14,15 @@ function createTerms({ parentElement }) {
     open?.querySelector("[popover]").hidePopover();
     open = null;
   }
-  // Under its word where there is room, else above it; never over an edge of the screen.
+  // Under its word where there is room, else above it; for a finger under the
+  // whole row, so that no other word is hidden. Never over an edge of the screen.
   function place() {
     if (!open) return;
     const [word, meaning] = [...open.children].map((part) => part.getBoundingClientRect());
+    const { top, bottom } = matchMedia("(pointer: coarse)").matches ? row.getBoundingClientRect() : word;
     const left = Math.min(word.left, innerWidth - meaning.width - MARGIN);
-    const top = word.bottom + meaning.height + MARGIN > innerHeight ? word.top - meaning.height : word.bottom;
-    Object.assign(open.lastChild.style, { left: `${Math.max(left, MARGIN)}px`, top: `${top}px` });
+    const y = bottom + meaning.height + MARGIN > innerHeight ? top - meaning.height : bottom;
+    Object.assign(open.lastChild.style, { left: `${Math.max(left, MARGIN)}px`, top: `${y}px` });
   }
   function show(term) {
     if (open === term) return;

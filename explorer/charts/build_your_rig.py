@@ -68,7 +68,7 @@ def memory_chart(
 
 def apart(lines: Mapping[str, float]) -> dict[str, float]:
     """Lines whose names do not run into each other: of sizes that lie close together the larger; cards by name stay."""
-    room, kept = 0.08 * max(lines.values(), default=0.0), dict[str, float]()
+    room, kept = 0.1 * max(lines.values(), default=0.0), dict[str, float]()
     for name, size in sorted(lines.items(), key=lambda line: -line[1]):
         if not name[0].isdigit() or all(abs(size - other) >= room for at, other in kept.items() if at[0].isdigit()):
             kept[name] = size

@@ -25,8 +25,13 @@ from explorer.ui.spent import fragment
 NAME = "Diffusion Explorer"
 IMAGES = ASSETS / "images"
 SIDEBAR_WIDTH = 230  # CSS pixels
-# On the primary colour of the dark theme, which is light, black is read and Streamlit's white is not.
+# What Streamlit leaves too faint: the focus on links, switches, choices and the buttons of a chart, and, in the dark
+# theme, white letters on the primary colour. A title needs less room than it takes.
 STYLE = """
+:is(a, main):focus-visible, [data-testid="stElementToolbarButton"] button:focus-visible,
+:is([data-testid="stCheckbox"], [data-testid="stRadio"]) label:has(:focus-visible) {
+  outline: 2px solid currentColor !important; outline-offset: -2px !important; }
+[data-testid="stElementToolbar"]:has(:focus-visible) { opacity: 1 !important; }
 [data-testid="stBaseButton-primary"] { color: light-dark(#fff, #0f1114); }
 .st-key-lead h1 { padding: 0 0 0.25rem; }
 """

@@ -42,7 +42,7 @@ def sheet(rows: Sequence[Row], head: Sequence[str], *, title: str) -> None:
             'style="display: block; width: 100%; image-rendering: pixelated">'
         )
         parts.append(_captions(row.captions))
-    size = f"font-size: clamp(0.625rem, {_LETTERS / len(head):.2f}cqi, 1.25rem)"
+    size = f"font-size: max(var(--least, 0px), clamp(0.625rem, {_LETTERS / len(head):.2f}cqi, 1.25rem))"
     inner = f'<div style="{size}; font-variant-numeric: tabular-nums">{"".join(parts)}</div>'
     label = html.escape(title, quote=True)
     st.html(f'<div role="group" aria-label="{label}" style="container-type: inline-size">{inner}</div>')

@@ -9,6 +9,8 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page
 
+from tests.browser.waiting import settle
+
 PAGES = {  # the address of a page, and the key of the row of buttons that chooses what it shows
     "": None,
     "core_concepts": None,
@@ -32,17 +34,6 @@ STREAMLITS = [  # findings in Streamlit's own parts, which nothing here can mend
     ("presentation-role-conflict", '[data-testid="stFileUploaderDropzone"]'),  # a label on what has no role
 ]
 COLOURS = ["color-contrast", "link-in-text-block"]
-SETTLED = """() => {
-  const app = document.querySelector("[data-testid=stApp]");
-  const busy = !app || app.dataset.testScriptState !== "notRunning" || !app.querySelector("[data-testid=stMain] h1")
-    || app.querySelector("[data-stale=true], [data-testid=stSkeleton], [data-testid=stAppSkeleton]")
-    || [...app.querySelectorAll("[data-testid=stBidiComponentIsolated]")]
-      .map((host) => host.shadowRoot?.querySelector(".themed")?.dataset.theme)
-      .some((theme) => theme && theme !== (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
-  const now = performance.now();
-  if (busy) window.quietSince = now;
-  return now - (window.quietSince ??= now) > 250;  // a rerun that an answer of the browser causes comes later
-}"""
 FINDINGS = """async ([where, options, allowed]) => {
   const { violations } = await axe.run(where, { resultTypes: ["violations"], ...options });
   const deepest = (target) => {
@@ -59,12 +50,6 @@ FINDINGS = """async ([where, options, allowed]) => {
     .map((node) => `${impact} ${id}: ${node.html.slice(0, 200)} ${node.failureSummary.split("\\n")[1]}`));
 }"""
 Serve = Callable[..., str]
-
-
-def settle(page: Page) -> None:
-    """What was asked for is there, and no more is coming."""
-    page.evaluate("() => delete window.quietSince")
-    page.wait_for_function(SETTLED, timeout=120_000)
 
 
 def findings(page: Page, **options: Any) -> list[str]:
@@ -84,7 +69,7 @@ def found_on(page: Page) -> dict[str, list[str]]:
     page.emulate_media(color_scheme="light")
     page.set_viewport_size({"width": 390, "height": 844})
     settle(page)
-    found["phone"] = findings(page, rules={rule: {"enabled": False} for rule in COLOURS})
+    found["phone"] = findings(page, runOnly=["scrollable-region-focusable", "button-name", "link-name", "label"])
     page.set_viewport_size({"width": 1280, "height": 800})
     return found
 

@@ -73,7 +73,8 @@ def table(found: "list[Invented]") -> None:
         f"<td><strong>{html.escape(one.word) or '–'}</strong><br><small>{'known' if one.known else 'new'}</small></td>"
         for one in found
     )
-    style = "font-family: monospace; font-size: clamp(0.7rem, 1.5cqi, 1.1rem); width: 100%; border-collapse: collapse"
+    letters = "font-family: monospace; font-size: max(var(--least, 0px), clamp(0.7rem, 1.5cqi, 1.1rem))"
+    style = f"{letters}; width: 100%; border-collapse: collapse"
     st.html(
         '<div style="container-type: inline-size; overflow-x: auto" tabindex="0" role="region" '
         f'aria-label="How each word came to be"><table style="{style}">{"".join(rows)}<tr>{last}</tr></table></div>'

@@ -82,8 +82,8 @@ def _panel(title: str, caption: str, samples: np.ndarray | None, role: str, trai
     return (
         f'<figure style="margin: 0"><figcaption style="font-size: 0.875rem; line-height: 1.3; margin-bottom: 0.25rem">'
         f"{dot} <strong>{html.escape(title)}</strong><br>"
-        f'<span style="opacity: 0.75; font-size: 0.8125rem; font-variant-numeric: tabular-nums">{html.escape(caption)}'
-        f"</span></figcaption>{picture}</figure>"
+        '<span style="opacity: 0.75; font-size: max(0.8125rem, var(--least, 0px)); font-variant-numeric: tabular-nums">'
+        f"{html.escape(caption)}</span></figcaption>{picture}</figure>"
     )
 
 
