@@ -1,5 +1,6 @@
 """What the page of the conclusion claims, computed again."""
 
+import json
 import math
 import re
 from collections.abc import Callable
@@ -10,10 +11,13 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 import explorer as ex
 from explorer.data.mnist import shipped_mnist
 from explorer.data.tinted import tinted
+from explorer.files import ASSETS
+from explorer.hardware import systems
 from explorer.lessons.conclusion_ethics.figures import figures
 from explorer.lessons.conclusion_ethics.provenance import rings
 from explorer.lessons.conclusion_ethics.words import MODEL, invent
@@ -263,3 +267,22 @@ def test_the_share_of_a_repeated_image_and_nobody_elses(open_page: Open) -> None
     assert np.isclose(with_them / 100, duplicates["copies of repeated"], atol=1e-3)
     once = found(r"each image once \| ([\d.]+)% \| ([\d.]+)%", text)
     assert number(once[1]) == number(once[2]) == 0
+
+
+def test_large_video_models_cost_far_more(open_page: Open) -> None:
+    text = words(open_page(PAGE, ethics_look="Video"))
+    said = found(
+        r"a step of them takes, as \*Build your rig\* counts, ([\d,]+) to ([\d,]+) times as many operations", text
+    )
+    model = ex.load_pretrained("moving-digits")
+    assert number(found(r"([\d,]+) weights, 16 frames of 32 x 32", text)[1]) == sum(
+        parameter.numel() for parameter in model.parameters()
+    )
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        ex.sample(model, 1, "ddim", 1, condition=torch.tensor([3]), guidance_scale=3.0)
+    traces = json.loads((ASSETS / "hardware" / "traces.json").read_text())["components"]
+    published = {name: systems.systems()[name].denoiser for name in ("ltx", "hunyuanvideo")}
+    step = {name: traces[f"denoiser.{denoiser}"]["running"] for name, denoiser in published.items()}
+    assert min(row[6] for row in step["ltx"]) / counter.get_total_flops() < number(said[1])
+    assert max(row[6] for row in step["hunyuanvideo"]) * 2 / counter.get_total_flops() > number(said[2])
+    assert number(said[1]) > 10_000

@@ -17,6 +17,7 @@ import explorer as ex
 from explorer.data.digits import digits
 from explorer.files import ASSETS
 from explorer.lessons.conclusion_ethics.memory import training_images
+from explorer.ui.glossary import GLOSSARY
 from tests.claims.reading import found, number, replies, says, words
 
 Open = Callable[..., AppTest]
@@ -262,3 +263,11 @@ def test_alpha_bar_is_the_share_of_the_variance_that_is_left(page: str, scans: T
         noisy = alpha * unit + sigma * torch.randn(200_000, generator=torch.Generator().manual_seed(1))
         share = (alpha * unit).var() / noisy.var()
         assert float(share) == pytest.approx(1 / (1 + math.exp(-float(schedule.log_snr(t)))), abs=0.01)
+
+
+def test_each_step_of_the_log_snr_doubles_the_signal(page: str) -> None:
+    label, meaning = GLOSSARY["log_snr"]
+    assert label == "log-SNR"
+    step = number(found(r"every \+([\d.]+) doubles the signal beside the noise", meaning)[1])
+    assert step == pytest.approx(2 * math.log(2), abs=0.05)
+    says(page, "above 0 the image is stronger, at 0 both are equal, below 0 the noise is stronger")

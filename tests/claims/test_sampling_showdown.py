@@ -1,5 +1,6 @@
 """What the Sampling showdown claims, computed again."""
 
+import json
 import math
 from collections.abc import Callable
 from itertools import pairwise
@@ -11,6 +12,7 @@ from torch import Tensor
 
 import explorer as ex
 from explorer.data.mnist import shipped_mnist
+from explorer.files import ASSETS
 from explorer.zoo import load_classifier
 from tests.claims.reading import found, number, replies, says, words
 
@@ -295,3 +297,22 @@ def test_quadratic_times_lie_denser_where_there_is_little_noise_and_karras_at_bo
         torch.testing.assert_close(gaps, gaps.mean().expand_as(gaps), rtol=1e-2, atol=1e-5)
         gaps = -karras.diff()
         assert float(gaps.max()) > 10 * max(float(gaps[0]), float(gaps[-1]))
+
+
+def test_how_many_steps_each_sampler_needs(page: str) -> None:
+    best, who, most, needs = found(
+        r"To come within a quarter of the best Fréchet distance \(([\d.]+), (\w+) in ([\d,]+) steps\): (.+?)\. \[", page
+    ).groups()
+    points = json.loads((ASSETS / "quality" / "mnist-28.json").read_text())["points"]
+    nearest = min(points, key=lambda point: point["frechet"])
+    assert (round(nearest["frechet"], 2), nearest["steps"]) == (number(best), number(most))
+    assert who == "DDPM" == nearest["sampler"].upper()
+    enough: dict[str, int] = {}
+    for point in sorted(points, key=lambda point: point["steps"]):
+        if point["frechet"] <= 1.25 * nearest["frechet"]:
+            enough.setdefault(point["sampler"], point["steps"])
+    labels = {"ddpm": "DDPM", "ddim": "DDIM", "heun": "Heun", "dpmpp_2m": "DPM-Solver++(2M)"}
+    for name, label in labels.items():
+        assert f"{label} needs {enough[name]}" in needs
+    assert enough["ddim"] < enough["ddpm"]  # in fewer steps
+    assert f"Heun needs {enough['heun']} ({2 * enough['heun'] - 1} network calls)" in needs

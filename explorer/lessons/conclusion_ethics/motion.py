@@ -9,11 +9,27 @@ from torch.nn import functional
 
 import explorer as ex
 from explorer.data.moving import DIGIT, FRAMES, SIDE
+from explorer.hardware import systems
 
 MODEL = "moving-digits"
 STEPS = 10
 STRANGERS, STRANGERS_SEED = 4, 1_000  # videos whose frames are put one after another
 GUIDANCE = 3.0
+
+
+def dearer() -> tuple[float, float]:
+    """How many times the operations of a step here, with guidance, those of published video systems are at their
+    defaults: of the least of them, and of the largest."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    denoiser = ex.load_pretrained(MODEL)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        denoiser.predict(torch.zeros(1, *denoiser.shape), 0.5, torch.tensor([0]))
+    large = [
+        systems.operations(one, systems.asked_by_default(one)) for one in systems.systems().values() if one.frames > 1
+    ]
+    ours = 2 * counter.get_total_flops()
+    return min(large) / ours, max(large) / ours
 
 
 def video(digit: int, seed: int, guidance_scale: float = GUIDANCE, n: int = 1) -> Tensor:

@@ -30,6 +30,15 @@ def _strangers(digit: int) -> "tuple[np.ndarray, Consistency]":
     return motion.as_film(frames), motion.consistency(frames)
 
 
+@st.cache_data(show_spinner=False)
+def _dearer() -> str:
+    """How much more the large ones cost, in two digits."""
+    from explorer.lessons.conclusion_ethics import motion
+
+    least, most = (f"{float(f'{times:.1e}'):,.0f}" for times in motion.dearer())
+    return f"{least} to {most}"
+
+
 def show() -> None:
     """The controls in a row, the two films, and what was measured on many."""
     from explorer.lessons.conclusion_ethics.motion import GUIDANCE
@@ -69,6 +78,6 @@ def show() -> None:
             f"{of['model']['read']:.0%} of the frames (real videos: {of['real']['read']:.0%}), and the same digit "
             f"in all "
             f"frames of {of['model']['one digit']:.0%} of the videos (real: {of['real']['one digit']:.0%}; one by one: "
-            f"{of['one by one']['one digit']:.0%}). Large ones denoise a latent of space and time in a transformer and "
-            "cost, as *Build your rig* counts, thousands of times as much."
+            f"{of['one by one']['one digit']:.0%}). Large ones denoise a latent of space and time in a "
+            f"transformer, and a step of them takes, as *Build your rig* counts, {_dearer()} times as many operations."
         )
