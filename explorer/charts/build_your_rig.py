@@ -82,7 +82,7 @@ def _lines(at: Mapping[str, float], colours: Mapping[str, str]) -> list[dict[str
     layers = []
     for named, above in ((False, 4), (True, 20)):
         rows = [{"name": name, "size": size} for name, size in at.items() if name[0].isdigit() != named]
-        text = {"type": "text", "baseline": "bottom", "fontSize": 13, "fontWeight": "bold" if named else "normal"}
+        text = {"type": "text", "baseline": "bottom", "fontWeight": "bold" if named else "normal"}
         layers += [
             {"data": {"values": rows}, "mark": rule, "encoding": {"x": x}},
             {
@@ -126,7 +126,7 @@ def growth_chart(
             },
             {
                 "data": {"values": [{"name": name, "GiB": size / GIB, "size": last} for name, size in lines.items()]},
-                "mark": {"type": "text", "align": "right", "baseline": "bottom", "fontSize": 12},
+                "mark": {"type": "text", "align": "right", "baseline": "bottom"},
                 "encoding": {
                     "y": {"field": "GiB", "type": "quantitative"},
                     "x": {"field": "size", "type": "quantitative"},

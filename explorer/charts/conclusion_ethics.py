@@ -5,7 +5,7 @@ from typing import Any
 
 from explorer.charts import palette
 
-LEGEND = {"title": None, "orient": "top", "columns": 1, "labelLimit": 420, "labelFontSize": 13}
+LEGEND = {"title": None, "orient": "top", "columns": 1, "labelLimit": 420}
 
 
 def distances_chart(curves: Mapping[str, tuple[str, Sequence[float]]], dark: bool = False) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def shares_chart(rows: Sequence[tuple[str, str, float, float]], title: str, dark
         {"row": row, "kind": kind, "share": share, "low": max(0, share - half), "high": min(1, share + half)}
         for row, kind, share, half in rows
     ]
-    y = {"field": "row", "type": "nominal", "title": None, "sort": None, "axis": {"labelFontSize": 13}}
+    y = {"field": "row", "type": "nominal", "title": None, "sort": None}
     colour = {
         "field": "kind",
         "type": "nominal",

@@ -67,7 +67,7 @@ def map_chart(names: Sequence[str], places: np.ndarray, near: Sequence[str], dar
             },
             {
                 "data": {"values": told},
-                "mark": {"type": "text", "dy": -9, "fontSize": 12},
+                "mark": {"type": "text", "dy": -9},
                 "encoding": encoding | {"text": {"field": "name", "type": "nominal"}},
             },
         ],

@@ -14,7 +14,7 @@ from explorer.samplers import SAMPLERS
 SHAPES = ["circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "triangle-right"]
 DISTANCES = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200]
 ERRORS = [0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1]
-LEGEND = {"title": None, "orient": "top", "columns": 2, "labelFontSize": 12, "columnPadding": 6}  # fits a phone
+LEGEND = {"title": None, "orient": "top", "columns": 2, "columnPadding": 6}  # fits a phone
 TICKS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
 
 

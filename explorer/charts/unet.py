@@ -17,7 +17,7 @@ def heat_chart(log_snr: np.ndarray, rows: np.ndarray, title: str, now: float, th
     scale = {"domainMid": 0, "range": [colours["data"], palette.GROUNDS[theme], colours["model"]], "interpolate": "rgb"}
     return {
         "height": HEIGHT,
-        "title": {"text": title, "fontSize": 14},
+        "title": title,
         "layer": [
             {
                 "data": {"values": values},
@@ -47,7 +47,7 @@ def likeness_chart(log_snr: np.ndarray, likeness: np.ndarray, now: float, theme:
     values = [{"x": float(x), "y": float(y)} for x, y in zip(log_snr, likeness.round(4), strict=True)]
     return {
         "height": HEIGHT,
-        "title": {"text": "How alike other levels are", "fontSize": 14},
+        "title": "How alike other levels are",
         "layer": [
             {
                 "data": {"values": values},

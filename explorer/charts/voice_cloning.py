@@ -139,7 +139,7 @@ def map_chart(places: Sequence[tuple[float, float, str, str]], dark: bool = Fals
             },
             {
                 "data": {"values": told},
-                "mark": {"type": "text", "dy": -11, "fontSize": 12, "color": colours["noise"]},
+                "mark": {"type": "text", "dy": -11, "color": colours["noise"]},
                 "encoding": {"x": encoding["x"], "y": encoding["y"], "text": {"field": "name", "type": "nominal"}},
             },
         ],

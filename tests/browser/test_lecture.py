@@ -32,6 +32,10 @@ LABELS = """() => {
   look(document.querySelector("[data-testid=stMainBlockContainer]"));
   return found;
 }"""
+PLOTS = """() => [...document.querySelectorAll("[data-testid=stVegaLiteChart] svg")].map((chart) => {
+  const plot = chart.querySelector(".role-frame .background").getBoundingClientRect();
+  return plot.height / chart.getBoundingClientRect().height;
+})"""
 Serve = Callable[..., str]
 
 
@@ -46,6 +50,8 @@ def test_the_back_row_reads_every_label_of_a_scene(browser_page: Page, serve: Se
         labels = browser_page.evaluate(LABELS)
         assert len(labels) > 20
         assert [(text, size / height) for text, size in labels if size < LEAST * height - 0.05] == []
+        for share in browser_page.evaluate(PLOTS):
+            assert share > 0.35, "axes and legend leave the plot no room"
         beside = "main => main.scrollWidth - main.clientWidth"
         assert browser_page.get_by_test_id("stMain").evaluate(beside) == 0
 

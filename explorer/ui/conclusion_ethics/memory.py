@@ -102,7 +102,7 @@ def helps() -> None:
             )
         with right:
             st.markdown(STEPS_TOLD if chosen == "steps" else SIZE_TOLD)
-            st.markdown(table_of(names))
+            st.markdown((steps_table if chosen == "steps" else size_table)(names))
     elif chosen == "twice":
         left.markdown(twice_told(measured["duplicates"]))
     elif chosen == "tries":
@@ -135,18 +135,24 @@ SIZE_TOLD = (
 )
 
 
-def table_of(names: tuple[str, ...]) -> str:
-    """Weights, copies at the end, and copies where the loss on held-out images is least."""
-    runs = figures("memory")["runs"]
-    lines = ["| model | weights | pixels it saw | held-out loss least | copies then | copies at the end |"]
-    lines.append("|:--|--:|--:|--:|--:|--:|")
+def steps_table(names: tuple[str, ...]) -> str:
+    """Copies where the loss on held-out images is least, and at the end."""
+    lines = ["| model | held-out loss least | copies then | copies at the end |", "|:--|--:|--:|--:|"]
     for name in names:
-        run, copies = runs[name], runs[name]["copies"]
+        run, copies = figures("memory")["runs"][name], figures("memory")["runs"][name]["copies"]
         best = min(run["losses"], key=lambda step: run["losses"][step]["held out"])
-        lines.append(
-            f"| {run['label']} | {run['parameters']:,} | {784 * run['images']:,} | step {int(best):,} | "
-            f"{copies[best]:.1%} | {list(copies.values())[-1]:.1%} |"
-        )
+        end = list(copies.values())[-1]
+        lines.append(f"| {run['label']} | step {int(best):,} | {copies[best]:.1%} | {end:.1%} |")
+    return "\n".join(lines)
+
+
+def size_table(names: tuple[str, ...]) -> str:
+    """Weights, and copies at the end."""
+    lines = ["| model | weights | pixels it saw | copies at the end |", "|:--|--:|--:|--:|"]
+    for name in names:
+        run = figures("memory")["runs"][name]
+        end = list(run["copies"].values())[-1]
+        lines.append(f"| {run['label']} | {run['parameters']:,} | {784 * run['images']:,} | {end:.1%} |")
     return "\n".join(lines)
 
 
