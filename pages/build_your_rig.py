@@ -6,6 +6,7 @@ from explorer.ui.frame import (
     check_yourself,
     end_page,
     mathematics,
+    references,
     terms,
     the_code,
     what_to_notice,
@@ -132,4 +133,5 @@ check_yourself(
         "Nothing",
     ),
 )
+references("latent_diffusion", "attention", "flash_attention", "lora", "adam", "guidance")
 end_page()
