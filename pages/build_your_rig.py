@@ -6,6 +6,7 @@ from explorer.ui.frame import (
     check_yourself,
     end_page,
     mathematics,
+    references,
     the_code,
     what_to_notice,
 )
@@ -149,4 +150,5 @@ check_yourself(
         "Nothing",
     ),
 )
+references("latent_diffusion", "attention", "flash_attention", "lora", "adam", "guidance")
 end_page()

@@ -72,6 +72,13 @@ PAPERS = {
         "1505.04597",
     ),
     "attention": _arxiv("Vaswani et al.", 2017, "Attention is all you need", "1706.03762"),
+    "flash_attention": _arxiv(
+        "Dao et al.",
+        2022,
+        "FlashAttention: fast and memory-efficient exact attention with IO-awareness",
+        "2205.14135",
+    ),
+    "lora": _arxiv("Hu et al.", 2022, "LoRA: low-rank adaptation of large language models", "2106.09685"),
     "fourier_features": _arxiv(
         "Tancik et al.",
         2020,

@@ -89,7 +89,7 @@ def test_a_phone_in_the_dark_needs_no_sideways_scroll(browser_page: Page, serve:
     expect(film).to_have_attribute("data-theme", "dark")
     assert browser_page.get_by_test_id("stMain").evaluate("main => main.scrollWidth") <= 390
     word = browser_page.locator(".term").last
-    word.focus()
+    word.get_by_role("button").focus()
     expect(word.get_by_role("tooltip")).to_be_visible()
     assert browser_page.get_by_test_id("stMain").evaluate("main => main.scrollWidth") <= 390
     box = film.locator(".film-strip").last.bounding_box()

@@ -30,7 +30,7 @@ LARGE = (
             "the noise ε",
             "50 (PNDM)",
         ),
-        "[Rombach et al. 2022](https://arxiv.org/abs/2112.10752), "
+        "[Rombach et al. (2022)](https://arxiv.org/abs/2112.10752), "
         "[its card](https://huggingface.co/stable-diffusion-v1-5/stable-diffusion-v1-5)",
     ),
     Large(
@@ -46,7 +46,7 @@ LARGE = (
             "the noise ε",
             "50",
         ),
-        "[Podell et al. 2023](https://arxiv.org/abs/2307.01952), table 1",
+        "[Podell et al. (2023)](https://arxiv.org/abs/2307.01952), table 1",
     ),
     Large(
         "Stable Diffusion 3 Medium",
@@ -61,7 +61,7 @@ LARGE = (
             "the velocity (rectified flow)",
             "28",
         ),
-        "[Esser et al. 2024](https://arxiv.org/abs/2403.03206), "
+        "[Esser et al. (2024)](https://arxiv.org/abs/2403.03206), "
         "[its card](https://huggingface.co/stabilityai/stable-diffusion-3-medium)",
     ),
     Large(

@@ -28,7 +28,7 @@ LARGE = (
             "five networks, not counted here",
             "about 50,000 hours",
         ),
-        "[Betker](https://arxiv.org/abs/2305.07243)",
+        "[Betker (2023)](https://arxiv.org/abs/2305.07243)",
     ),
     Large(
         "VALL-E",
@@ -41,7 +41,7 @@ LARGE = (
             "two transformers of 12 layers",
             "60,000 hours (LibriLight)",
         ),
-        "[Wang et al.](https://arxiv.org/abs/2301.02111)",
+        "[Wang et al. (2023)](https://arxiv.org/abs/2301.02111)",
     ),
     Large(
         "NaturalSpeech 2",
@@ -54,7 +54,7 @@ LARGE = (
             "not verified here",
             "44,000 hours",
         ),
-        "[Shen et al.](https://arxiv.org/abs/2304.09116)",
+        "[Shen et al. (2023)](https://arxiv.org/abs/2304.09116)",
     ),
     Large(
         "F5-TTS",
@@ -67,7 +67,7 @@ LARGE = (
             "about 330 million",
             "100,000 hours (Emilia)",
         ),
-        "[Chen et al.](https://arxiv.org/abs/2410.06885)",
+        "[Chen et al. (2024)](https://arxiv.org/abs/2410.06885)",
     ),
     Large(
         "Kokoro",

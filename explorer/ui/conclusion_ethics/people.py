@@ -10,11 +10,11 @@ HARMS = """
 ## What goes wrong
 - **Pictures and voices of real people** who did not agree: of 14,678 deepfake videos that were counted
   in 2019, 96 % were pornographic, and those show women
-  ([Ajder et al. 2019](https://regmedia.co.uk/2019/10/08/deepfake_report.pdf)).
+  ([Ajder et al. (2019)](https://regmedia.co.uk/2019/10/08/deepfake_report.pdf)).
 - **Calls in a cloned voice** that ask for money or a transfer, which the FBI has warned of
-  ([IC3, 2024](https://www.ic3.gov/PSA/2024/PSA241203)).
+  ([IC3 (2024)](https://www.ic3.gov/PSA/2024/PSA241203)).
 - **The liar's dividend**: once anything can be faked, a true recording can be denied
-  ([Chesney and Citron 2019](https://doi.org/10.15779/Z38RV0D15J)).
+  ([Chesney and Citron (2019)](https://doi.org/10.15779/Z38RV0D15J)).
 - **Work taken without asking**: models are trained on pictures of artists who were neither asked nor paid. Whether
   that is lawful is before the courts in several countries; *Learned by heart* shows what can be measured.
 """
