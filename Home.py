@@ -173,9 +173,8 @@ if __name__ == "__main__":
         ]
         for section, pages in MODULES.items()
     }
-    st.set_page_config(
-        layout="wide", initial_sidebar_state=SIDEBAR_WIDTH
-    )  # before the sidebar is drawn, so that it fits
+    # Before the navigation, so that the sidebar fits and no icon of it is fetched from elsewhere for the tab.
+    st.set_page_config(page_icon=str(IMAGES / "icon.svg"), layout="wide", initial_sidebar_state=SIDEBAR_WIDTH)
     course = {NAME: [st.Page(welcome, title=WELCOME[0], icon=WELCOME[1], default=True)], **sections}
     teachers = st.Page(FOLDER / "pages/for_teachers.py", title="For teachers", icon=":material/co_present:")
     current = st.navigation({**course, "Teaching": [teachers]})

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.serving import serving
-from tests.browser.waiting import MOVING
+from tests.browser.waiting import MOVING, settle
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
@@ -112,3 +112,13 @@ def test_the_map_leads_on_from_a_phone(home: Page) -> None:
     home.get_by_role("navigation", name="The modules").get_by_role("link", name="Build your rig").tap()
     expect(home.get_by_role("heading", level=1)).to_contain_text("Build your rig", timeout=90_000)
     assert home.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("page", ["", "core_concepts", "for_teachers"])
+def test_nothing_is_asked_of_another_server(browser_page: Page, serve: Callable[..., str], page: str) -> None:
+    asked: list[str] = []
+    browser_page.on("request", lambda request: asked.append(request.url))
+    browser_page.goto(f"{serve('Home.py')}/{page}")
+    settle(browser_page)
+    own = (serve("Home.py"), "data:", "blob:")
+    assert [url for url in asked if not url.startswith(own)] == []
