@@ -32,8 +32,7 @@ SOURCES = {"real": "Real image", "model": "The model's own", "drawing": "Your dr
 
 begin_page(
     "The engine: U-Net",
-    "Look inside the network that does the denoising: what each part computes on a noisy image, and what is lost "
-    "when a connection is cut.",
+    "Look inside the network that denoises: what each part computes, and what is lost when a connection is cut.",
     "denoiser",
     "prediction",
     "skip",
