@@ -91,12 +91,14 @@ def closer() -> None:
 
 closer()
 count, texts, decoding = memory.noticed()
-trust = memory.trusted()
+trust, (doubled, in_turn) = memory.trusted(), memory.guided()
 what_to_notice(
     f"In {texts} of {count} systems at their default size the **text encoders** are at least half of the weights. They "
     "read the prompt once, and still fill memory afterwards. Switch *Text encoders off after use* on, and watch.",
-    f"With no switch on, **decoding** is the fullest moment in {decoding} of the {count}, not denoising: the VAE works "
-    "on pixels, or on samples of sound, the denoiser on latents, which are many times fewer.",
+    f"At the default settings **decoding** is the fullest moment in {decoding} of the {count}, not denoising: the VAE "
+    "works on pixels, or on samples of sound, the denoiser on latents, which are many times fewer.",
+    f"**Guidance** asks the network twice a step: in {doubled} systems in one batch, which needs more memory while "
+    f"denoising, in {in_turn} one after the other, which needs more time alone. Decoding has nothing to do with it.",
     f"How far can you trust it? Of {trust['rows comparable']} published peaks that can be compared, the estimate is "
     f"off by {trust['median error']:.1%} in the median and by {trust['greatest error']:.0%} at most; "
     f"{trust['above the plan']} were measured above what the page plans for. **Accuracy** has each of them.",
@@ -118,7 +120,7 @@ mathematics(
     ),
     (
         "**Training** of $n$ weights in bf16, two bytes each, with AdamW keeps the weights, their gradients, two "
-        "running means of the gradients (their moments), and the activations that the way back needs:",
+        "running means of the gradients, and the activations that the way back needs:",
         r"M = 2n + 2n + (2 + 2)\,n + M_\text{saved} \quad\text{bytes}",
     ),
     (

@@ -1,6 +1,8 @@
 from collections.abc import Callable
 from functools import partial
 
+import streamlit as st
+
 from explorer.ui.frame import (
     Question,
     begin_page,
@@ -26,6 +28,7 @@ begin_page(
 )
 
 from explorer import masked, samplers
+from explorer.lessons import path
 from explorer.lessons.conclusion_ethics import few_steps as steps_lesson
 from explorer.lessons.conclusion_ethics import memory as memory_lesson
 from explorer.lessons.conclusion_ethics import provenance as provenance_lesson
@@ -34,6 +37,7 @@ from explorer.lessons.conclusion_ethics.memory import times_seen
 from explorer.networks.video import AlongTime
 from explorer.ui.conclusion_ethics import bias, energy, few_steps, memory, motion, people, provenance, timeline, words
 from explorer.ui.controls import one_of
+from explorer.ui.path import link
 from explorer.zoo import model_card
 
 LOOKS = {
@@ -55,6 +59,19 @@ for count, name in memory.MODELS.items():  # training images, and the model that
     print(f"{count:5,} images: {found.near.copies.float().mean():.0%} of 50 samples are copies")
 """.strip()
 
+CONCLUSION = {  # module: what to take along
+    "core_concepts": "Noise is added by a fixed rule; what is learned is the best guess of what lies under it.",
+    "geometry_lab": "That guess is a direction for every place and moment, and following it carries noise to data.",
+    "unet": "One network does it for images at all noise levels: coarse shapes far down, fine detail across its skips.",
+    "training_lab": "It learns from noise put on known images; held-out images tell when it learns by heart.",
+    "sampling_showdown": "How to follow the guesses is chosen afterwards: it decides cost, quality and chance.",
+    "guided_generation": "Words enter as a second guess; exaggerating what they add buys obedience with variety.",
+    "voice_cloning": "The same mathematics makes speech; a voice that nobody trained on is only approached.",
+    "build_your_rig": "What a large model needs can be counted beforehand from its operations.",
+    "conclusion_ethics": "A model gives back what it saw: single images if they are few, and preferences, "
+    "which guidance turns up.",
+}
+
 chosen = one_of("Subject", LOOKS, key="ethics_look")
 learning = chosen == "steps" and few_steps.learning()
 shown: dict[str, Callable[[], None]] = {
@@ -71,10 +88,16 @@ shown: dict[str, Callable[[], None]] = {
 fragment(shown[chosen], run_every=1.0 if learning else None)()
 
 survived = figures("provenance")["found"]
+st.header("The course in nine sentences", anchor=False)
+for module, sentence in CONCLUSION.items():
+    told, to = st.columns([2.6, 1], vertical_alignment="center")
+    told.markdown(f"- {sentence}")
+    with to:
+        link(module, path.MODULES[module][0])
 what_to_notice(
     "*Learned by heart*: a model of 20 images returns them; one of 8,000 draws digits that nobody wrote. Both are one "
-    f"network of {model_card('memory-20')['parameters']:,} weights: what differs is how often each image was seen, "
-    f"{times_seen(20):,} and {times_seen(8_000):,} times.",
+    f"network of {model_card('memory-20')['parameters']:,} weights; each of the 20 was seen "
+    f"{times_seen(20):,} times, each of the 8,000 only {times_seen(8_000):,} times.",
     "*Bias*: guidance exaggerates whatever the data have more of. Where they are balanced, it exaggerates the small "
     "imbalance that chance left in the model.",
     "*Watermarks*: the mark survives compression and mirroring, and not a shift of two pixels: it is found in "

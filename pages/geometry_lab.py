@@ -419,9 +419,11 @@ what_to_notice(
     "the distance says. A network that is trained on so few learns them by heart as well. The networks here learn from "
     "20,000 points, too many to learn by heart in seconds: they learn the shape that the points share, and make points "
     "that were in no data set.",
+    "How does it learn? Each step of training draws a batch of points of the shape and of noise, mixes them, and "
+    "corrects what the network answers: which way leads from the mixture back to the point.",
     "Turn on the **Mesh** layer: followed exactly, the field bends the plane without folding it, so two starts never "
-    "meet. Lower **Steps** to 3 and the mesh folds over: that is the sampler's error, and the distance to fresh data "
-    "measures it.",
+    "meet on the way. Lower **Steps** to 3 and the mesh folds over: that is the sampler's error, and the distance to "
+    "fresh data measures it.",
     "A click starts one particle. Where no fresh noise is drawn (DDIM with eta 0, Euler, Heun, DPM-Solver++), one "
     "start has one end. Under DDPM or the SDE it becomes a fan, because fresh noise decides at every step.",
 )

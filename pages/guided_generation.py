@@ -114,7 +114,9 @@ what_to_notice(
 )
 mathematics(
     (
-        "**Guidance scale** $w$, with the prompt $c$ and the negative one $c_-$ (nothing, unless you type one):",
+        "**Guidance scale** $w$ (classifier-free guidance), with the prompt $c$ and the negative one $c_-$ (nothing, "
+        "unless you type one). Where $c_-$ is $c$ the bracket is 0. The guesses of $x_0$ that the page shows are mixed "
+        "in the same way:",
         r"\hat\varepsilon = \hat\varepsilon(x_t, c_-) + w\,\bigl(\hat\varepsilon(x_t, c) - "
         r"\hat\varepsilon(x_t, c_-)\bigr)",
     ),

@@ -66,7 +66,11 @@ takeaways = {name: st.empty() for name in SECTIONS}
 what_to_notice(
     "Both sides open with 3 steps, which cost the same. The strokes of DPM-Solver++ are sharp by then, those of DDPM "
     "still grey. The Fréchet distance to real images sees that; the classifier recognises nearly all of both.",
-    "Raise the guidance scale to 4: with 3 steps it is DPM-Solver++ that breaks. With 10 steps it holds.",
+    "Why does DDPM need more steps? It puts fresh noise on the image at every step, which the later steps must take "
+    "off again; with few steps there are too few of those. DDIM adds none, and spends all its steps on the image.",
+    "Steps differ in price: DDIM, DDPM and Euler's method ask the network once a step, Heun's method twice (but for "
+    "the last), and the network calls are what costs.",
+    "Raise the guidance scale to 4: with 3 steps it is DPM-Solver++ whose images fall apart. With 10 steps it holds.",
     "Give both sides DDIM, one with 10 steps and one with 30, and read how far apart the ends are; then do the same "
     "with DDPM. The paths of DDIM stay near each other, those of DDPM are new ones.",
 )

@@ -121,13 +121,15 @@ what_to_notice(
     "tells where it stays high. It is not the error of the image, for at the left the image is nearly known. There "
     "faint noise must be told from the image's own roughness; on 8 x 8 pixels "
     "that is by far the hardest. MNIST's rises at the right too, where the whole image must be guessed.",
-    "With **only 20 images** the two losses part: the held-out one turns and rises, and the samples become copies. The "
+    "The **held-out** loss is that on images which no training sees. While it falls with the training loss, the "
+    "network learns what images have in common; where the two part, it learns its own images by heart. With **only 20 "
+    "images** they part: the held-out one turns and rises, and the samples become copies. The "
     "distance to the nearest training image falls towards 0. Whether a network learns by heart depends on how many "
     "images it has and how often it sees each: 20 images, seen 5,000 times each, are stored sharply; 1,438 in 100 "
     "passes are not, so it must draw new ones between them.",
-    "Compare **No EMA** with **The same with EMA**: while the steps are large, the average (EMA: exponential moving "
-    "average) keeps what the steps agree on. Where the learning rate has fallen to 0 the weights stand nearly still, "
-    "and their average is where they are.",
+    "Compare **No EMA** with **The same with EMA** (their grids, and *Of the class asked for*): while the steps are "
+    "large, the average (EMA: exponential moving average) keeps what the steps agree on. Where the learning rate has "
+    "fallen to 0 the weights stand nearly still, and their average is where they are.",
 )
 mathematics(
     (

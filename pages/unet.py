@@ -244,8 +244,8 @@ def losses(whole: Moments, others: dict[str, tuple[np.ndarray, np.ndarray]]) -> 
     sheet(rows, heads, title="The guess of the whole network, and with a connection cut")
     st.caption(
         "Under each guess its error: the root mean square over the pixels against the clean image. In brackets, what "
-        "the cut adds to it; on one image at one level that may by chance be negative. The deeper a skip connection "
-        "lies, the less it matters: little has been lost by then."
+        "the cut adds to it; on one image at one level that may by chance be negative. Over many images, the deeper a "
+        "skip connection lies, the less its cut costs."
     )
 
 
@@ -337,8 +337,9 @@ what_to_notice(
     "Down the left side the maps get smaller and there are more of them: small maps know what is in the image, but no "
     "longer exactly where. On the right the skip connections bring the where back. Drawn so, the network has the shape "
     f"of a U. {weights_lie(parts)}",
-    "Cut **Skip 1**, and fine detail is what goes first: at moderate noise the guess stays covered with noise. At high "
-    "noise hardly anything is lost, for there the answer is a rough shape, which the deep parts make by themselves.",
+    "Cut **Skip 1**, and fine detail is what is lost first: at moderate noise the guess stays covered with noise. At "
+    "high noise hardly anything is lost, for there the answer is a rough shape, which the deep parts make by "
+    "themselves.",
     "Move the time: the **embedding** changes, and with it the same weights make other maps of the same image.",
 )
 mathematics(

@@ -129,10 +129,11 @@ what_to_notice(
     "Set the voice's guidance to 0: the words stay, the person goes. Set that of the words to 0, and somebody mumbles "
     "in the reference's voice.",
     "A voice that training knows is *selected*, a blend of such voices *interpolated*; only one that training never "
-    "heard is *cloned*, and there the likeness falls: its vector lies between those that the model was trained to "
-    "speak, and what lies between them it has to guess. **Known, kept out** has the figures; large models learn from "
-    "thousands of voices, which leaves smaller gaps.",
-    "A mark that is found says that this model spoke. One that is missing says nothing: most sounds never had one.",
+    "heard is *cloned*, and there the likeness falls: its vector lies where the model was never trained to speak, "
+    "and what tells this voice from those nearby it has to guess. **Known, kept out** has the figures; large models "
+    "learn from thousands of voices, which leaves smaller gaps.",
+    "A mark that is found says that this model spoke, or somebody who has its key. One that is missing says nothing: "
+    "most sounds never had one.",
 )
 mathematics(
     (
@@ -143,9 +144,10 @@ mathematics(
         r"+ w_\text{voice}\bigl(\hat x_0(x_t, c, e) - \hat x_0(x_t, c)\bigr)",
     ),
     (
-        "**Prediction of x₀**: the network $F$ returns the clean features. To return the noise it would have to carry "
-        f"{2 * ROWS} random numbers of each pair of moments through {widths[0]} channels, beside all that it knows of "
-        "the speech. With this weight, at most 50, errors of $x_0$ count as errors of the prediction v would:",
+        "**Prediction of x₀**: the network $F$ returns the clean features. Noise cannot be summed up: to return it, "
+        f"all {2 * ROWS} random numbers of each pair of frames would have to pass through {widths[0]} channels, beside "
+        "all that it knows of the speech. With this weight, at most 50, errors of $x_0$ count as errors of the "
+        "prediction v would:",
         r"\mathcal L = \mathbb E\, \min\bigl(1/\sigma_t^2,\, 50\bigr)\, \lVert F_\theta(x_t, \lambda_t, c, e) - "
         r"x_0\rVert^2",
     ),

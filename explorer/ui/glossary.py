@@ -57,9 +57,9 @@ GLOSSARY: dict[str, tuple[str, str]] = {
     ),
     "guidance": (
         "Guidance",
-        "The network is asked twice, with the class, prompt or voice and without it, and the difference counts as "
-        "often as the guidance scale w says. At 0 it is not heard; at 1 the network is taken at its word, and one call "
-        "is enough; above 1 what it adds is exaggerated.",
+        "The network is asked twice, with the class, prompt or voice and without it, and the difference is multiplied "
+        "by the guidance scale w. At 0 it has no effect; at 1 the network's answer is used unchanged, and one call is "
+        "enough; above 1 what it adds is exaggerated.",
     ),
     "held_out": ("Held out", "Images that no training has seen. They tell learning from learning by heart."),
     "latent": (
@@ -136,7 +136,7 @@ GLOSSARY: dict[str, tuple[str, str]] = {
     ),
     "watermark": (
         "Watermark",
-        "A pattern too faint to hear or see, that says where something comes from to whoever knows the key.",
+        "A pattern too faint to notice, that says where something comes from to whoever knows the key.",
     ),
     "x0": ("x₀", "The clean image or point, before any noise."),
 }

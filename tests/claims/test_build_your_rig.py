@@ -120,7 +120,7 @@ def test_where_the_weights_and_the_fullest_moment_are(page: str) -> None:
         page,
     )
     fullest = found(
-        r"With no switch on, \*\*decoding\*\* is the fullest moment in (\d+) of the (\d+), not denoising", page
+        r"At the default settings \*\*decoding\*\* is the fullest moment in (\d+) of the (\d+), not denoising", page
     )
     texts = decoding = 0
     for system in systems.systems().values():

@@ -92,7 +92,7 @@ def test_the_distances_of_samples_and_of_real_digits(page: str, seen: Tensor) ->
 
 def test_one_network_saw_few_images_often_and_many_seldom(page: str) -> None:
     said = found(
-        r"Both are one network of ([\d,]+) weights: what differs is how often each image was seen, ([\d,]+) and "
+        r"Both are one network of ([\d,]+) weights; each of the 20 was seen ([\d,]+) times, each of the 8,000 only "
         r"([\d,]+) times\.",
         page,
     )

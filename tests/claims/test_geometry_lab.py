@@ -115,8 +115,9 @@ def test_the_exact_model_recalls_and_the_network_makes_new_points(page: str, ans
 def test_the_exact_flow_folds_nothing_and_three_steps_do(page: str, answers: str, smiley: ex.Denoiser) -> None:
     says(
         page,
-        "followed exactly, the field bends the plane without folding it, so two starts never meet. Lower **Steps** to "
-        "3 and the mesh folds over: that is the sampler's error, and the distance to fresh data measures it.",
+        "followed exactly, the field bends the plane without folding it, so two starts never meet on the way. Lower "
+        "**Steps** to 3 and the mesh folds over: that is the sampler's error, and the distance to fresh data measures "
+        "it.",
     )
     says(answers, "The mesh shows it with many steps; with few steps a sampler only approximates the ODE")
     few, many = growth_of_area(smiley, 3), growth_of_area(smiley, 200)

@@ -119,7 +119,7 @@ def test_at_high_noise_the_answer_is_a_rough_shape_of_the_deep_parts(
 
 
 def test_the_deeper_a_skip_lies_the_less_it_carries(page: str, lost: dict[tuple[int, int], float]) -> None:
-    says(page, "The deeper a skip connection lies, the less it matters: little has been lost by then.")
+    says(page, "Over many images, the deeper a skip connection lies, the less its cut costs.")
     for level in LEVELS:
         assert lost[1, level] > lost[2, level] > lost[3, level]
     (exercise,) = [one for one in EXERCISES if "upper skip connection" in one.task]

@@ -1,5 +1,7 @@
 """The memory of a task by phase and part, against what cards hold, and what would save most of it."""
 
+import math
+
 import streamlit as st
 
 from explorer.charts.build_your_rig import memory_chart
@@ -24,6 +26,11 @@ def gib(size: float) -> str:
     return f"{size / GIB:.1f} GiB"
 
 
+def planned(size: float) -> str:
+    """Rounded up."""
+    return f"{math.ceil(10 * size / GIB) / 10:.1f} GiB"
+
+
 def show(wish: Wish) -> None:
     """The bars, the answer in words, and the switches."""
     if wish.task == "make":
@@ -36,7 +43,7 @@ def show(wish: Wish) -> None:
         bars = {"a training step": training_memory(wish.system, wish.asked, wish.task)}
         where, total = "", sum(bars["a training step"].values())
         computed = wish.asked.batch == 1 and traced_at(wish.system, wish.asked, "training")
-    st.header(f"At least {gib(total)}{where}; plan for {gib(HEADROOM * total)}", anchor=False)
+    st.header(f"At least {gib(total)}{where}; plan for {planned(HEADROOM * total)}", anchor=False)
     lines = {f"{size} GiB": size * GIB - CONTEXT for size in SIZES} | {wish.card.name: held(wish.card)}
     lines = {name: size for name, size in lines.items() if name == wish.card.name or size != held(wish.card)}
     chart(
@@ -69,6 +76,12 @@ def trusted() -> dict[str, float]:
     return summary(measured())
 
 
+def guided() -> tuple[int, int]:
+    """How many systems compute guidance in one batch, and how many in two calls."""
+    kinds = [system.guidance for system in systems().values()]
+    return kinds.count("batch"), kinds.count("calls")
+
+
 def answer(wish: Wish) -> str:
     """Whether it fits on the chosen card, and the cheapest that holds it."""
     verdict = fit(wish.system, wish.asked, wish.card, wish.task)
@@ -88,8 +101,8 @@ def how(wish: Wish, computed: bool) -> str:
     system = wish.system
     said = "computed at this very setting" if computed else "interpolated between settings that were traced"
     parts = [
-        f"Activations, what the layers hand on, are {said}: the system's own code ran on shapes without numbers "
-        f"({made()['date']}, diffusers {made()['diffusers']}). Weights are counted, and checked against "
+        f"Activations, what the layers hand on, are {said}: the system's own code ran with empty arrays, to count "
+        f"their sizes ({made()['date']}, diffusers {made()['diffusers']}). Weights are counted, and checked against "
         f"{'the' if system.counts == 'exact' else 'a rounded'} published number. Scratch is what a convolution needs "
         "while it runs. A dashed line is a card's memory less 0.6 GiB that its driver takes (assumed).",
     ]

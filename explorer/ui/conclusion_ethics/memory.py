@@ -125,8 +125,8 @@ def helps() -> None:
 SIZES = ("memory-200-small", "memory-200")
 STEPS_TOLD = (
     "At first a model knows only what all images have in common, and its samples are new, if blurred. What belongs to "
-    "single images comes later, and while it comes the loss on held-out images rises. Who stops where that loss is "
-    "least gets fewer copies, if not always none."
+    "single images comes later, and while it comes the loss on held-out images rises. If you stop where that loss is "
+    "least, there are fewer copies, if not always none."
 )
 SIZE_TOLD = (
     "The same 200 images, and networks of two sizes. The small one has fewer weights than there are pixels to "

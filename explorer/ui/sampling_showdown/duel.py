@@ -136,7 +136,7 @@ def numbers(model: ImageModel, method: Method, start: Start, walk: Walk) -> None
             help = (
                 f"Of {known.n:,} samples to real images, measured before: see {SECTIONS['quality']}. Lower is better."
             )
-            st.metric("Fréchet distance", f"{known.frechet:.2f}", width="content", help=help)
+            st.metric(f"Fréchet distance of {known.n:,}", f"{known.frechet:.2f}", width="content", help=help)
 
 
 def judged_before(model: ImageModel, method: Method, start: Start) -> Quality | None:

@@ -73,8 +73,9 @@ def round_trip(model: ImageModel, takeaway: DeltaGenerator) -> None:
         chart(error_chart(errors, steps, dark), alt="Error of the round trip against steps each way.")
     few, many = min(errors), max(errors)
     takeaway.markdown(
-        f"- **DDIM can be run backwards, the better the smaller its steps.** The image goes to noise and back with an "
-        f"error of {errors[few]:.3f} in {few} steps each way and {errors[many]:.3f} in {many}. {see('round-trip')}"
+        "- **DDIM can be run from an image up to its noise, the better the smaller its steps.** Up and down again it "
+        f"makes an error of {errors[few]:.3f} in {few} steps each way and {errors[many]:.3f} in {many}. "
+        f"{see('round-trip')}"
     )
 
 

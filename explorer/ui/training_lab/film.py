@@ -60,11 +60,11 @@ def _as_film(training: Training, kept: Sequence[tuple[str, np.ndarray]], real: n
 def _note(training: Training, moment: Moment) -> str:
     """What the title of a panel leaves open, on one line."""
     when = f"{moment.seconds:.0f} s" if training.plan.epochs else f"epoch {moment.epoch:,.0f}"
-    return f"{when} · loss {moment.loss:.3f}"
+    return f"{when} · training loss {moment.loss:.3f}"
 
 
 def _caption(moment: Moment) -> str:
-    return f"epoch {moment.epoch:,.1f} · {moment.seconds:.0f} s · loss {moment.loss:.3f}"
+    return f"epoch {moment.epoch:,.1f} · {moment.seconds:.0f} s · training loss {moment.loss:.3f}"
 
 
 def _panel(title: str, caption: str, samples: np.ndarray | None, role: str, training: Training) -> str:

@@ -42,10 +42,7 @@ def _measured(found: Mapping[str, Any], speed: float | None) -> None:
             help = "Of 200 samples at guidance 1.5, as a classifier sees them that was trained on real images."
             st.metric("Of the class asked for", f"{found['accuracy']:.1%}", width="content", help=help)
         if {"training_loss", "held_out_loss"} <= found.keys():
-            help = (
-                "Of the averaged weights at the end, on the same noise and noise levels. The training line of the "
-                "chart is another loss: that of each step's own weights, not averaged, on its own batch and noise."
-            )
+            help = "Of the averaged weights at the end, on the same noise and noise levels."
             losses = f"{found['training_loss']:.3f}, held-out {found['held_out_loss']:.3f}"
             st.metric("Loss at the end, on training images", losses, width="content", help=help)
         if "copies" in found:
@@ -83,5 +80,9 @@ def charts(trainings: Sequence[Training]) -> None:
     with right:
         st.markdown("**Loss by noise level**", help="Of the averaged weights, always on the same images and noise.")
         chart(levels_chart(shown, dark), alt="The training and the held-out loss against the log-SNR.")
+    st.caption(
+        "In the charts the training loss is that of each step's own weights, on its own batch and noise; the losses at "
+        "the end are those of the averaged weights, on the same noise for both."
+    )
     if len(shown) > 1:
         st.caption(f"Solid lines: {plain(shown[0].name)}. Dashed lines: {plain(shown[1].name)}.")

@@ -66,7 +66,6 @@ def card() -> None:
             f"{training['frames'] / 80:g} s, {training['seconds'] / 3600:.1f} hours on {training['machine']}: "
             f"`{about['command']}`."
         )
-        cases()
         st.download_button(
             "Weights as safetensors",
             lambda: (FOLDER / f"{NAME}.safetensors").read_bytes(),
