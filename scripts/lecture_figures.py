@@ -27,7 +27,7 @@ def pictures(several: Sequence[Scene]) -> Iterator[tuple[str, bytes]]:
         next(button for button in page.button if button.label == "Gather them").click().run()
         if page.exception or "gathering_kept" not in page.session_state:
             raise RuntimeError(f"the scene {scene.title!r} shows no figures: {page.exception}")
-        with zipfile.ZipFile(io.BytesIO(gathering.content(page.session_state["gathering_kept"].pictures))) as archive:
+        with zipfile.ZipFile(io.BytesIO(gathering.draw(page.session_state["gathering_kept"]))) as archive:
             for name in archive.namelist():
                 yield f"{number:02}-{slug(scene.title)}/{name}", archive.read(name)
 
@@ -35,8 +35,12 @@ def pictures(several: Sequence[Scene]) -> Iterator[tuple[str, bytes]]:
 if __name__ == "__main__":
     if len(sys.argv) != 3 or sys.argv[1] not in LISTS:
         sys.exit(f"{__doc__}\nLists: {', '.join(f'{name} ({about})' for name, about in LISTS.items())}")
-    with zipfile.ZipFile(sys.argv[2], "w") as whole:
-        for name, picture in pictures(scenes(sys.argv[1])):
-            print(name)
-            whole.writestr(name, picture)
-    work.manager().close()
+    whole = io.BytesIO()
+    try:
+        with zipfile.ZipFile(whole, "w") as archive:
+            for name, picture in pictures(scenes(sys.argv[1])):
+                print(name)
+                archive.writestr(name, picture)
+    finally:
+        work.manager().close()
+    Path(sys.argv[2]).write_bytes(whole.getvalue())

@@ -7,6 +7,8 @@ function createMap({ parentElement }) {
   root.setAttribute("aria-label", "The modules of the course");
   parentElement.append(root);
 
+  let shown = "";
+
   // A link of the menu leads there in this session; the address alone would begin another.
   function open(event) {
     const menu = document.querySelectorAll('[data-testid="stSidebarNavLink"]');
@@ -36,6 +38,8 @@ function createMap({ parentElement }) {
 
   return {
     update({ data }) {
+      if (JSON.stringify(data) === shown) return; // who stands on a station stays there
+      shown = JSON.stringify(data);
       const list = document.createElement("ol");
       list.append(...data.stations.map(station));
       root.replaceChildren(list);

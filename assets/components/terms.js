@@ -9,6 +9,7 @@ function createTerms({ parentElement }) {
   row.className = "terms";
   parentElement.append(row);
   let open = null;
+  let shown = "";
 
   function hide() {
     open?.querySelector("[popover]").hidePopover();
@@ -56,6 +57,8 @@ function createTerms({ parentElement }) {
 
   return {
     update({ data }) {
+      if (JSON.stringify(data.words) === shown) return; // who reads a meaning goes on reading
+      shown = JSON.stringify(data.words);
       hide();
       row.replaceChildren("Words:", ...data.words.map(termOf));
     },

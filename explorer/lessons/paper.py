@@ -1,9 +1,11 @@
 """What is drawn on paper: type, its colours, and pages as one PDF."""
 
 import io
+import re
 from collections.abc import Sequence
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,13 +17,17 @@ SHORT, LONG = 1_654, 2_338  # sides of A4 in dots
 INK, ACCENT, PAPER, GREY = "#1f2328", "#0072b2", "#ffffff", "#5b6470"
 
 
+def fonts() -> Path:
+    """The folder of the fonts that come with matplotlib."""
+    with resources.as_file(resources.files("matplotlib") / "mpl-data" / "fonts" / "ttf") as folder:
+        return folder
+
+
 def font(size: int, bold: bool = False) -> "FreeTypeFont":
-    """DejaVu Sans, which comes with matplotlib; `size` in dots."""
+    """DejaVu Sans; `size` in dots."""
     from PIL import ImageFont
 
-    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    with resources.as_file(resources.files("matplotlib") / "mpl-data" / "fonts" / "ttf" / name) as path:
-        return ImageFont.truetype(str(path), size)
+    return ImageFont.truetype(str(fonts() / f"DejaVuSans{'-Bold' if bold else ''}.ttf"), size)
 
 
 @cache
@@ -29,22 +35,25 @@ def drawable() -> frozenset[int]:
     """The letters that the font has."""
     from fontTools.ttLib import TTFont
 
-    with resources.as_file(resources.files("matplotlib") / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf") as path:
-        return frozenset(TTFont(path, lazy=True).getBestCmap())
+    return frozenset(TTFont(fonts() / "DejaVuSans.ttf", lazy=True).getBestCmap())
 
 
-def wrapped(text: str, size: int, width: float) -> str:
-    """The text in lines that are at most `width` dots long; a word longer than that is broken."""
-    type_ = font(size)
+def wrapped(text: str, letters: "FreeTypeFont", width: float) -> list[str]:
+    """The text in lines that are at most so wide; a word that is wider is broken, and "t = 0.5" is one."""
     lines = [""]
-    for word in text.split():
-        if lines[-1] and type_.getlength(f"{lines[-1]} {word}") > width:
+    for word in (
+        re.sub(r"[ \t\r\n]+", " ", text).strip().replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}").split(" ")
+    ):
+        if letters.getlength(f"{lines[-1]} {word}".strip()) <= width:
+            lines[-1] = f"{lines[-1]} {word}".strip()
+            continue
+        if lines[-1]:
             lines.append("")
-        lines[-1] = f"{lines[-1]} {word}".strip()
-        while type_.getlength(lines[-1]) > width:
-            fits = next(k for k in range(len(lines[-1]) - 1, 0, -1) if type_.getlength(lines[-1][:k]) <= width)
-            lines[-1:] = [lines[-1][:fits], lines[-1][fits:]]
-    return "\n".join(lines)
+        for letter in word:
+            if lines[-1] and letters.getlength(lines[-1] + letter) > width:
+                lines.append("")
+            lines[-1] += letter
+    return lines if lines != [""] else []
 
 
 def as_pdf(pages: Sequence["Image.Image"]) -> bytes:

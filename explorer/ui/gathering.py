@@ -1,48 +1,33 @@
-"""The figures of a page as files: gathered in one run of it, when somebody asks, and drawn at its end.
+"""The figures of a page as files: gathered in one run of it, when somebody asks, and drawn when they are downloaded.
 
 A chart, a sheet, a film or a player tells `keep` how it can be kept; that is called while a page is gathered only.
-What is gathered lies in files without names, which are gone with the session's next run of a page or with the session.
+What is gathered lies in memory, until the session's next run of a page.
 """
 
-import logging
 import os
 import pickle
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import IO
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from explorer.charts.slides.figures import Figure, Table
 
 COMMAND = [sys.executable, "-P", "-m", "explorer.charts.slides"]
 ROOT = Path(__file__).parents[2]
-LONGEST = 300  # seconds that the drawing of a page may take
+LONGEST = 120  # seconds that the drawing of a page may take, and that it may wait for another
 _OPEN, _KEPT, _WANTED = "gathering_open", "gathering_kept", "gathering_wanted"
 _drawing = Lock()  # one page at a time: each takes a process of 150 MB
-
-
-@dataclass(frozen=True)
-class Gathered:
-    """What a page showed: how many of it are drawn, and files of the figures, pickled, and of the pictures, a ZIP."""
-
-    count: int
-    figures: IO[bytes]
-    pictures: IO[bytes]
 
 
 def begin(page: str) -> None:
     """A run of a page begins: gather it where that was wanted, and forget what was gathered before."""
     for name in (_OPEN, _KEPT):
         st.session_state.pop(name, None)
-    if st.session_state.get(_WANTED) == page:
+    if st.session_state.pop(_WANTED, None) == page:
         st.session_state[_OPEN] = {}
 
 
@@ -61,7 +46,6 @@ def take_away(page: str, name: str) -> None:
     """The end of a page: its figures and their data as files, as soon as they are gathered. `name` is the page's, for
     the files."""
     figures: dict[tuple[type, str], Figure] | None = st.session_state.pop(_OPEN, None)
-    st.session_state.pop(_WANTED, None)
     with st.expander("Figures and data of this page", icon=":material/slideshow:", expanded=figures is not None):
         if figures is None:
             st.markdown(
@@ -76,27 +60,18 @@ def take_away(page: str, name: str) -> None:
 
 
 def _offer(figures: list[Figure], page: str, name: str) -> None:
+    kept = pickle.dumps((figures, page))
+    st.session_state[_KEPT] = kept  # for scripts/lecture_figures.py
     count = sum(not isinstance(figure, Table) for figure in figures)
-    gathered = Gathered(count, tempfile.TemporaryFile(), tempfile.TemporaryFile())  # noqa: SIM115
-    pickle.dump((figures, page), gathered.figures)
-    place = st.empty()
-    drawn = draw(gathered, place)
-    st.session_state[_KEPT] = gathered
-    if drawn:
-        place.markdown(
-            f"**{count} figure{'s' * (count != 1)}**, as the page stood when you pressed the button. After a change, "
-            "gather again."
-        )
-    else:
-        place.error(
-            "The figures could not be drawn; the terminal of the app says why. Their data are here.",
-            icon=":material/error:",
-        )
+    st.markdown(
+        f"**{count} figure{'s' * (count != 1)}**, as the page stood when you pressed the button. After a change, "
+        "gather again. The pictures are drawn when you download them, which takes some seconds."
+    )
     with st.container(horizontal=True):
-        if drawn:
+        if count:
             st.download_button(
                 "Figures, 1920 x 1080",
-                lambda: content(gathered.pictures),
+                lambda: draw(kept),
                 f"diffusion-explorer-{name}-figures.zip",
                 "application/zip",
                 on_click="ignore",
@@ -105,7 +80,7 @@ def _offer(figures: list[Figure], page: str, name: str) -> None:
             )
         st.download_button(
             "Data",
-            lambda: data_of(gathered),
+            lambda: data_of(kept),
             f"diffusion-explorer-{name}-data.zip",
             "application/zip",
             on_click="ignore",
@@ -116,47 +91,30 @@ def _offer(figures: list[Figure], page: str, name: str) -> None:
         st.button("Gather again", on_click=_want, args=(page,), icon=":material/refresh:", key=f"gather_{name}")
 
 
-def draw(gathered: Gathered, place: DeltaGenerator) -> bool:
-    """Draw the pictures in a process of its own, and say at `place` how it goes; False where it fails.
-
-    Whoever changes something on the page meanwhile ends it.
-    """
-    while not _drawing.acquire(timeout=0.5):
-        place.caption("Waiting: another page's figures are being drawn.")
+def draw(figures: bytes) -> bytes:
+    """The pictures of pickled figures as a ZIP file, drawn by a process of its own. Raises RuntimeError where that
+    fails, or where others are drawn for too long."""
+    if not _drawing.acquire(timeout=LONGEST):
+        raise RuntimeError(f"Other figures were being drawn for {LONGEST} s; try again later.")
     try:
-        gathered.figures.seek(0)
-        process = subprocess.Popen(
-            COMMAND,
-            stdin=gathered.figures,
-            stdout=gathered.pictures,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))},
+        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        done = subprocess.run(
+            COMMAND, input=figures, stdout=subprocess.PIPE, timeout=LONGEST, env=os.environ | {"PYTHONPATH": path}
         )
-        began = time.monotonic()
-        try:
-            while process.poll() is None and (seconds := time.monotonic() - began) < LONGEST:
-                place.caption(f"Drawing {gathered.count} figures, each in two themes: {seconds:.0f} s.")
-                time.sleep(0.2)
-        finally:
-            process.kill()
-            code = process.wait()
+    except subprocess.TimeoutExpired as error:
+        raise RuntimeError(f"The figures were not drawn within {LONGEST} s.") from error
     finally:
         _drawing.release()
-    if code:
-        logging.getLogger(__name__).error("The figures could not be drawn: exit code %s", code)
-    return code == 0
+    if done.returncode:
+        raise RuntimeError(f"The figures could not be drawn: exit code {done.returncode}.")
+    return done.stdout
 
 
-def content(file: IO[bytes]) -> bytes:
-    """All of a file."""
-    file.seek(0)
-    return file.read()
-
-
-def data_of(gathered: Gathered) -> bytes:
-    """The data of the figures as a ZIP file."""
+def data_of(figures: bytes) -> bytes:
+    """The data of pickled figures as a ZIP file."""
     from explorer.charts.slides.files import data_zip
 
-    return data_zip(*pickle.loads(content(gathered.figures)))
+    return data_zip(*pickle.loads(figures))
 
 
 def _want(page: str) -> None:

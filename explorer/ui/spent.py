@@ -1,5 +1,6 @@
 """CPU time that this session's runs took, by page: whole runs, and fragments that run alone."""
 
+import threading
 import time
 from collections.abc import Callable
 from functools import partial, wraps
@@ -7,25 +8,32 @@ from typing import Any
 
 import streamlit as st
 
-RUN, SPENT = "cpu_run", "cpu_seconds"  # the page that runs and since when, None between runs; the seconds of each page
+RUN, SPENT = "cpu_run", "cpu_seconds"  # the page, the thread that runs it and since when; the seconds of each page
 
 
 def begin(page: str) -> None:
-    """A whole run of a page begins."""
-    st.session_state[RUN] = (page, time.thread_time())
+    """A run of a page begins; one that another broke off in the same thread counts as far as it came."""
+    if running():
+        end()
+    st.session_state[RUN] = (page, threading.get_ident(), time.thread_time())
 
 
 def end() -> None:
     """The run that began last is over."""
     st.session_state[SPENT] = so_far()
-    st.session_state[RUN] = (st.session_state[RUN][0], None)
+    st.session_state[RUN] = (st.session_state[RUN][0], None, 0.0)
+
+
+def running() -> bool:
+    """Whether this thread is in a run that is counted; one that failed in another thread is not."""
+    return st.session_state.get(RUN, ("", None))[1] == threading.get_ident()
 
 
 def so_far() -> dict[str, float]:
     """CPU seconds of this session by page, the run that goes on included."""
-    page, began = st.session_state[RUN]
     spent = dict(st.session_state.get(SPENT, {}))
-    if began is not None:
+    if running():
+        page, _, began = st.session_state[RUN]
         spent[page] = spent.get(page, 0.0) + time.thread_time() - began
     return spent
 
@@ -37,10 +45,9 @@ def fragment(function: Callable[..., Any] | None = None, *, run_every: float | N
 
     @wraps(function)
     def counted(*arguments: Any, **options: Any) -> Any:
-        page, began = st.session_state.get(RUN, ("", 0.0))
-        if began is not None:
+        if running() or RUN not in st.session_state:
             return function(*arguments, **options)
-        begin(page)
+        begin(st.session_state[RUN][0])
         try:
             return function(*arguments, **options)
         finally:

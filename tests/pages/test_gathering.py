@@ -21,8 +21,7 @@ from explorer.charts.slides.figures import Chart, Figure, Film, Images, Spectrog
 from explorer.charts.slides.files import chart_tables, slug
 from explorer.lessons.path import MODULES
 from explorer.ui import gathering
-from explorer.ui.gathering import Gathered
-from tests.pages.acting import press, said
+from tests.pages.acting import press
 
 Open = Callable[..., AppTest]
 COMPONENTS: dict[str, type] = {
@@ -34,10 +33,10 @@ COMPONENTS: dict[str, type] = {
 }
 
 
-def gathered(app: AppTest) -> tuple[Gathered, list[Figure]]:
+def gathered(app: AppTest) -> tuple[bytes, list[Figure]]:
     press(app, "Gather them")
     kept = app.session_state["gathering_kept"]
-    figures, page = pickle.loads(gathering.content(kept.figures))
+    figures, page = pickle.loads(kept)
     assert page == app.title[0].value
     return kept, figures
 
@@ -69,9 +68,10 @@ def test_all_that_a_page_shows_is_in_its_files(open_page: Open, page: str) -> No
     kept, figures = gathered(app)
     assert shown_on(app) == shown
     assert {kind: sum(isinstance(figure, kind) for figure in figures) for kind in shown} == shown
-    assert kept.count == sum(shown.values())
+    told = f"**{(count := sum(shown.values()))} figure{'s' * (count != 1)}**"
+    assert any(told in element.value for element in app.markdown)
 
-    pictures = files(gathering.content(kept.pictures))
+    pictures = files(gathering.draw(kept))
     for number, figure in enumerate(figures, start=1):
         if isinstance(figure, Table):
             continue
@@ -111,8 +111,7 @@ def as_read(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
 def test_an_ordinary_run_keeps_nothing(open_page: Open) -> None:
     app = open_page("pages/build_your_rig.py")
     assert "gathering_kept" not in app.session_state
-    kept, figures = gathered(app)
-    assert figures and not kept.pictures.closed
+    assert gathered(app)[1]
     assert {"Figures, 1920 x 1080", "Data"} <= {button.label for button in app.get("download_button")}
     app.run()
     assert not [name for name in app.session_state if name in ("gathering_kept", "gathering_open", "gathering_wanted")]
@@ -133,22 +132,44 @@ def test_what_a_person_types_makes_no_strange_file(open_page: Open) -> None:
     app = open_page("pages/geometry_lab.py", geo_data="A word", geo_word="<b>../\\&", geo_exact="true")
     kept, figures = gathered(app)
     assert any("<b>../\\&" in figure.title for figure in figures)
-    for content in (gathering.content(kept.pictures), gathering.data_of(kept)):
+    for content in (gathering.draw(kept), gathering.data_of(kept)):
         for name in files(content):
             assert re.fullmatch(r"((light|dark)/)?[\w-]+\.(png|csv|npz|txt)", name)
 
 
-def test_a_drawing_that_fails_says_so_and_leaves_the_data(monkeypatch: pytest.MonkeyPatch, open_page: Open) -> None:
+def test_a_drawing_that_fails_leaves_the_data(monkeypatch: pytest.MonkeyPatch, open_page: Open) -> None:
+    kept, figures = gathered(open_page("pages/build_your_rig.py"))
     monkeypatch.setattr(gathering, "COMMAND", [sys.executable, "-c", "raise SystemExit(3)"])
-    app = open_page("pages/build_your_rig.py")
-    kept, figures = gathered(app)
-    assert said(app) == ["The figures could not be drawn; the terminal of the app says why. Their data are here."]
+    with pytest.raises(RuntimeError, match="exit code 3"):
+        gathering.draw(kept)
+    monkeypatch.setattr(gathering, "COMMAND", [sys.executable, "-c", "import time; time.sleep(60)"])
+    monkeypatch.setattr(gathering, "LONGEST", 1)
+    with pytest.raises(RuntimeError, match="not drawn within 1 s"):
+        gathering.draw(kept)
+    assert len(files(gathering.data_of(kept))) > len(figures)
+
+
+def test_no_pictures_are_offered_of_tables_alone(open_page: Open) -> None:
+    app = press(open_page("pages/build_your_rig.py", rig_closer="All cards"), "Gather them")
+    assert "Figures, 1920 x 1080" in {button.label for button in app.get("download_button")}
+    app = press(
+        open_page(
+            "pages/build_your_rig.py",
+            rig_system="CogVideoX 5B",
+            rig_closer="Machines by budget",
+            **{"rig_cogvideox-5b_size": "1920 x 1088", "rig_cogvideox-5b_frames": "161"},
+        ),
+        "Gather them",
+    )
     offered = {button.label for button in app.get("download_button")}
     assert "Data" in offered and "Figures, 1920 x 1080" not in offered
-    assert len(files(gathering.data_of(kept))) > len(figures)
-    monkeypatch.undo()
-    press(app, "Gather again")
-    assert not said(app)
+
+
+def test_a_page_that_was_left_gathers_nothing_later(open_page: Open) -> None:
+    app = open_page("pages/build_your_rig.py")
+    app.session_state["gathering_wanted"] = "another page"
+    app.run()
+    assert "gathering_wanted" not in app.session_state and "gathering_kept" not in app.session_state
 
 
 def test_a_page_without_a_figure_says_so(open_page: Open) -> None:

@@ -22,7 +22,7 @@ def test_the_notebook_of_a_page_has_all_of_it_and_runs(
     open_page: Open, page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = open_page(f"pages/{page}.py")
-    told = app.session_state["run"].told
+    told = app.session_state["run"]
     assert {"This page as a notebook"} <= {button.label for button in app.get("download_button")}
     notebook = nbformat.reads(as_notebook(told), as_version=4)
     nbformat.validate(notebook)

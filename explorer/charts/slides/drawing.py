@@ -6,17 +6,15 @@ become too small are shared among several pictures.
 
 import io
 import math
-import re
 from collections.abc import Callable, Iterator, Sequence
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from explorer.charts import palette
 from explorer.charts.slides.figures import Chart, Figure, Film, Images, Spectrograms, Walk
+from explorer.lessons.paper import font, fonts, wrapped
 
 SIZE = (1920, 1080)
 MARGIN = 60
@@ -32,12 +30,6 @@ POINT = 0.007  # radius, of a stage's side
 
 Painter = Callable[[int, int], Image.Image]
 """Draws a cell that is at most so wide and so high."""
-
-
-def font_folder() -> Path:
-    """The fonts that come with matplotlib."""
-    with resources.as_file(resources.files("matplotlib") / "mpl-data" / "fonts" / "ttf") as folder:
-        return folder
 
 
 def pictures(figure: Figure, foot: str, theme: str) -> Iterator[Image.Image]:
@@ -97,7 +89,7 @@ def chart_picture(chart: Chart, foot: str, theme: str) -> Image.Image:
     """A chart at the size of a slide, drawn by Vega."""
     import vl_convert
 
-    vl_convert.register_font_directory(str(font_folder()))
+    vl_convert.register_font_directory(str(fonts()))
     image, (left, top, right, bottom) = blank(chart.title, foot, theme)
     spec = themed(chart.spec, theme) | {
         "width": int((right - left) / SCALE),
@@ -173,29 +165,6 @@ def blank(title: str, foot: str, theme: str) -> tuple[Image.Image, tuple[int, in
         top += round(1.25 * size)
     pen.text((SIZE[0] - MARGIN, SIZE[1] - 22), foot, palette.THEMES[theme]["noise"], font(24), anchor="rs")
     return image, (MARGIN, top + GAP, SIZE[0] - MARGIN, SIZE[1] - 64)
-
-
-def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans: Latin, Greek, Cyrillic, Arabic, Hebrew and many signs; what it lacks is drawn as a box."""
-    return ImageFont.truetype(str(font_folder() / f"DejaVuSans{'-Bold' if bold else ''}.ttf"), size)
-
-
-def wrapped(text: str, letters: ImageFont.FreeTypeFont, width: float) -> list[str]:
-    """The text in lines that are at most so wide; a word that is wider is broken, and "t = 0.5" is one."""
-    lines = [""]
-    for word in (
-        re.sub(r"[ \t\r\n]+", " ", text).strip().replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}").split(" ")
-    ):
-        if letters.getlength(f"{lines[-1]} {word}".strip()) <= width:
-            lines[-1] = f"{lines[-1]} {word}".strip()
-            continue
-        if lines[-1]:
-            lines.append("")
-        for letter in word:
-            if lines[-1] and letters.getlength(lines[-1] + letter) > width:
-                lines.append("")
-            lines[-1] += letter
-    return lines if lines != [""] else []
 
 
 def _grids(

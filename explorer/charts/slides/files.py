@@ -99,7 +99,8 @@ def _data(name: str, figure: Figure) -> Iterator[tuple[str, bytes, str]]:
         yield f"{name}.npz", _npz(arrays | said), f"uint8 (frames, images, height, width, channels) of {titles}"
     elif isinstance(figure, Walk):
         arrays = {f"{n}.{key}": array for n, (_, _, own) in enumerate(figure.scenes, 1) for key, array in own.items()}
-        about = "x (frames, points, 2) at the times t, and what else is drawn, x_t / sqrt(alpha^2 + sigma^2)"
+        about = "x (frames, points, 2) at the times t, and what else is drawn, x_t / sqrt(alpha^2 + sigma^2), of "
+        about += "; ".join(f"{number}: {title}" for number, (title, _, _) in enumerate(figure.scenes, start=1))
         yield f"{name}.npz", _npz(arrays), about
         ends = [
             {"scene": title, "point": number, "x": round(float(x), 5), "y": round(float(y), 5)}
@@ -134,15 +135,16 @@ def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
 def _csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
     """A table with a line of heads; text that a spreadsheet would take for a formula starts with an apostrophe."""
     file = io.StringIO(newline="")
-    writer = csv.DictWriter(file, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: _harmless(value) for name, value in row.items()} for row in rows)
+    heads = dict.fromkeys(name for row in rows for name in row)
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(map(_harmless, heads))
+    writer.writerows([_harmless(row.get(name, "")) for name in heads] for row in rows)
     return file.getvalue().encode()
 
 
 def _harmless(value: Any) -> Any:
-    risky = isinstance(value, str) and re.match(r"[=@\t\r+-]", value) and not re.fullmatch(r"[+-][\d.,%∞]+", value)
-    return f"'{value}" if risky else value
+    risky = isinstance(value, str) and value.lstrip().startswith(("=", "@", "+", "-"))
+    return f"'{value}" if risky and not re.fullmatch(r"\s*[+-][\d.,e+-]*\d ?(%|\w*)|[+-]∞", value) else value
 
 
 def _at(texts: Sequence[str], column: int) -> str:

@@ -81,7 +81,7 @@ def fit(system: System, asked: Asked, card: Card, task: str = "make") -> Verdict
 
 
 def making(system: System, asked: Asked, card: Card) -> Verdict:
-    """How it fits with the fewest remedies, or what is missing after all of them."""
+    """How it fits with the first of `REMEDIES` that lets it, or what is missing after all of them."""
     found = Verdict("", 0, 0, "")
     for how, change in REMEDIES:
         found = replace(fit(system, replace(asked, **change), card), how=how)  # type: ignore[arg-type]
@@ -111,7 +111,7 @@ def training_memory(
 
 
 def fine_tuning(system: System, asked: Asked, card: Card, method: str) -> Verdict:
-    """Whether one sample at a time can be trained on, with the fewest remedies."""
+    """Whether one sample at a time can be trained on, with the first remedy that lets it."""
     found = Verdict("", 0, 0, "")
     for how, way in LORA_WAYS if method == "lora" else FULL_WAYS:
         precision, optimizer = (way, "adamw") if method == "lora" else ("bf16", way)

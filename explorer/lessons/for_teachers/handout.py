@@ -69,6 +69,11 @@ def draw(which: str, address: str) -> "list[Image.Image]":
     return [_page(which, address, part, f"{number} of {len(pages)}") for number, part in enumerate(pages, start=1)]
 
 
+def lines(text: str, size: int, width: float) -> str:
+    """The text as it fits into a width."""
+    return "\n".join(wrapped(text, font(size), width))
+
+
 def _page(which: str, address: str, part: Sequence[tuple[int, Scene]], number: str) -> "Image.Image":
     from PIL import Image, ImageDraw
 
@@ -76,7 +81,7 @@ def _page(which: str, address: str, part: Sequence[tuple[int, Scene]], number: s
     pen = ImageDraw.Draw(image)
     pen.text((MARGIN, 90), "Diffusion Explorer", ACCENT, font(44))
     pen.text((MARGIN, 150), LISTS[which], INK, font(60, bold=True))
-    pen.text((MARGIN, 245), wrapped(address, 30, SHORT - 2 * MARGIN), GREY, font(30))
+    pen.text((MARGIN, 245), lines(address, 30, SHORT - 2 * MARGIN), GREY, font(30))
     wide, high = (SHORT - 2 * MARGIN) / COLUMNS, (LONG - TOP - 100) / ROWS
     for place, (scene_number, scene) in enumerate(part):
         row, column = divmod(place, COLUMNS)
@@ -84,10 +89,10 @@ def _page(which: str, address: str, part: Sequence[tuple[int, Scene]], number: s
         square = code(link_of(address, scene))
         image.paste(square, (round(x), round(y)))
         left, room = x + TEXT, wide - TEXT - 30
-        title = wrapped(f"{scene_number}. {scene.title}", 34, room * 0.88)  # bold type is wider
+        title = lines(f"{scene_number}. {scene.title}", 34, room * 0.88)  # bold type is wider
         pen.multiline_text((left, y + 30), title, INK, font(34, bold=True), spacing=8)
         below = y + 30 + 46 * (title.count("\n") + 1)
-        pen.multiline_text((left, below), wrapped(scene.say, 26, room), INK, font(26), spacing=8)
+        pen.multiline_text((left, below), lines(scene.say, 26, room), INK, font(26), spacing=8)
     pen.text((SHORT - MARGIN, LONG - 80), number, GREY, font(28), anchor="rm")
     return image
 

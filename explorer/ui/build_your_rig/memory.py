@@ -89,7 +89,7 @@ def answer(wish: Wish) -> str:
     if verdict.fits and not verdict.safe:
         fits += ", which is less than should be planned for"
     best = cheapest(wish.system, wish.asked, wish.task)
-    holds = "No card with a known price holds it."
+    holds = "No card with a known price holds what to plan for."
     if best:
         price = f"{best.launch_price:,.0f} USD, {best.year}"
         holds = f"The cheapest that holds what to plan for, by launch price: **{best.name}** ({price})."

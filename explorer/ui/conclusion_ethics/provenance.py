@@ -1,4 +1,4 @@
-"""Watermarks A mark in the noise, looked for after what happens to pictures, and in a file."""
+"""A mark in the noise, looked for after what happens to pictures, and in a file."""
 
 import numpy as np
 import streamlit as st

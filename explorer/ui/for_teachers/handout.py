@@ -36,7 +36,7 @@ def show(which: str) -> None:
         except ValueError as error:
             st.error(plain(f"{error}"), icon=":material/link_off:")
             return
-        if handout.is_local(address):
+        if handout.is_local(address) and handout.is_local(here):  # no other visitor is told where this machine is
             st.warning(local(address), icon=":material/wifi_off:")
         st.download_button(
             "Download the pages (PDF)",
