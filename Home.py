@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from explorer.ui import work
+from explorer.ui import spent, work
 from explorer.ui.frame import IMAGES, NAME, SIDEBAR_WIDTH, begin_page, end_page, follow_course, page_link
 from explorer.ui.map import show_map
 from explorer.ui.path import show_progress, ways
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from explorer.hardware.machine import Machine
 
 FOLDER = Path(__file__).parent
+TITLE = "Diffusion models, computed while you watch"
 WELCOME = ("Welcome", ":material/home:")
 MODULES = {
     "Foundations": {
@@ -77,7 +78,7 @@ MODULES = {
 def welcome() -> None:
     """The course map, and something moving; torch is imported after everything else is on the screen."""
     begin_page(
-        "Diffusion models, computed while you watch",
+        TITLE,
         "A course in which every picture is real data or comes from a real model. Models train, sample and are "
         "measured on this machine; what was trained or recorded before it got here says so.",
     )
@@ -101,8 +102,10 @@ def welcome() -> None:
                     st.markdown(about)
     end_page()
 
+    spent.begin(TITLE)
     show_animation(animation)
     show_machine(machine)
+    spent.end()
 
 
 def show_animation(place: DeltaGenerator) -> None:

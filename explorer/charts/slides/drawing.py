@@ -33,14 +33,14 @@ Painter = Callable[[int, int], Image.Image]
 
 
 def pictures(figure: Figure, foot: str, theme: str) -> Iterator[Image.Image]:
-    """The pictures of a figure in a theme, "light" or "dark", over a line `foot`; a table has none."""
+    """The pictures of a figure in a theme, "light" or "dark", over a line `foot`; none of what is empty, or a table."""
     if isinstance(figure, Chart):
         yield chart_picture(figure, foot, theme)
-    elif isinstance(figure, Images):
+    elif isinstance(figure, Images) and all(len(images) for _, images, _ in figure.rows) and figure.rows:
         rows = [(title, captions, [_pixels(image) for image in images]) for title, images, captions in figure.rows]
         ratio = figure.rows[0][1].shape[2] / figure.rows[0][1].shape[1]
         yield from _grids(figure.title, SHORTEST_CELL, figure.heads, rows, ratio, foot, theme)
-    elif isinstance(figure, Film):
+    elif isinstance(figure, Film) and all(frames.size for _, frames, _ in figure.strips) and figure.strips:
         strips = []
         height, width = together(figure.strips[0][1][0]).shape[:2]
         count = MOMENTS if width < 1.5 * height else 3

@@ -144,7 +144,8 @@ def _csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
 
 def _harmless(value: Any) -> Any:
     risky = isinstance(value, str) and value.lstrip().startswith(("=", "@", "+", "-"))
-    return f"'{value}" if risky and not re.fullmatch(r"\s*[+-][\d.,e+-]*\d ?(%|\w*)|[+-]∞", value) else value
+    number = r"\s*[+-](∞|\d[\d.,]*(e[+-]?\d+)?( ?%| \w+)?)"
+    return f"'{value}" if risky and not re.fullmatch(number, value) else value
 
 
 def _at(texts: Sequence[str], column: int) -> str:

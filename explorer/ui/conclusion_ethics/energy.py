@@ -34,8 +34,9 @@ def show() -> None:
         lines.append(f"| **together** | **{total:,.2f}** | **{told(watt_hours(total, watts))}** |")
         st.markdown("\n".join(lines))
         st.caption(
-            "Pages: the CPU time of their runs. Not in it: what others had asked for before you, runs that you broke off, "
-            "and files that you downloaded. Jobs: their seconds of training, those that the server still remembers."
+            "Pages: the CPU time of their runs. Not in it: what others had asked for before you, runs that you broke "
+            "off, and files that you downloaded. Jobs: their seconds of training, those that the server still "
+            "remembers."
         )
     with right:
         lines = ["| others | energy | as often as this session |", "|:--|--:|--:|"]

@@ -230,3 +230,33 @@ def test_moments_are_the_first_and_the_last_and_some_between() -> None:
     assert drawing.moments(1, 5) == [0]
     assert drawing.moments(3, 5) == [0, 1, 2]
     assert drawing.moments(101, 5) == [0, 25, 50, 75, 100]
+
+
+@pytest.mark.parametrize(
+    "figure", [Images("none", [], []), Film("none", [("", np.zeros((2, 0, 4, 4, 1), np.uint8), [])])]
+)
+def test_what_is_empty_is_not_drawn(figure: Images | Film) -> None:
+    assert list(pictures(figure, "", "light")) == []
+
+
+@pytest.mark.parametrize(
+    ("cell", "written"),
+    [
+        ("=A1", "'=A1"),
+        (" =A1", "' =A1"),
+        ("-2+3", "'-2+3"),
+        ("-5.2 %", "-5.2 %"),
+        ("+1.0e5", "+1.0e5"),
+        ("-5 s", "-5 s"),
+    ],
+)
+def test_no_cell_is_a_formula(cell: str, written: str) -> None:
+    read = list(csv.reader(io.StringIO(data_zip_of([{cell: cell}]))))
+    assert read == [[written], [written]]
+
+
+def data_zip_of(rows: list[dict[str, str]]) -> str:
+    """The table in the data of a figure that is a table."""
+    with zipfile.ZipFile(io.BytesIO(data_zip([Table("a table", rows)], "a page"))) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".csv"))
+        return archive.read(name).decode()
