@@ -17,8 +17,8 @@ from explorer.ui.spent import fragment
 
 begin_page(
     "Geometry lab",
-    "See a diffusion model as geometry. Each dot starts as noise, and a network says at every place and moment where "
-    "to go next, until the dots lie on the blue shape. This one came trained; **Train** makes your own in seconds.",
+    "Each dot starts as noise; a network says at every place and moment where it goes next, until all lie on the "
+    "shape.",
     "time",
     "schedule",
     "prediction",
@@ -419,8 +419,9 @@ what_to_notice(
     "the distance says. A network that is trained on so few learns them by heart as well. The networks here learn from "
     "20,000 points, too many to learn by heart in seconds: they learn the shape that the points share, and make points "
     "that were in no data set.",
-    "How does it learn? Each step of training draws a batch of points of the shape and of noise, mixes them, and "
-    "corrects what the network answers: which way leads from the mixture back to the point.",
+    "The network shown came trained; **Train** makes your own in seconds. How does it learn? Each step of training "
+    "draws a batch of points of the shape and of noise, mixes them, and corrects what the network answers: which way "
+    "leads from the mixture back to the point.",
     "Turn on the **Mesh** layer: followed exactly, the field bends the plane without folding it, so two starts never "
     "meet on the way. Lower **Steps** to 3 and the mesh folds over: that is the sampler's error, and the distance to "
     "fresh data measures it.",

@@ -64,7 +64,7 @@ def test_the_first_screen_has_the_digit_its_words_and_the_play_bar(browser_page:
     noising, _ = opened(browser_page, serve(PAGE))
     np.testing.assert_allclose(pixels(noising.locator("canvas")).astype(float), start(3, 1).astype(float), atol=1)
     for seen in (
-        browser_page.get_by_text("x_t = α × image + σ × noise"),
+        browser_page.get_by_text("xₜ = α × image + σ × noise"),
         browser_page.locator(".term", has_text="log-SNR"),
         noising.locator("canvas"),
         noising.get_by_role("button", name="Play"),
