@@ -267,7 +267,7 @@ def test_alpha_bar_is_the_share_of_the_variance_that_is_left(page: str, scans: T
 
 def test_each_step_of_the_log_snr_doubles_the_signal(page: str) -> None:
     label, meaning = GLOSSARY["log_snr"]
-    assert label == "log-SNR"
-    step = number(found(r"every \+([\d.]+) doubles the signal beside the noise", meaning)[1])
+    assert label == "log-SNR (λ)"
+    step = number(found(r"every \+([\d.]+) doubles α / σ", meaning)[1])
     assert step == pytest.approx(2 * math.log(2), abs=0.05)
-    says(page, "above 0 the image is stronger, at 0 both are equal, below 0 the noise is stronger")
+    says(meaning, "At 0 both are equally strong", "below 0 the noise is stronger")

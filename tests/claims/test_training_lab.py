@@ -136,7 +136,7 @@ def test_no_network_can_bring_the_loss_to_0(page: str, split: tuple[ImageDataset
 def test_twenty_images_become_copies_and_the_losses_part(page: str, split: tuple[ImageDataset, ...]) -> None:
     says(
         page,
-        "the two losses part: the held-out one turns and rises, and the samples become copies. The distance to the "
+        "they part: the held-out one turns and rises, and the samples become copies. The distance to the "
         "nearest training image falls towards 0.",
     )
     times = number(found(r"20 images, seen ([\d,]+) times each", page)[1])
