@@ -33,7 +33,7 @@ def answer(page: Page, other_than: float | None = None) -> float:
 def test_a_switch_moves_the_answer_and_a_reload_keeps_it(browser_page: Page, serve: Serve) -> None:
     opened(browser_page, serve)
     before = answer(browser_page)
-    browser_page.get_by_text("Text encoders off after use", exact=True).click()
+    browser_page.get_by_test_id("stCheckbox").filter(has_text="Text encoders off after use").click()
     fewer = answer(browser_page, before)
     browser_page.get_by_text("Model offload", exact=True).click()
     after = answer(browser_page, fewer)

@@ -71,7 +71,7 @@ def test_a_chip_a_surprise_and_the_other_model(browser_page: Page, serve: Serve)
     expect(page.get_by_text("It reads: pink · robot")).to_be_visible(timeout=LONG)
     page.get_by_role("button", name="Surprise me").click()
     expect(page.get_by_text("It reads: pink · robot")).to_have_count(0, timeout=LONG)
-    page.get_by_text("Scenes of shapes", exact=True).click()
+    page.get_by_role("radio", name="Scenes of shapes").click()
     expect(page.get_by_text("show all that the prompt says")).to_be_visible(timeout=LONG)
 
 
