@@ -120,7 +120,8 @@ mathematics(
     ),
     (
         "**Training** of $n$ weights in bf16, two bytes each, with AdamW keeps the weights, their gradients, two "
-        "running means of the gradients, and the activations that the way back needs:",
+        "running means of the gradients, and the activations that the way back needs. In 32 bits each doubles; four "
+        "times the weights it is either way, before any activation:",
         r"M = 2n + 2n + (2 + 2)\,n + M_\text{saved} \quad\text{bytes}",
     ),
     (

@@ -426,7 +426,8 @@ what_to_notice(
     "meet on the way. Lower **Steps** to 3 and the mesh folds over: that is the sampler's error, and the distance to "
     "fresh data measures it.",
     "A click starts one particle. Where no fresh noise is drawn (DDIM with eta 0, Euler, Heun, DPM-Solver++), one "
-    "start has one end. Under DDPM or the SDE it becomes a fan, because fresh noise decides at every step.",
+    "start has one end, and starts that are far apart end at different points, as a rule. Under DDPM or the SDE it "
+    "becomes a fan, because fresh noise decides at every step.",
 )
 mathematics(
     (
