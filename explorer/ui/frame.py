@@ -33,7 +33,7 @@ STYLE = """
   outline: 2px solid currentColor !important; outline-offset: -2px !important; }
 [data-testid="stElementToolbar"]:has(:focus-visible) { opacity: 1 !important; }
 [data-testid="stBaseButton-primary"] { color: light-dark(#fff, #0f1114); }
-.st-key-lead h1 { padding: 0 0 0.25rem; }
+.st-key-lead h1 { padding: 0; }
 """
 _terms = component("terms", "mount")
 _scrolling = component("scrolling", "mount")
@@ -84,7 +84,6 @@ def begin_page(title: str, lead: str, *words: str) -> None:
         layout="wide",
         initial_sidebar_state=SIDEBAR_WIDTH,
     )
-    st.html(f"<style>{STYLE}</style>")
     show_scene(page_of(title))
     with st.container(key="lead", gap="xsmall"):
         st.title(title, anchor=False)
@@ -94,6 +93,7 @@ def begin_page(title: str, lead: str, *words: str) -> None:
     work.attend()
     trainings.attend(page_link)
     with st.sidebar:
+        st.html(f"<style>{STYLE}</style>")
         show_buttons()
         _scrolling(key="scrolling")
 

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from explorer.zoo import from_bytes
 from tests.browser.conftest import SERVERS
 from tests.browser.serving import serving
-from tests.browser.waiting import MOVING
+from tests.browser.waiting import MOVING, settle
 
 LAB = "geometry_lab"
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
@@ -313,6 +313,7 @@ def test_it_works_by_keyboard_alone(lab: Lab, browser_page: Page) -> None:
 )
 def test_a_phone_shows_it_without_sideways_scrolling(lab: Lab, browser_page: Page, query: str) -> None:
     root = lab(query)
+    settle(browser_page)
     assert overflow(browser_page) == 0
     for canvas in root.locator("canvas").all():
         box = canvas.bounding_box()

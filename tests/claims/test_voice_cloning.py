@@ -38,6 +38,11 @@ def answers(open_page: Open) -> str:
 
 
 @pytest.fixture(scope="module")
+def cases(open_page: Open) -> str:
+    return words(open_page(PAGE, voice_closer="Known, kept out"))
+
+
+@pytest.fixture(scope="module")
 def mark(open_page: Open) -> str:
     return words(open_page(PAGE, voice_closer="The mark"))
 
@@ -159,9 +164,9 @@ def test_both_differences_are_exaggerated(page: str, speech: Speech) -> None:
     torch.testing.assert_close(run.guess[3][:, None], expected, rtol=1e-2, atol=2e-2)
 
 
-def test_a_known_voice_is_nearer_than_one_that_was_kept_out(page: str, answers: str) -> None:
+def test_a_known_voice_is_nearer_than_one_that_was_kept_out(cases: str, answers: str) -> None:
     says(
-        page,
+        cases,
         "A voice that training knows is *selected*, a blend of such voices *interpolated*; only one that training "
         "never heard is *cloned*, and there the likeness falls",
     )
@@ -173,7 +178,7 @@ def test_a_known_voice_is_nearer_than_one_that_was_kept_out(page: str, answers: 
         speakers, first, third, likeness = map(
             number,
             found(
-                rf"\| {re.escape(row)} \| (\d+) \| \*\*([\d.]+) %\*\* \| \d+ % \| ([\d.]+) % \| ([\d.]+) \|", page
+                rf"\| {re.escape(row)} \| (\d+) \| \*\*([\d.]+) %\*\* \| \d+ % \| ([\d.]+) % \| ([\d.]+) \|", cases
             ).groups(),
         )
         assert (first, third) == (card[name]["top 1"], card[name]["top 3"])

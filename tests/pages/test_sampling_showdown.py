@@ -128,7 +128,7 @@ def test_it_opens_with_everything_measured(open_page: Open, sent: Sent) -> None:
     assert (arrays["strip 0"][-1] != arrays["strip 2"][-1]).any()
     np.testing.assert_array_equal(arrays["strip 0"][-1], arrays["strip 1"][-1])  # both end with the sample
     assert metrics(app, "Network calls") == ["3", "3"]
-    left, solver = (float(value) for value in metrics(app, "Fréchet distance"))
+    left, solver = (float(value) for value in metrics(app, "Fréchet distance of 1,000"))
     assert solver < 0.7 * left
     assert f"distances to real images are {left:.2f} and {solver:.2f}" in text_of(app)
     right = [int(value.split(" of ")[0]) for value in metrics(app, "Right class")]
