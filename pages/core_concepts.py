@@ -333,9 +333,8 @@ st.markdown(
     "set it can be computed. **Such a denoiser is exact, so it can only recall**: it knows these 1,797 scans of "
     "handwritten digits and nothing else. A network that learned from four fifths of them, by making the squared error "
     "small, walks beside it from the same noise. It was stopped before it could learn them by heart, and so "
-    "**generalises**: its images are a little farther from every "
-    "scan than a real scan is from the next, and are none. Both work on 8 x 8 pixels, so that the mean of all "
-    "scans is computed at once."
+    "**generalises**: its images are a little farther from every scan than a real scan is from the next, and are none. "
+    "Both work on 8 x 8 pixels, so that the mean of all scans is computed at once."
 )
 reverse()
 what_to_notice(

@@ -436,8 +436,8 @@ mathematics(
     ),
     (
         "**What the network predicts** is one mixture of the two unknowns, $x_0$ and $\\varepsilon$. Since $x_t$ is "
-        "known, one mixture is enough to compute all others. The velocity "
-        "$\\dot x_t$ follows time, so it points from data to noise:",
+        "known, one mixture is enough to compute all others. The velocity $\\dot x_t$ follows time, so it points from "
+        "data to noise:",
         r"v = \alpha_t\varepsilon - \sigma_t x_0, \qquad \dot x_t = \dot\alpha_t\, x_0 + \dot\sigma_t\,\varepsilon, "
         r"\qquad \nabla_{x_t}\log p(x_t) = -\mathbb E[\varepsilon \mid x_t] / \sigma_t",
     ),

@@ -119,8 +119,8 @@ what_to_notice(
     "last.",
     "The loss never reaches 0: noise hides the image, and no network can know what is hidden. **Loss by noise level** "
     "tells where it stays high. It is not the error of the image, for at the left the image is nearly known. There "
-    "faint noise must be told from the image's own roughness; on 8 x 8 pixels "
-    "that is by far the hardest. MNIST's rises at the right too, where the whole image must be guessed.",
+    "faint noise must be told from the image's own roughness; on 8 x 8 pixels that is by far the hardest. MNIST's "
+    "rises at the right too, where the whole image must be guessed.",
     "The **held-out** loss is that on images which no training sees. While it falls with the training loss, the "
     "network learns what images have in common; where the two part, it learns its own images by heart. With **only 20 "
     "images** they part: the held-out one turns and rises, and the samples become copies. The "

@@ -314,8 +314,8 @@ def embedding(model: ImageModel) -> None:
             chart(spec, alt=alt)
     st.caption(
         f"Blue is negative, orange positive. Of the embedding's {vectors.shape[1]} numbers "
-        f"{'all' if len(shown) == vectors.shape[1] else len(shown)} are drawn, sorted by where each is greatest. "
-        "The dashed line is the level of the slider."
+        f"{'all' if len(shown) == vectors.shape[1] else len(shown)} are drawn, sorted by where each is greatest. The "
+        "dashed line is the level of the slider."
     )
 
 
@@ -362,9 +362,8 @@ mathematics(
         r"h_{\text{decoder}} = \mathrm{block}\big(\,[\,h_{\text{below}},\; a \cdot h_{\text{encoder}}\,]\,\big)",
     ),
     (
-        f"**Attention**, in the middle of networks that have it ({has_attention(parts)}): "
-        "every place asks all others, and what it hears is added, times its slider $a$; $d$ is the number of channels "
-        "of $K$:",
+        f"**Attention**, in the middle of networks that have it ({has_attention(parts)}): every place asks all others, "
+        "and what it hears is added, times its slider $a$; $d$ is the number of channels of $K$:",
         r"h \leftarrow h + a \cdot W\,\mathrm{softmax}\Big(\tfrac{Q K^\top}{\sqrt{d}}\Big) V",
     ),
     (

@@ -110,8 +110,8 @@ def ship_model(name: str, folder: Path, emoji: Emoji, figures: dict[str, Any]) -
     data = {
         "emoji": f"{len(emoji.rows) - held:,} renderings of {len(emoji.about['concepts'])} concepts in "
         f"{len(emoji.styles)} styles (some several times in one, as a man and as a woman), recoloured, mirrored, moved "
-        f"and put on coloured grounds; {held} pairs of concept "
-        f"and style and {len(emoji.held_colours)} of concept and colour are held out; captions from CLDR",
+        f"and put on coloured grounds; {held} pairs of concept and style and {len(emoji.held_colours)} of concept and "
+        "colour are held out; captions from CLDR",
         "scenes": "one to three shapes by colour, size, place and ground, drawn from a seed without end; one in "
         f"{HELD_OUT} of the triples of shape, colour and place is held out",
     }

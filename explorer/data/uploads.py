@@ -196,8 +196,8 @@ def _check_size(width: int, height: int) -> None:
         )
     if min(width, height) < SHORTEST_SIDE:
         raise ValueError(
-            f"This image is {width:,} x {height:,} pixels, too small to show anything. "
-            f"Choose one of at least {SHORTEST_SIDE} x {SHORTEST_SIDE}."
+            f"This image is {width:,} x {height:,} pixels, too small to show anything. Choose one of at least "
+            f"{SHORTEST_SIDE} x {SHORTEST_SIDE}."
         )
 
 

@@ -81,8 +81,8 @@ def run(order: Order, outbox: Outbox) -> str | None:
             sizes[event.kind] = len(message)
             if len(sizes) > MAX_KINDS or sum(sizes.values()) > MAX_JOB_BYTES:
                 raise JobError(
-                    f"The job was ended because it sent more than {MAX_KINDS} kinds of event "
-                    f"or {MAX_JOB_BYTES // 2**20} MiB."
+                    f"The job was ended because it sent more than {MAX_KINDS} kinds of event or "
+                    f"{MAX_JOB_BYTES // 2**20} MiB."
                 )
             outbox.put(event.kind, message)
     except JobError as error:

@@ -30,14 +30,14 @@ GLOSSARY: dict[str, tuple[str, str]] = {
         "Distance",
         "Sliced 2-Wasserstein: how far points must be moved, along random directions, to turn one set into another.",
     ),
-    "ema": (
-        "EMA",
-        "A running average of the weights while they are trained. It wanders less than the weights themselves.",
-    ),
     "dpm_solver": (
         "DPM-Solver++",
         "A sampler for the same path as DDIM's that also uses the step before: its error falls faster as steps are "
         "added.",
+    ),
+    "ema": (
+        "EMA",
+        "A running average of the weights while they are trained. It wanders less than the weights themselves.",
     ),
     "embedding": ("Embedding", "A number or a word as a list of numbers that a network can work with."),
     "epoch": ("Epoch", "One pass over all training images."),
@@ -112,8 +112,8 @@ GLOSSARY: dict[str, tuple[str, str]] = {
         "times.",
     ),
     "score": ("Score", "The direction in which noisy data become most likely: from where one stands, uphill."),
-    "sigma": ("σ (sigma)", "How strong the noise is at time t: its standard deviation, in the units of the image."),
     "scratch": ("Scratch", "What a convolution needs beside its input and output while it runs."),
+    "sigma": ("σ (sigma)", "How strong the noise is at time t: its standard deviation, in the units of the image."),
     "skip": ("Skip connection", "Hands what the way down has seen straight across to the way up."),
     "text_encoder": ("Text encoder", "Turns each word of a prompt into a vector, in which the other words count, too."),
     "time": ("Time t", "Where one is between data, t = 0, and noise, t = 1."),

@@ -89,9 +89,8 @@ def show_progress() -> None:
     )
     with st.expander("Keep it, take it elsewhere, or have a certificate", icon=":material/workspace_premium:"):
         st.caption(
-            "Nothing is stored but what the server remembers of this browser for a few hours. The file and the "
-            "link say "
-            "which pages you opened and which questions you answered right, and nothing else."
+            "Nothing is stored but what the server remembers of this browser for a few hours. The file and the link "
+            "say which pages you opened and which questions you answered right, and nothing else."
         )
         with st.container(horizontal=True, vertical_alignment="bottom"):
             st.download_button(

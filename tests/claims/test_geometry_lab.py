@@ -11,6 +11,7 @@ from torch import Tensor
 import explorer as ex
 from explorer.lessons.for_teachers.exercises import EXERCISES
 from explorer.lessons.geometry_lab.runs import TRAINING_POINTS
+from tests.claims.distances import distance
 from tests.claims.reading import found, number, replies, says, words
 
 Open = Callable[..., AppTest]
@@ -30,15 +31,6 @@ def answers(open_page: Open) -> str:
 @pytest.fixture(scope="module")
 def smiley() -> ex.Denoiser:
     return ex.load_pretrained("toy2d-smiley-flow-velocity")
-
-
-def distance(a: np.ndarray, b: np.ndarray) -> float:
-    """Sliced 2-Wasserstein, by the quantiles of projections on evenly spread directions."""
-    angles = np.pi * (np.arange(16) + 0.5) / 16
-    ways = np.stack([np.cos(angles), np.sin(angles)])
-    quantiles = (np.arange(2000) + 0.5) / 2000
-    one, other = (np.sort(points @ ways, axis=0)[(quantiles * len(points)).astype(int)] for points in (a, b))
-    return float(np.sqrt(np.square(one - other).mean()))
 
 
 def walked(model: ex.Denoiser, sampler: str, steps: int, start: Tensor, seed: int = 0) -> Tensor:

@@ -18,6 +18,7 @@ import explorer as ex
 from explorer.lessons.path import MODULES, WAYS, Progress, as_file, progress_in
 from explorer.lessons.scenes import scenes
 from explorer.zoo import model_card
+from tests.claims.distances import distance
 from tests.claims.reading import found, number, says, words
 
 Open = Callable[..., AppTest]
@@ -33,15 +34,6 @@ def app(open_page: Open) -> AppTest:
 @pytest.fixture(scope="module")
 def page(app: AppTest) -> str:
     return words(app)
-
-
-def distance(a: np.ndarray, b: np.ndarray) -> float:
-    """Sliced 2-Wasserstein, by the quantiles of projections on evenly spread directions."""
-    angles = np.pi * (np.arange(16) + 0.5) / 16
-    ways = np.stack([np.cos(angles), np.sin(angles)])
-    quantiles = (np.arange(2000) + 0.5) / 2000
-    one, other = (np.sort(points @ ways, axis=0)[(quantiles * len(points)).astype(int)] for points in (a, b))
-    return float(np.sqrt(np.square(one - other).mean()))
 
 
 def test_the_animation_is_of_the_shipped_model(page: str) -> None:

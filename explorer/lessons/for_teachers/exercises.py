@@ -85,8 +85,7 @@ EXERCISES = (
     Exercise(
         "conclusion_ethics",
         "Predict the share of blue circles at guidance 2 for the set with 70 %, then measure it with a few dozen "
-        "pictures and "
-        "state its interval.",
+        "pictures and state its interval.",
         "0.7² / (0.7² + 0.3²) = 84 %. With 48 pictures the interval is about ± 10 %, so one measurement cannot "
         "tell 84 from 90.",
     ),

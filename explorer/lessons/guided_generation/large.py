@@ -30,8 +30,8 @@ LARGE = (
             "the noise ε",
             "50 (PNDM)",
         ),
-        "[Rombach et al. (2022)](https://arxiv.org/abs/2112.10752), "
-        "[its card](https://huggingface.co/stable-diffusion-v1-5/stable-diffusion-v1-5)",
+        "[Rombach et al. (2022)](https://arxiv.org/abs/2112.10752), [its "
+        "card](https://huggingface.co/stable-diffusion-v1-5/stable-diffusion-v1-5)",
     ),
     Large(
         "SDXL",
@@ -61,8 +61,8 @@ LARGE = (
             "the velocity (rectified flow)",
             "28",
         ),
-        "[Esser et al. (2024)](https://arxiv.org/abs/2403.03206), "
-        "[its card](https://huggingface.co/stabilityai/stable-diffusion-3-medium)",
+        "[Esser et al. (2024)](https://arxiv.org/abs/2403.03206), [its "
+        "card](https://huggingface.co/stabilityai/stable-diffusion-3-medium)",
     ),
     Large(
         "FLUX.1 dev",

@@ -38,9 +38,8 @@ def known() -> None:
     left, right = st.columns([1.2, 1], gap="large")
     with left:
         st.markdown(
-            f"Half of the training pictures are {SHAPES[0]}s, half are {SHAPES[1]}s. **{share} %** of the "
-            f"{SHAPES[0]}s are "
-            f"{TINTS[0]} and of the {SHAPES[1]}s {TINTS[1]}; the others have the other's colour."
+            f"Half of the training pictures are {SHAPES[0]}s, half are {SHAPES[1]}s. **{share} %** of the {SHAPES[0]}s "
+            f"are {TINTS[0]} and of the {SHAPES[1]}s {TINTS[1]}; the others have the other's colour."
         )
         found = returned(share, ASKED, scale, seed)
         told = expected(share / 100, scale)
@@ -136,11 +135,10 @@ def people_told(of: dict[str, Any], scale: str) -> str:
         f"Makers draw each trade three times: as a man, as a woman, and **unmarked**. The set holds {data['men']} men, "
         f"{data['women']} women and {data['unmarked']} unmarked pictures of these trades, so it is balanced, but for "
         "the third kind: which of the two the unmarked one resembles differs by maker.\n\n"
-        f"The judge learned {judge['pictures']} emoji of {judge['roles']} roles, the men and women of these "
-        f"trades among them, and is right in "
-        f"**{judge['right']:.0%}** of roles that it has not seen ({hit:.0%} of women, {judge['right of men']:.0%} of "
-        f"men), on these trades in {judge['right of the trades']:.0%}. It answers “woman” for **{overall:.0%}** of "
-        f"what the model returns at guidance {scale}; corrected for its errors that is "
-        f"{corrected(overall, hit, false):.0%}. It sees hair and shoulders at 32 x 32 pixels, as the model does: what "
-        "is measured is how makers draw men and women, not who anybody is."
+        f"The judge learned {judge['pictures']} emoji of {judge['roles']} roles, the men and women of these trades "
+        f"among them, and is right in **{judge['right']:.0%}** of roles that it has not seen ({hit:.0%} of women, "
+        f"{judge['right of men']:.0%} of men), on these trades in {judge['right of the trades']:.0%}. It answers "
+        f"“woman” for **{overall:.0%}** of what the model returns at guidance {scale}; corrected for its errors that "
+        f"is {corrected(overall, hit, false):.0%}. It sees hair and shoulders at 32 x 32 pixels, as the model does: "
+        "what is measured is how makers draw men and women, not who anybody is."
     )

@@ -103,11 +103,9 @@ def stages(job: Job | None, shape: str, steps: int) -> None:
         "teacher's walk ends costs a fraction; consistency models and rectified flows make large models do so."
     )
     st.caption(
-        f"The student is a copy of its teacher. It learns for {few_steps.SECONDS:.0f} s on {few_steps.PAIRS:,} "
-        f"pairs of "
-        f"noise and where the teacher's {few_steps.TEACHER_STEPS} steps of Heun's method end. What it loses: it "
-        f"cannot be "
-        "better than those, and one step leaves nothing to guide on the way."
+        f"The student is a copy of its teacher. It learns for {few_steps.SECONDS:.0f} s on {few_steps.PAIRS:,} pairs "
+        f"of noise and where the teacher's {few_steps.TEACHER_STEPS} steps of Heun's method end. What it loses: it "
+        "cannot be better than those, and one step leaves nothing to guide on the way."
     )
 
 

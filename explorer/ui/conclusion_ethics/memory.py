@@ -58,8 +58,8 @@ def show() -> None:
             title=f"{copies} of these {SHOWN} samples are copies of a training image",
         )
         st.caption(
-            "Under each: its distance, divided by that of the second nearest. Below "
-            f"{COPY:.2f} the sample is {1 / COPY:.0f} times nearer to this image than to any other: a copy."
+            f"Under each: its distance, divided by that of the second nearest. Below {COPY:.2f} the sample is "
+            f"{1 / COPY:.0f} times nearer to this image than to any other: a copy."
         )
     with right:
         curves = figures("memory")["curves"][str(count)]
@@ -79,8 +79,7 @@ def show() -> None:
         )
         st.markdown(
             f"Of {curves['samples']:,} samples **{curves['copies']:.1%}** are copies. A real digit that the model "
-            f"never "
-            f"saw lies {curves['real'][50]:.2f} from the nearest training image (median), a sample "
+            f"never saw lies {curves['real'][50]:.2f} from the nearest training image (median), a sample "
             f"**{curves['trained'][50]:.2f}**."
         )
     helps()
@@ -130,8 +129,7 @@ STEPS_TOLD = (
 )
 SIZE_TOLD = (
     "The same 200 images, and networks of two sizes. The small one has fewer weights than there are pixels to "
-    "remember, "
-    "and hardly any room for copies."
+    "remember, and hardly any room for copies."
 )
 
 
@@ -187,8 +185,6 @@ def emoji_told() -> None:
         f"{of['samples']} pictures that it draws of things in styles that it has seen, **{of['copies']:.0%}** count as "
         f"copies of one of these. The median picture lies {of['distance']:.3f} from the nearest, mirrored or not; two "
         f"artists' drawings of one thing lie {of['artists apart']:.3f} apart. So it does not return pictures, and "
-        f"comes "
-        "nearer to somebody's drawing than another artist would. Whose style a picture is in, and whose work it "
-        "repeats, "
-        "are different questions, and only the second one has a number here."
+        "comes nearer to somebody's drawing than another artist would. Whose style a picture is in, and whose work it "
+        "repeats, are different questions, and only the second one has a number here."
     )

@@ -75,9 +75,8 @@ def show() -> None:
         )
         st.caption(
             f"{of['parameters']:,} weights, 16 frames of 32 x 32. The classifier of MNIST reads the digit asked for in "
-            f"{of['model']['read']:.0%} of the frames (real videos: {of['real']['read']:.0%}), and the same digit "
-            f"in all "
-            f"frames of {of['model']['one digit']:.0%} of the videos (real: {of['real']['one digit']:.0%}; one by one: "
-            f"{of['one by one']['one digit']:.0%}). Large ones denoise a latent of space and time in a "
+            f"{of['model']['read']:.0%} of the frames (real videos: {of['real']['read']:.0%}), and the same digit in "
+            f"all frames of {of['model']['one digit']:.0%} of the videos (real: {of['real']['one digit']:.0%}; one by "
+            f"one: {of['one by one']['one digit']:.0%}). Large ones denoise a latent of space and time in a "
             f"transformer, and a step of them takes, as *Build your rig* counts, {_dearer()} times as many operations."
         )

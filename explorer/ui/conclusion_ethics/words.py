@@ -94,9 +94,8 @@ def measured() -> None:
     st.markdown("\n".join(lines))
     st.caption(
         f"Of {of['samples']:,} words each; log-likelihood by a model of three letters in a row, counted on the "
-        f"training "
-        f"words. The model has {of['parameters']:,} weights and learned {of['words']:,} words of the CMU Pronouncing "
-        "Dictionary, many of them names. Letters shown in one step do not know of each other: more a step are faster "
-        "and worse. Large ones (LLaDA, Mercury, Gemini Diffusion) do the same with pieces of words, a thousand places "
-        "at a time."
+        f"training words. The model has {of['parameters']:,} weights and learned {of['words']:,} words of the CMU "
+        "Pronouncing Dictionary, many of them names. Letters shown in one step do not know of each other: more a step "
+        "are faster and worse. Large ones (LLaDA, Mercury, Gemini Diffusion) do the same with pieces of words, a "
+        "thousand places at a time."
     )

@@ -36,8 +36,8 @@ def show() -> None:
             link(scene.page, MODULES[scene.page][0], query)
     st.markdown(
         "**For your slides**: at the end of every module, *Figures and data of this page* has what it shows as "
-        "pictures of 1920 x 1080, light and dark. Where you have the app's folder, "
-        f"`python scripts/lecture_figures.py {which} figures.zip` draws those of all these scenes into one file."
+        "pictures of 1920 x 1080, light and dark. Where you have the app's folder, `python scripts/lecture_figures.py "
+        f"{which} figures.zip` draws those of all these scenes into one file."
     )
     handout.show(which)
 

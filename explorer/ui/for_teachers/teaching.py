@@ -73,9 +73,8 @@ def student() -> None:
 def teacher() -> None:
     """Open a class, follow it, and take away what it answered."""
     st.markdown(
-        "Open a class, give its code to the students, and let them take the test before and after: each browser "
-        "has the "
-        "questions in an order of its own. Nobody's name is asked. The answers lie in this server's memory for "
+        "Open a class, give its code to the students, and let them take the test before and after: each browser has "
+        "the questions in an order of its own. Nobody's name is asked. The answers lie in this server's memory for "
         f"{HOURS:.0f} hours and nowhere else."
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -103,10 +102,8 @@ def teacher() -> None:
         interval = "" if found.half is None else f" ± {found.half:.2f} (95 %, Student)"
         st.markdown(
             f"Of those **{found.pairs}** who took both: {found.before:.2f} of {len(TEST)} right before, "
-            f"{found.after:.2f} "
-            f"after; paired difference **{found.difference:+.2f}**{interval}. Without a class that was taught "
-            f"otherwise "
-            "nobody knows what the course did, and what a second try did."
+            f"{found.after:.2f} after; paired difference **{found.difference:+.2f}**{interval}. Without a class that "
+            "was taught otherwise nobody knows what the course did, and what a second try did."
         )
     lines = ["| question | right before | right after |", "|:--|--:|--:|"]
     for asked, shares in zip(TEST, by_question(answers), strict=True):

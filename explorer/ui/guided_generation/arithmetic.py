@@ -171,6 +171,6 @@ def measured(found: dict[str, Any]) -> str:
     third, first = found["things"]["sum"]
     return (
         f"Measured on {found['colour']['prompts']} sums of each kind. A colour taken from one thing to another: "
-        f"{said['colour']}. A style: {said['style']}. Where three things have no word "
-        f"in common, as in cat − dog + car, the third comes in {third:.0%}, and the first stays in {first:.0%}."
+        f"{said['colour']}. A style: {said['style']}. Where three things have no word in common, as in cat − dog + "
+        f"car, the third comes in {third:.0%}, and the first stays in {first:.0%}."
     )

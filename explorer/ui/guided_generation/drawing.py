@@ -99,8 +99,8 @@ def recall(wish: Wish, drawn: Drawing) -> None:
             sheet(rows, heads, title="What was drawn, and the nearest of what was learned from")
         said = "; ".join(f"{plain(name)} ({distance:.2f})" for name, distance in zip(names, distances, strict=True))
         st.caption(
-            f"By the root mean square over the pixels, from −1 to 1, mirrored or not: {said}. "
-            f"Two artists' drawings of one thing are {artists_apart():.2f} apart, in the median."
+            f"By the root mean square over the pixels, from −1 to 1, mirrored or not: {said}. Two artists' drawings of "
+            f"one thing are {artists_apart():.2f} apart, in the median."
         )
 
 
@@ -115,8 +115,8 @@ def card(wish: Wish) -> None:
         training = about["training"]
         st.markdown(
             f"{about['parameters']:,} weights, {training['steps']:,} steps of {training['batch_size']} pictures, the "
-            f"last {training['cooled_steps']:,} at a rate that falls to 0, "
-            f"{training['seconds'] / 3600:.1f} hours on {training['machine']}: `{about['command']}`."
+            f"last {training['cooled_steps']:,} at a rate that falls to 0, {training['seconds'] / 3600:.1f} hours on "
+            f"{training['machine']}: `{about['command']}`."
         )
         if figures := about["metrics"]:
             st.markdown("\n".join(table(figures)))

@@ -39,9 +39,8 @@ def show(wish: Wish) -> None:
     rows += [["Source", "this app", *(large.source for large in LARGE)]]
     wide(["part", *heads], rows, key="guide_large")
     st.caption(
-        "Same parts, other sizes: the largest of these denoisers has "
-        f"{LARGE[-1].weights / (count - of_text):,.0f} times the weights of ours. The weights of the four were counted "
-        "on their published layouts."
+        f"Same parts, other sizes: the largest of these denoisers has {LARGE[-1].weights / (count - of_text):,.0f} "
+        "times the weights of ours. The weights of the four were counted on their published layouts."
     )
 
 

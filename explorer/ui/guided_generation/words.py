@@ -51,9 +51,9 @@ def show(wish: Wish, drawn: Drawing) -> None:
             f"Measured on {proof['prompts']} scenes of two things, in this part, in the first two thirds of the steps: "
             f"{found['colour']:.0%} of the words for colours are looked at more on their own thing than on the other, "
             f"in the median {found['colour times']:,.1f} times as much; of the words for shapes {found['shape']:.0%}, "
-            f"{found['shape times']:,.1f} times. Compared with all places "
-            f"that are not their thing: {found['colour here']:.0%} and {found['shape here']:.0%}, "
-            f"{found['colour here times']:,.1f} and {found['shape here times']:,.1f} times."
+            f"{found['shape times']:,.1f} times. Compared with all places that are not their thing: "
+            f"{found['colour here']:.0%} and {found['shape here']:.0%}, {found['colour here times']:,.1f} and "
+            f"{found['shape here times']:,.1f} times."
         )
 
 

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import tomllib
 import zipfile
 from typing import Any
 
@@ -16,6 +17,7 @@ from explorer.charts.slides import drawing
 from explorer.charts.slides.drawing import LABEL, SCALE, SIZE, config, font, pictures, themed, together, wrapped
 from explorer.charts.slides.figures import Chart, Figure, Film, Images, Spectrograms, Table, Walk
 from explorer.charts.slides.files import chart_tables, data_zip, figures_zip, slug
+from explorer.files import ASSETS
 
 RNG = np.random.default_rng(0)
 LEAST = 0.022 * 1080  # pixels of a label
@@ -260,3 +262,11 @@ def data_zip_of(rows: list[dict[str, str]]) -> str:
     with zipfile.ZipFile(io.BytesIO(data_zip([Table("a table", rows)], "a page"))) as archive:
         (name,) = (name for name in archive.namelist() if name.endswith(".csv"))
         return archive.read(name).decode()
+
+
+@pytest.mark.parametrize("theme", palette.THEMES)
+def test_slides_have_the_colours_of_the_app(theme: str) -> None:
+    app = tomllib.loads((ASSETS.parent / ".streamlit" / "config.toml").read_text())["theme"][theme]
+    drawn = palette.GROUNDS[theme], palette.INKS[theme], palette.LINES[theme]
+    assert drawn == (app["backgroundColor"], app["textColor"], app["borderColor"])
+    assert app["chartCategoricalColors"] == [palette.THEMES[theme][role] for role in palette.CATEGORIES]
