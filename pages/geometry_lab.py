@@ -17,8 +17,7 @@ from explorer.ui.spent import fragment
 
 begin_page(
     "Geometry lab",
-    "Each dot starts as noise; a network says at every place and moment where it goes next, until all lie on the "
-    "shape.",
+    "A network tells each dot of noise where to go, until all lie on the shape.",
     "time",
     "schedule",
     "prediction",

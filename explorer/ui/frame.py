@@ -33,7 +33,7 @@ STYLE = """
   outline: 2px solid currentColor !important; outline-offset: -2px !important; }
 [data-testid="stElementToolbar"]:has(:focus-visible) { opacity: 1 !important; }
 [data-testid="stBaseButton-primary"] { color: light-dark(#fff, #0f1114); }
-.st-key-lead h1 { padding: 0; }
+.st-key-lead h1 { padding: 0 0 0.5rem; }
 """
 _terms = component("terms", "mount")
 _scrolling = component("scrolling", "mount")
