@@ -51,7 +51,7 @@ def run_of(name: str, mnist: Path | None) -> tuple[ex.Denoiser, Draw, ex.TrainCo
     if kind == "tinted":
         pictures, shapes, _ = tinted(TINTED, int(rest[0]) / 100)
         denoiser = ex.make_image_denoiser((3, 32, 32), classes=2, seed=0, widths=WIDTHS[""])
-        return denoiser, lambda step: (pictures, shapes), dataclasses.replace(CONFIG, steps=3_000)
+        return denoiser, lambda step: (pictures, shapes), dataclasses.replace(CONFIG, steps=12_000)
     if kind == "video":
         assert mnist is not None
         from explorer.networks.video import make_video_denoiser
