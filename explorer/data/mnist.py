@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from explorer import settings
 from explorer.dataset import ImageDataset
 from explorer.files import ASSETS
 from explorer.modes import default_modes
@@ -49,8 +50,8 @@ MNIST = {
 
 def data_folder() -> Path:
     """Where downloads are kept: DIFFUSION_EXPLORER_DATA, else diffusion-explorer in the user's cache folder."""
-    if chosen := os.environ.get("DIFFUSION_EXPLORER_DATA"):
-        return Path(chosen).expanduser()
+    if chosen := settings.read().data:
+        return chosen
     return Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "diffusion-explorer"
 
 

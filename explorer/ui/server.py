@@ -1,5 +1,6 @@
 """What a server does before anybody comes."""
 
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -8,11 +9,19 @@ from typing import Any
 
 from streamlit.runtime.pages_manager import PagesManager
 
+from explorer import settings
 from explorer.ui import work
 
 
 def loading(*modules: str) -> Callable[[Any], AbstractAsyncContextManager[None]]:
-    """The lifespan of an app that imports `modules` in the background, those that the first visitor would wait for."""
+    """The lifespan of an app that imports `modules` in the background, those that the first visitor would wait for.
+
+    A setting that cannot be ends the server, with its sentence.
+    """
+    try:
+        settings.read()
+    except settings.SettingError as error:
+        sys.exit(str(error))
 
     def load() -> None:
         work.share_cores()

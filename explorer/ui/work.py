@@ -9,6 +9,7 @@ from typing import Any
 
 import streamlit as st
 
+from explorer import settings
 from explorer.jobs import Job, JobManager
 from explorer.lessons.tasks import TASKS
 from explorer.ui.components import component
@@ -28,7 +29,8 @@ def share_cores() -> None:
 @st.cache_resource(show_spinner=False)
 def manager() -> JobManager:
     """The job manager of this process."""
-    return JobManager(TASKS, max_seconds=600)
+    chosen = settings.read()
+    return JobManager(TASKS, chosen.workers, max_seconds=chosen.job_seconds)
 
 
 def visitor() -> str:

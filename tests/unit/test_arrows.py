@@ -23,6 +23,7 @@ CORE = {
     "metrics",
     "dataset",
     "masked",
+    "settings",
 }
 LAYERS: list[set[str]] = [
     CORE,

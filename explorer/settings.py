@@ -1,0 +1,61 @@
+"""What an operator may set: environment variables, `DIFFUSION_EXPLORER_` and the name of a field of `Settings`."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+PREFIX = "DIFFUSION_EXPLORER_"
+
+
+class SettingError(ValueError):
+    """A variable that says what cannot be; the text is a sentence for the operator."""
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0):
+        raise ValueError("a whole number from 1 on is needed")
+    return int(text)
+
+
+def _folder(text: str) -> Path:
+    return Path(text).expanduser()
+
+
+def _how(read: Callable[[str], Any], about: str, otherwise: str) -> dict[str, Any]:
+    """How a variable's text is read; what it sets and what holds without it, as docs/operating.md says."""
+    return {"read": read, "about": about, "otherwise": otherwise}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting of a server; `read` takes them from the environment."""
+
+    data: Path | None = field(
+        default=None,
+        metadata=_how(_folder, "folder of downloaded data sets", "`diffusion-explorer` in the user's cache folder"),
+    )
+    workers: int | None = field(
+        default=None, metadata=_how(_count, "jobs that run at once", "as the cores and the memory allow")
+    )
+    job_seconds: int = field(default=600, metadata=_how(_count, "seconds that a job may run", "600"))
+
+
+def read(environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of `environment`; an empty variable counts as none.
+
+    Raises `SettingError` for a variable with the prefix that is none of them, or whose text cannot be read.
+    """
+    known = {PREFIX + one.name.upper(): one for one in fields(Settings)}
+    values = {}
+    for name, text in environment.items():
+        if not name.startswith(PREFIX) or not text:
+            continue
+        if name not in known:
+            raise SettingError(f"{name} is not a setting; there are {', '.join(known)}.")
+        try:
+            values[known[name].name] = known[name].metadata["read"](text)
+        except ValueError as error:
+            raise SettingError(f"{name}={text!r}: {error}.") from error
+    return Settings(**values)
