@@ -1,8 +1,6 @@
 """Background work of this visitor: who they are, and the jobs that run for them."""
 
 import os
-import re
-import secrets
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -14,8 +12,8 @@ from explorer.jobs import Job, JobManager
 from explorer.lessons.tasks import TASKS
 from explorer.ui.components import component
 from explorer.ui.spent import fragment
+from explorer.ui.visitors import COOKIE, name_in, new_name
 
-COOKIE = "explorer_visitor"
 _visit = component("visit")
 
 
@@ -36,17 +34,17 @@ def manager() -> JobManager:
 def visitor() -> str:
     """A random name for the person at this browser, the same after a reload and in a second tab.
 
-    It lives in a cookie, which JavaScript sets on the first visit; until then in the session.
+    It lives in a cookie, and in the session.
     """
     if "visitor" not in st.session_state:
-        kept = str(st.context.cookies.get(COOKIE, ""))
-        st.session_state["visitor"] = kept if re.fullmatch(r"[0-9a-f]{32}", kept) else secrets.token_hex(16)
+        st.session_state["visitor"] = name_in(st.context.cookies) or new_name()
     return st.session_state["visitor"]
 
 
 def attend() -> None:
     """Remember the visitor, and keep their jobs alive while they look at any page; call it once a page."""
-    _visit(key="visit", data={"cookie": COOKIE, "value": visitor()}, height=1)
+    alone = name_in(st.context.cookies) != visitor()  # a page that runs alone, without the server of Home.py
+    _visit(key="visit", data={"cookie": COOKIE, "value": visitor() if alone else ""}, height=1)
     if renewed():
         fragment(renewed, run_every=30.0)()
 
