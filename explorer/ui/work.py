@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from explorer import settings
 from explorer.jobs import Job, JobManager
 from explorer.lessons.tasks import TASKS
 from explorer.ui.components import component
 from explorer.ui.spent import fragment
-from explorer.ui.visitors import COOKIE, name_in, new_name
+from explorer.ui.visitors import COOKIE, name_in, new_name, own
 
 _visit = component("visit")
 
@@ -38,6 +39,8 @@ def visitor() -> str:
     """
     if "visitor" not in st.session_state:
         st.session_state["visitor"] = name_in(st.context.cookies) or new_name()
+        if run := get_script_run_ctx():
+            own(run.session_id, st.context.cookies)
     return st.session_state["visitor"]
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from explorer.ui.visitors import COOKIE, HEALTH, SECONDS, Names, name_in
+from explorer.ui import visitors
+from explorer.ui.visitors import COOKIE, HEALTH, MOST_SESSIONS, SECONDS, Names, name_in, own
 
 NAME = "0123456789abcdef" * 2
 
@@ -63,3 +64,37 @@ def test_over_https_it_is_never_sent_without() -> None:
 def test_no_answer_that_is_kept_on_the_way_holds_a_name() -> None:
     assert cookie_of("/") is None and cookie_of("/static/js/index.js") is None
     assert cookie_of(f"/course{HEALTH}") is not None
+
+
+def asked_for(cookie: str, protocols: str) -> str:
+    """The protocols of a connection, as the app gets them."""
+    got: list[dict[str, Any]] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        got.append(scope)
+
+    given = [(b"cookie", cookie.encode()), (b"sec-websocket-protocol", protocols.encode())]
+    scope = {"type": "websocket", "path": "/_stcore/stream", "scheme": "ws", "headers": given}
+    asyncio.run(Names(app)(scope, None, None))  # type: ignore[arg-type]
+    assert scope["headers"] == given
+    (found,) = (value for name, value in got[0]["headers"] if name == b"sec-websocket-protocol")
+    return found.decode()
+
+
+def test_a_session_goes_on_with_its_own_cookie_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(visitors, "_owners", type(visitors._owners)())
+    own("mine", {COOKIE: NAME})
+    own("nameless", {})
+    stranger = NAME[:-1] + "0"
+    assert asked_for(f"{COOKIE}={NAME}", "streamlit, token, mine") == "streamlit, token, mine"
+    assert asked_for("", "streamlit, token, nameless") == "streamlit, token, nameless"
+    for cookie, session in ((stranger, "mine"), ("", "mine"), ("x", "mine"), (NAME, "nameless"), (NAME, "unknown")):
+        assert asked_for(f"{COOKIE}={cookie}", f"streamlit, token,{session}") == "streamlit, token"
+    assert asked_for("", "streamlit, token") == "streamlit, token"
+
+
+def test_no_more_sessions_are_remembered_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(visitors, "_owners", type(visitors._owners)())
+    for number in range(MOST_SESSIONS + 5):
+        own(f"{number}", {COOKIE: NAME})
+    assert len(visitors._owners) == MOST_SESSIONS and "4" not in visitors._owners
