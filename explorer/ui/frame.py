@@ -121,7 +121,7 @@ def versions() -> str:
     """Versions and device in a line, without importing torch."""
     from importlib.metadata import version
 
-    from explorer.hardware.machine import available_cores
+    from explorer.hardware.limits import available_cores
 
     cores = available_cores()
     return (

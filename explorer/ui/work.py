@@ -66,13 +66,15 @@ def find_jobs(matches: Callable[[Job], bool]) -> list[Job]:
 
 def describe(job: Job) -> str:
     """One line on where a job stands."""
+    if job.hindrance:
+        return job.hindrance
     if job.state == "queued":
         ahead = max(job.position - 1, 0)  # it may have left the queue just now
         return f"Waiting in the queue behind {ahead} other run{'s' * (ahead > 1)}." if ahead else "Next in the queue."
     if job.state in ("running", "stopping"):
         progress: dict[str, Any] = job.latest["progress"].data if "progress" in job.latest else {}
         if not progress:
-            return "Starting the worker."
+            return "The worker loads its libraries."
         remaining = progress["remaining"]
         left = f", about {remaining:.0f} s left" if remaining is not None else ""
         return f"Step {progress['step']:,}, loss {progress['loss']:.3f}{left}."
