@@ -9,7 +9,6 @@ letters-... makes words.
 import json
 import os
 from collections.abc import Callable, Mapping
-from functools import cache
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -33,6 +32,7 @@ from explorer.networks.speech import SpeechUNet
 from explorer.networks.unet import GROUPS, UNet
 from explorer.networks.video import VideoUNet
 from explorer.networks.vocoder import Vocoder
+from explorer.once import once
 from explorer.schedules import SCHEDULES, Schedule, make_schedule
 
 FOLDER = ASSETS / "weights"
@@ -367,7 +367,7 @@ def pretrained_names() -> list[str]:
     return sorted(name for name in names if name.partition("-")[0] not in LOOKERS)  # pathlib is slow, and pages ask
 
 
-@cache
+@once()
 @default_modes()
 def load_pretrained(name: str) -> Denoiser:
     """A shipped model, frozen and shared by the whole process: copy it before training it.
@@ -393,7 +393,7 @@ def save_looker(kind: str, name: str, network: Looker, half: bool = False) -> No
     (FOLDER / f"{kind}-{name}{SUFFIX}").write_bytes(content)
 
 
-@cache
+@once()
 @default_modes()
 def _looker(kind: str, name: str) -> Looker:
     path = FOLDER / f"{kind}-{name}{SUFFIX}"

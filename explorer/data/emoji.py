@@ -6,7 +6,6 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from explorer.dataset import ImageDataset
 from explorer.files import ASSETS
+from explorer.once import once
 
 FOLDER = ASSETS / "pictures"
 SIDE = 32
@@ -56,7 +56,7 @@ class Emoji:
         return [f"{concept} in {style} style" for concept, style in zip(self.concepts, self.styles, strict=True)]
 
 
-@cache
+@once()
 def emoji() -> Emoji:
     """The sheet, read once a process."""
     about = json.loads((FOLDER / "emoji.json").read_text())

@@ -12,7 +12,6 @@ import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,7 @@ from explorer import settings
 from explorer.dataset import ImageDataset
 from explorer.files import ASSETS
 from explorer.modes import default_modes
+from explorer.once import once
 
 SIZE = 28
 MOST_BYTES = 60_000 * SIZE * SIZE  # of one file, unpacked: MNIST's own 60,000 training images
@@ -93,7 +93,7 @@ def load_mnist(folder: Path, name: str, parts: Sequence[str] = PARTS) -> ImageDa
     return ImageDataset(name, images[:, None], labels, MNIST[name].classes)
 
 
-@cache
+@once()
 @default_modes()
 def shipped_mnist(half: str) -> ImageDataset:
     """200 real images of MNIST that come with the app, 20 of each digit, digit by digit; `half` says which.

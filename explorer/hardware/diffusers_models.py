@@ -8,7 +8,6 @@ import contextlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import torch
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from explorer.files import ASSETS
+from explorer.once import once
 
 AUDIO_FRAMES = 126  # latents of sound beside a video of LTX-2, about five seconds
 SOUND_TOKENS = 1024  # latents of Stable Audio Open, 47 seconds
@@ -31,7 +31,7 @@ class Setting:
     frames: int = 1
 
 
-@cache
+@once()
 def configs() -> dict[str, dict[str, Any]]:
     """The configurations by name."""
     return json.loads((ASSETS / "hardware" / "configs.json").read_text())

@@ -6,10 +6,10 @@ at the peak, for a fast card waits for its work. So there is a band, never a sin
 
 import csv
 from dataclasses import dataclass
-from functools import cache
 
 from explorer.hardware.systems import Asked, System, denoiser_bytes, operations
 from explorer.hardware.traces import FOLDER
+from explorer.once import once
 
 SHORT = 0.07  # seconds that a step takes at the peak; published speeds of shorter ones reach less of it
 PASSES = {False: 3, True: 4}  # forward passes that a step of training is worth, by gradient checkpointing
@@ -39,7 +39,7 @@ class Band:
         return Band(count * self.fast, count * self.slow, self.shares)
 
 
-@cache
+@once()
 def reached() -> tuple[Reached, ...]:
     """Published speeds whose operations and peak are known."""
     found = []

@@ -4,7 +4,6 @@ import inspect
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -15,6 +14,7 @@ from explorer.charts import palette
 from explorer.files import ASSETS
 from explorer.lessons.notebook import Told, as_notebook
 from explorer.lessons.path import page_of
+from explorer.once import once
 from explorer.ui import gathering, path, spent, trainings, work
 from explorer.ui.components import component
 from explorer.ui.glossary import GLOSSARY
@@ -176,7 +176,7 @@ def the_code(snippet: str, *objects: Callable[..., Any] | type) -> None:
             st.code(_source(item), language="python")
 
 
-@cache
+@once()
 def _source(item: Callable[..., Any] | type) -> str:
     return inspect.getsource(item)
 

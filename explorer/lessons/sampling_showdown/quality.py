@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from explorer.files import ASSETS
 from explorer.lessons.sampling_showdown.walks import Method, Start, steps_of
 from explorer.metrics import NotFinite, finite, frechet_to
 from explorer.networks.classifier import Classifier
+from explorer.once import once
 
 BATCH = 100
 TABLES = ASSETS / "quality"
@@ -121,7 +121,7 @@ def read_table(name: str) -> QualityTable | None:
     return _table(path, path.stat().st_mtime_ns) if path.exists() else None
 
 
-@lru_cache(maxsize=4)
+@once(4)
 def _table(path: Path, modified: int) -> QualityTable:
     table = json.loads(path.read_text())
     return QualityTable(**{**table, "points": [Quality(**point) for point in table["points"]]})
