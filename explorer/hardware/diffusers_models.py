@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from explorer.files import ASSETS
+from explorer.files import ASSETS, read_asset
 
 AUDIO_FRAMES = 126  # latents of sound beside a video of LTX-2, about five seconds
 SOUND_TOKENS = 1024  # latents of Stable Audio Open, 47 seconds
@@ -34,7 +34,7 @@ class Setting:
 @cache
 def configs() -> dict[str, dict[str, Any]]:
     """The configurations by name."""
-    return json.loads((ASSETS / "hardware" / "configs.json").read_text())
+    return json.loads(read_asset(ASSETS / "hardware" / "configs.json"))
 
 
 def build(name: str) -> nn.Module:

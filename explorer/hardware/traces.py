@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from explorer.files import ASSETS
+from explorer.files import ASSETS, read_asset
 from explorer.hardware.weights import Weights
 
 FOLDER = ASSETS / "hardware"
@@ -65,7 +65,7 @@ def made() -> dict[str, str]:
 
 @cache
 def _table() -> dict[str, Any]:
-    return json.loads((FOLDER / "traces.json").read_text())
+    return json.loads(read_asset(FOLDER / "traces.json"))
 
 
 def weights(component: str) -> Weights:
