@@ -8,6 +8,7 @@ letters-... makes words.
 
 import json
 import os
+import secrets
 from collections.abc import Callable, Mapping
 from functools import cache
 from hashlib import sha256
@@ -162,10 +163,16 @@ def save(denoiser: Denoiser, path: str | PathLike[str], **about: Any) -> None:
     Safetensors, with what is needed to rebuild the model: its size, schedule, prediction and shape. `about`, JSON
     values, is kept beside: pages show the `name`, and the names of the `classes`. Raises ValueError, with a sentence,
     for a model that could not be read back: of another network or schedule, larger than a file of this app may be, or
-    with weights that are not finite 32-bit numbers. Nothing is written then.
+    with weights that are not finite 32-bit numbers. Nothing is written then. Raises OSError where the file cannot be
+    written whole, as on a full disk; what was there before is there still.
     """
-    content = to_bytes(denoiser, **about)
-    Path(path).write_bytes(content)
+    content, whole = to_bytes(denoiser, **about), Path(path).resolve()
+    part = whole.with_name(f"{whole.name}.{secrets.token_hex(4)}.part")
+    try:
+        part.write_bytes(content)
+        part.replace(whole)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def load(path: str | PathLike[str]) -> Denoiser:
