@@ -43,8 +43,9 @@ function keepHistoryOfPages() {
 }
 
 export default function (component) {
-  const { cookie, value } = component.data;
-  document.cookie = `${cookie}=${value}; path=/; max-age=86400; samesite=strict`;
+  for (const [name, value] of Object.entries(component.data.cookies)) {
+    document.cookie = `${name}=${value}; path=/; max-age=86400; samesite=strict`;
+  }
   if (history.keepsPages) return; // once a window
   history.keepsPages = true;
   keepHistoryOfPages();

@@ -19,7 +19,7 @@ import torch
 
 from explorer import settings
 from explorer.dataset import ImageDataset
-from explorer.files import ASSETS
+from explorer.files import ASSETS, read_asset
 from explorer.modes import default_modes
 from explorer.once import once
 
@@ -104,6 +104,8 @@ def shipped_mnist(half: str) -> ImageDataset:
     """
     if half not in SHIPPED_HALVES:
         raise ValueError(f"no half of the shipped images is called {half!r}; choose {' or '.join(SHIPPED_HALVES)}")
+    for file in files_of(half):
+        read_asset(SHIPPED / file)
     return load_mnist(SHIPPED, "mnist-28", [half])
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from explorer.files import ASSETS
+from explorer.files import ASSETS, read_asset
 from explorer.once import once
 
 AUDIO_FRAMES = 126  # latents of sound beside a video of LTX-2, about five seconds
@@ -34,7 +34,7 @@ class Setting:
 @once()
 def configs() -> dict[str, dict[str, Any]]:
     """The configurations by name."""
-    return json.loads((ASSETS / "hardware" / "configs.json").read_text())
+    return json.loads(read_asset(ASSETS / "hardware" / "configs.json"))
 
 
 def build(name: str) -> nn.Module:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from explorer.files import read_asset
 from explorer.hardware.traces import FOLDER, At, fresh, over_grid, through, traces, weights
 from explorer.hardware.weights import NF4_BLOCK, Weights
 from explorer.once import once
@@ -116,7 +117,7 @@ def systems() -> dict[str, System]:
 
 
 def _described() -> dict[str, Any]:
-    return tomllib.loads((FOLDER / "systems.toml").read_text())
+    return tomllib.loads(read_asset(FOLDER / "systems.toml").decode())
 
 
 def asked_by_default(system: System) -> Asked:

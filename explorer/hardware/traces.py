@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from explorer.files import ASSETS
+from explorer.files import ASSETS, read_asset
 from explorer.hardware.weights import Weights
 from explorer.once import once
 
@@ -65,7 +65,7 @@ def made() -> dict[str, str]:
 
 @once()
 def _table() -> dict[str, Any]:
-    return json.loads((FOLDER / "traces.json").read_text())
+    return json.loads(read_asset(FOLDER / "traces.json"))
 
 
 def weights(component: str) -> Weights:

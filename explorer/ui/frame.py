@@ -15,7 +15,7 @@ from explorer.files import ASSETS
 from explorer.lessons.notebook import Told, as_notebook
 from explorer.lessons.path import page_of
 from explorer.once import once
-from explorer.ui import gathering, path, spent, trainings, work
+from explorer.ui import gathering, lost, path, spent, trainings, work
 from explorer.ui.components import component
 from explorer.ui.glossary import GLOSSARY
 from explorer.ui.lecture import show_buttons, show_scene
@@ -90,7 +90,8 @@ def begin_page(title: str, lead: str, *words: str) -> None:
         st.markdown(lead)
         if words:
             _terms(key="terms", data={"words": explained})
-    work.attend()
+    lost.look()
+    work.attend(lost.cookies)
     trainings.attend(page_link)
     with st.sidebar:
         st.html(f"<style>{STYLE}</style>")
@@ -101,6 +102,7 @@ def begin_page(title: str, lead: str, *words: str) -> None:
 def end_page() -> None:
     """The next step of the course, and the footer: what the colours mean, versions, and what computes."""
     title = this_run().title
+    lost.tell()
     spent.end()
     page, files = page_of(title), st.container()
     path.next_stop(page)

@@ -4,7 +4,7 @@ import os
 import re
 import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
@@ -16,6 +16,8 @@ from explorer.ui.components import component
 from explorer.ui.spent import fragment
 
 COOKIE = "explorer_visitor"
+RENEW_SECONDS = 30.0
+IDLE_SECONDS = 3600.0  # any: a browser that has a timer runs the page anew when its lost connection is back
 _visit = component("visit")
 
 
@@ -44,11 +46,15 @@ def visitor() -> str:
     return st.session_state["visitor"]
 
 
-def attend() -> None:
-    """Remember the visitor, and keep their jobs alive while they look at any page; call it once a page."""
-    _visit(key="visit", data={"cookie": COOKIE, "value": visitor()}, height=1)
-    if renewed():
-        fragment(renewed, run_every=30.0)()
+def attend(cookies: Callable[[], Mapping[str, str]]) -> None:
+    """Remember the visitor, and keep their jobs alive while they look at any page; call it once a page. The browser
+    keeps what `cookies` returns, too."""
+    fragment(_attend, run_every=RENEW_SECONDS if renewed() else IDLE_SECONDS)(cookies)
+
+
+def _attend(cookies: Callable[[], Mapping[str, str]]) -> None:
+    renewed()
+    _visit(key="visit", data={"cookies": {COOKIE: visitor(), **cookies()}}, height=1)
 
 
 def renewed() -> list[Job]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from explorer.data.speech.letters import by_letters
 from explorer.data.speech.phones import SILENCE
-from explorer.files import ASSETS
+from explorer.files import ASSETS, read_asset
 from explorer.once import once
 
 MOST_LETTERS = 600  # of a text
@@ -46,7 +46,7 @@ class Word:
 
 @once()
 def _dictionary() -> bytes:
-    return b"\n" + gzip.decompress((ASSETS / "speech" / "cmudict.gz").read_bytes())
+    return b"\n" + gzip.decompress(read_asset(ASSETS / "speech" / "cmudict.gz"))
 
 
 def look_up(word: str) -> tuple[str, ...] | None:

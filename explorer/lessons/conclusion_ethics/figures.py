@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from explorer.files import ASSETS
+from explorer.files import ASSETS, read_asset
 from explorer.once import once
 
 FOLDER = ASSETS / "ethics"
@@ -12,4 +12,4 @@ FOLDER = ASSETS / "ethics"
 @once()
 def figures(name: str) -> dict[str, Any]:
     """The figures of one subject: "memory", "bias", "provenance", "letters" or "video"."""
-    return json.loads((FOLDER / f"{name}.json").read_text())
+    return json.loads(read_asset(FOLDER / f"{name}.json"))

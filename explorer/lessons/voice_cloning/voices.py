@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from explorer.audio.features import features
 from explorer.audio.recordings import read_recording
-from explorer.files import ASSETS
+from explorer.files import ASSETS, read_asset
 from explorer.lessons.voice_cloning.speaking import Model
 from explorer.modes import default_modes
 from explorer.networks.listener import Listener
@@ -36,7 +36,7 @@ class BuiltIn:
     @property
     def content(self) -> bytes:
         """Its recording, a FLAC file."""
-        return (FOLDER / "voices" / f"{self.name}.flac").read_bytes()
+        return read_asset(FOLDER / "voices" / f"{self.name}.flac")
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,13 @@ class Reference:
 @once()
 def about() -> dict[str, Any]:
     """What `scripts/ship_speech.py` wrote beside the voices: who they are, the map, and how alike recordings are."""
-    return json.loads((FOLDER / "voices.json").read_text())
+    return json.loads(read_asset(FOLDER / "voices.json"))
 
 
 @once()
 def watermark() -> dict[str, Any]:
     """What `scripts/measure_watermark.py` found."""
-    return json.loads((FOLDER / "watermark.json").read_text())
+    return json.loads(read_asset(FOLDER / "watermark.json"))
 
 
 @once()
