@@ -9,7 +9,7 @@ from explorer.ui import spent, work
 from explorer.ui.frame import IMAGES, NAME, SIDEBAR_WIDTH, begin_page, end_page, follow_course, page_link
 from explorer.ui.map import show_map
 from explorer.ui.path import show_progress, ways
-from explorer.ui.server import loading
+from explorer.ui.server import loading, say
 from explorer.ui.visitors import Names
 
 if TYPE_CHECKING:
@@ -187,8 +187,5 @@ if __name__ == "__main__":
     st.logo(str(IMAGES / "logo.svg"), size="large")
     current.run()
 else:  # `streamlit run` imports this file once, as its server; every session then runs it as its script
-    app = st.App(
-        __file__,
-        lifespan=loading("explorer.ui.geometry_lab.models", "explorer.lessons.geometry_lab.runs"),
-        middleware=[Middleware(Names)],
-    )
+    first = loading("explorer.ui.geometry_lab.models", "explorer.lessons.geometry_lab.runs")
+    app = st.App(__file__, lifespan=first, middleware=[Middleware(Names)], on_script_error=say)

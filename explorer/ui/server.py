@@ -1,4 +1,4 @@
-"""What a server does before anybody comes."""
+"""What a server does before anybody comes, and where a page fails."""
 
 import sys
 import threading
@@ -7,10 +7,21 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib import import_module
 from typing import Any
 
+import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from explorer import settings
+from explorer.files import AssetError
 from explorer.ui import work
+
+
+def say(error: Exception) -> bool:
+    """Where a file of the app is missing or damaged, its sentence stands in the page, in place of what needed it;
+    whether this was such an error. The server's log has every error."""
+    if isinstance(error, AssetError):
+        st.error(str(error), icon=":material/broken_image:")
+        return True
+    return False
 
 
 def loading(*modules: str) -> Callable[[Any], AbstractAsyncContextManager[None]]:

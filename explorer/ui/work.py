@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
@@ -15,6 +15,8 @@ from explorer.ui.components import component
 from explorer.ui.spent import fragment
 from explorer.ui.visitors import COOKIE, name_in, new_name, own
 
+RENEW_SECONDS = 30.0
+IDLE_SECONDS = 3600.0  # any: a browser that has a timer runs the page anew when its lost connection is back
 _visit = component("visit")
 
 
@@ -44,12 +46,17 @@ def visitor() -> str:
     return st.session_state["visitor"]
 
 
-def attend() -> None:
-    """Remember the visitor, and keep their jobs alive while they look at any page; call it once a page."""
+def attend(cookies: Callable[[], Mapping[str, str]]) -> None:
+    """Remember the visitor, and keep their jobs alive while they look at any page; call it once a page. The browser
+    keeps what `cookies` returns, too."""
+    fragment(_attend, run_every=RENEW_SECONDS if renewed() else IDLE_SECONDS)(cookies)
+
+
+def _attend(cookies: Callable[[], Mapping[str, str]]) -> None:
+    renewed()
     alone = name_in(st.context.cookies) != visitor()  # a page that runs alone, without the server of Home.py
-    _visit(key="visit", data={"cookie": COOKIE, "value": visitor() if alone else ""}, height=1)
-    if renewed():
-        fragment(renewed, run_every=30.0)()
+    mine = {COOKIE: visitor()} if alone else {}
+    _visit(key="visit", data={"cookies": {**mine, **cookies()}}, height=1)
 
 
 def renewed() -> list[Job]:
@@ -67,13 +74,15 @@ def find_jobs(matches: Callable[[Job], bool]) -> list[Job]:
 
 def describe(job: Job) -> str:
     """One line on where a job stands."""
+    if job.hindrance:
+        return job.hindrance
     if job.state == "queued":
         ahead = max(job.position - 1, 0)  # it may have left the queue just now
         return f"Waiting in the queue behind {ahead} other run{'s' * (ahead > 1)}." if ahead else "Next in the queue."
     if job.state in ("running", "stopping"):
         progress: dict[str, Any] = job.latest["progress"].data if "progress" in job.latest else {}
         if not progress:
-            return "Starting the worker."
+            return "The worker loads its libraries."
         remaining = progress["remaining"]
         left = f", about {remaining:.0f} s left" if remaining is not None else ""
         return f"Step {progress['step']:,}, loss {progress['loss']:.3f}{left}."

@@ -62,13 +62,16 @@ def on_port(port: int) -> list[str]:
 
 
 @contextlib.contextmanager
-def answering(command: Sequence[str | Path], port: int, seconds: float = 60, **options: Any) -> Iterator[Server]:
-    """A server started by any command, as `serving` does; `options` are those of `subprocess.Popen`."""
+def answering(
+    command: Sequence[str | Path], port: int, seconds: float = 60, base: str = "", **options: Any
+) -> Iterator[Server]:
+    """A server started by any command, as `serving` does, whose app lies below the path `base`; `options` are those of
+    `subprocess.Popen`."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         log = Path(folder) / "server.log"
         with log.open("w") as output:
             child = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, **options)
-        server = Server(f"http://127.0.0.1:{port}", psutil.Process(child.pid), log)
+        server = Server(f"http://127.0.0.1:{port}{base}", psutil.Process(child.pid), log)
         try:
             deadline = time.monotonic() + seconds
             while not _answers(f"{server.url}/_stcore/health"):

@@ -8,7 +8,6 @@ Tree-ring watermarks, 2023). Here the score is how well the rings fit, as a corr
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import torch
@@ -19,6 +18,7 @@ from torch.nn import functional
 import explorer as ex
 from explorer.data.uploads import read_image
 from explorer.modes import default_modes
+from explorer.once import once
 from explorer.samplers import first_noise, invert
 
 MODEL = "emoji"
@@ -30,7 +30,7 @@ GUIDANCE = 4.0
 FOUND = 0.22  # the least fit that counts as found: four standard deviations of what chance gives
 
 
-@cache
+@once()
 @default_modes()
 def rings() -> tuple[Tensor, Tensor]:
     """Where the rings lie, (3, 32, 32) bool, and the secret numbers that stand there, (3, 32, 32)."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
-from explorer.files import ASSETS
+from explorer.files import ASSETS, has_asset, read_asset
 from explorer.jobs.events import Event
 from explorer.lessons.trainings.plan import OWN, PRESETS, Plan
 
@@ -331,6 +331,6 @@ def _plan(values: dict[str, Any]) -> Plan:
 def recorded(name: str) -> Training:
     """The recorded run of a preset: real, made by `scripts/record_training.py`. Raises KeyError where none is."""
     path = RECORDED / f"{name}.json"
-    if name not in PRESETS or not path.exists():
+    if name not in PRESETS or not has_asset(path):
         raise KeyError(name)
-    return from_json(path.read_bytes())
+    return from_json(read_asset(path))
