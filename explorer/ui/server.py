@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 import streamlit as st
+from starlette.formparsers import MultiPartParser
 from streamlit.runtime.pages_manager import PagesManager
 
 from explorer import settings
@@ -44,6 +45,8 @@ def loading(*modules: str) -> Callable[[Any], AbstractAsyncContextManager[None]]
         # Streamlit takes a folder named pages for its older kind of navigation until `st.navigation` is first called,
         # and would show the first visitor a page without the course, and a wide sidebar.
         PagesManager.uses_pages_directory = False
+        # Starlette writes uploads above 1 MB to a disk on their way into memory; the pages say that none goes there.
+        MultiPartParser.spool_max_size = 2**20 * (st.get_option("server.maxUploadSize") + 1)
         threading.Thread(target=load, name="loading", daemon=True).start()
         yield
 
