@@ -2,6 +2,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
+from starlette.middleware import Middleware
 from streamlit.delta_generator import DeltaGenerator
 
 from explorer.ui import spent, work
@@ -9,6 +10,7 @@ from explorer.ui.frame import IMAGES, NAME, SIDEBAR_WIDTH, begin_page, end_page,
 from explorer.ui.map import show_map
 from explorer.ui.path import show_progress, ways
 from explorer.ui.server import loading, say
+from explorer.ui.visitors import Names
 
 if TYPE_CHECKING:
     from explorer.hardware.machine import Machine
@@ -186,4 +188,4 @@ if __name__ == "__main__":
     current.run()
 else:  # `streamlit run` imports this file once, as its server; every session then runs it as its script
     first = loading("explorer.ui.geometry_lab.models", "explorer.lessons.geometry_lab.runs")
-    app = st.App(__file__, lifespan=first, on_script_error=say)
+    app = st.App(__file__, lifespan=first, middleware=[Middleware(Names)], on_script_error=say)

@@ -1,21 +1,20 @@
 """Background work of this visitor: who they are, and the jobs that run for them."""
 
 import os
-import re
-import secrets
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from explorer import settings
 from explorer.jobs import Job, JobManager
 from explorer.lessons.tasks import TASKS
 from explorer.ui.components import component
 from explorer.ui.spent import fragment
+from explorer.ui.visitors import COOKIE, name_in, new_name, own
 
-COOKIE = "explorer_visitor"
 RENEW_SECONDS = 30.0
 IDLE_SECONDS = 3600.0  # any: a browser that has a timer runs the page anew when its lost connection is back
 _visit = component("visit")
@@ -38,11 +37,12 @@ def manager() -> JobManager:
 def visitor() -> str:
     """A random name for the person at this browser, the same after a reload and in a second tab.
 
-    It lives in a cookie, which JavaScript sets on the first visit; until then in the session.
+    It lives in a cookie, and in the session.
     """
     if "visitor" not in st.session_state:
-        kept = str(st.context.cookies.get(COOKIE, ""))
-        st.session_state["visitor"] = kept if re.fullmatch(r"[0-9a-f]{32}", kept) else secrets.token_hex(16)
+        st.session_state["visitor"] = name_in(st.context.cookies) or new_name()
+        if run := get_script_run_ctx():
+            own(run.session_id, st.context.cookies)
     return st.session_state["visitor"]
 
 
@@ -54,7 +54,9 @@ def attend(cookies: Callable[[], Mapping[str, str]]) -> None:
 
 def _attend(cookies: Callable[[], Mapping[str, str]]) -> None:
     renewed()
-    _visit(key="visit", data={"cookies": {COOKIE: visitor(), **cookies()}}, height=1)
+    alone = name_in(st.context.cookies) != visitor()  # a page that runs alone, without the server of Home.py
+    named = {COOKIE: visitor()} if alone else {}
+    _visit(key="visit", data={"cookies": {**named, **cookies()}}, height=1)
 
 
 def renewed() -> list[Job]:
