@@ -7,6 +7,7 @@ import streamlit as st
 
 from explorer.lessons.trainings.plan import MOST_WEIGHTS, Plan
 from explorer.ui import work
+from explorer.ui.turns import in_turn
 
 if TYPE_CHECKING:
     from explorer.dataset import ImageDataset
@@ -37,6 +38,7 @@ def forecast(plan: Plan, dataset: "ImageDataset") -> Forecast:
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
+@in_turn
 def _cost(width: int, depth: int, attention: bool, shape: tuple[int, ...], classes: int) -> "TrainingCost":
     """Of the network, which is all that costs: the other settings change how often it is asked."""
     from explorer.hardware.training_cost import training_cost
