@@ -4,7 +4,7 @@ import os
 import re
 import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import streamlit as st
@@ -16,6 +16,8 @@ from explorer.ui.components import component
 from explorer.ui.spent import fragment
 
 COOKIE = "explorer_visitor"
+SOON, LATER = 1.0, 4.0  # seconds between two looks at a queued job: at the next ones to begin, at the others
+Standing = tuple[tuple[str, bool], ...]
 _visit = component("visit")
 
 
@@ -62,6 +64,35 @@ def renewed() -> list[Job]:
 def find_jobs(matches: Callable[[Job], bool]) -> list[Job]:
     """This visitor's jobs that `matches`, the newest last, their leases renewed."""
     return [job for job in renewed() if matches(job)]
+
+
+def standing(jobs: Iterable[Job]) -> Standing:
+    """The unfinished ones by their ids, and whether each still waits: when this changes, the page has to run again."""
+    return tuple((job.id, job.state == "queued") for job in jobs if not job.finished)
+
+
+def pace(jobs: Standing, seconds: float = 1.0) -> float | None:
+    """How often a fragment looks at jobs; None while no worker is at any of them: `in_line` looks at what waits."""
+    return None if all(waits for _, waits in jobs) else seconds
+
+
+def in_line(job: Job, draw: Callable[[], None]) -> None:
+    """Draw where a queued job stands, in a fragment of its own: a class that waits must not run whole pages.
+
+    The page runs again when the job has left the queue.
+    """
+
+    def next_ones() -> bool:
+        return job.position <= manager().workers
+
+    def look() -> None:
+        job.renew()
+        if job.state != "queued" or next_ones() != soon:
+            st.rerun()
+        draw()
+
+    soon = next_ones()
+    fragment(look, run_every=SOON if soon else LATER)()
 
 
 def describe(job: Job) -> str:
