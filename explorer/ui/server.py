@@ -1,8 +1,10 @@
 """What a server does before anybody comes, and where a page fails."""
 
+import asyncio
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib import import_module
 from typing import Any
@@ -13,6 +15,8 @@ from streamlit.runtime.pages_manager import PagesManager
 from explorer import settings
 from explorer.files import AssetError
 from explorer.ui import work
+
+DOWNLOADS = 250  # at once: each holds a thread while its file is made, and one of figures waits for its turn first
 
 
 def say(error: Exception) -> bool:
@@ -44,6 +48,8 @@ def loading(*modules: str) -> Callable[[Any], AbstractAsyncContextManager[None]]
         # Streamlit takes a folder named pages for its older kind of navigation until `st.navigation` is first called,
         # and would show the first visitor a page without the course, and a wide sidebar.
         PagesManager.uses_pages_directory = False
+        # asyncio's own pool has six threads on two cores: six who wait would keep everybody from every download.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(DOWNLOADS, "download"))
         threading.Thread(target=load, name="loading", daemon=True).start()
         yield
 

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import streamlit as st
@@ -19,6 +19,8 @@ from explorer.ui.visitors import COOKIE, name_in, new_name, own
 
 RENEW_SECONDS = 30.0
 IDLE_SECONDS = 3600.0  # any: a browser that has a timer runs the page anew when its lost connection is back
+SOON, LATER = 1.0, 4.0  # seconds between two looks at a queued job: at the next ones to begin, at the others
+Standing = tuple[tuple[str, bool], ...]
 _visit = component("visit")
 
 
@@ -40,7 +42,7 @@ def manager() -> JobManager:
     return JobManager(TASKS, chosen.workers, engine=engine, max_seconds=chosen.job_seconds)
 
 
-def pace() -> float:
+def time_factor() -> float:
     """Seconds that a training takes where the jobs run, for each that it would take here; 1 until that is known."""
     if not isinstance(manager().engine, Cluster):
         return 1.0
@@ -96,6 +98,35 @@ def renewed() -> list[Job]:
 def find_jobs(matches: Callable[[Job], bool]) -> list[Job]:
     """This visitor's jobs that `matches`, the newest last, their leases renewed."""
     return [job for job in renewed() if matches(job)]
+
+
+def standing(jobs: Iterable[Job]) -> Standing:
+    """The unfinished ones by their ids, and whether each still waits: when this changes, the page has to run again."""
+    return tuple((job.id, job.pending) for job in jobs if not job.finished)
+
+
+def pace(jobs: Standing, seconds: float = 1.0) -> float | None:
+    """How often a fragment looks at jobs; None while no worker is at any of them: `in_line` looks at what waits."""
+    return None if all(waits for _, waits in jobs) else seconds
+
+
+def in_line(job: Job, draw: Callable[[], None]) -> None:
+    """Draw where a queued job stands, in a fragment of its own: a class that waits must not run whole pages.
+
+    The page runs again when a worker has begun the job.
+    """
+
+    def next_ones() -> bool:
+        return job.position <= manager().workers
+
+    def look() -> None:
+        job.renew()
+        if not job.pending or next_ones() != soon:
+            st.rerun()
+        draw()
+
+    soon = next_ones()
+    fragment(look, run_every=SOON if soon else LATER)()
 
 
 def describe(job: Job) -> str:
