@@ -9,6 +9,7 @@ from explorer.ui.frame import IMAGES, NAME, SIDEBAR_WIDTH, begin_page, end_page,
 from explorer.ui.map import show_map
 from explorer.ui.path import show_progress, ways
 from explorer.ui.server import loading
+from explorer.ui.visits import failed
 
 if TYPE_CHECKING:
     from explorer.hardware.machine import Machine
@@ -102,7 +103,7 @@ def welcome() -> None:
                     st.markdown(about)
     end_page()
 
-    spent.begin(TITLE)
+    spent.begin(TITLE, "below")
     show_animation(animation)
     show_machine(machine)
     spent.end()
@@ -185,4 +186,5 @@ if __name__ == "__main__":
     st.logo(str(IMAGES / "logo.svg"), size="large")
     current.run()
 else:  # `streamlit run` imports this file once, as its server; every session then runs it as its script
-    app = st.App(__file__, lifespan=loading("explorer.ui.geometry_lab.models", "explorer.lessons.geometry_lab.runs"))
+    models = ("explorer.ui.geometry_lab.models", "explorer.lessons.geometry_lab.runs")
+    app = st.App(__file__, lifespan=loading(*models), on_script_error=failed)

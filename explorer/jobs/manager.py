@@ -2,13 +2,14 @@
 
 import atexit
 import contextlib
+import logging
 import math
 import secrets
 import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -24,6 +25,7 @@ CANCEL_GRACE = 0.2  # seconds a worker has to drop a cancelled job before it is 
 CAP_GRACE = 8.0  # seconds a job at its time cap has to hand over its result
 
 State = Literal["queued", "running", "stopping", "done", "stopped", "cancelled", "failed", "expired"]
+log = logging.getLogger(__name__)
 
 
 class JobRefused(Exception):
@@ -106,7 +108,8 @@ class JobManager:
     `tasks` maps a name to "module:function". `workers`
     defaults to the cores, 4 at most; `threads` is what torch may use in each. A session has at most
     `per_session` unfinished jobs, each running `max_seconds` at most; a job that its page does not
-    renew for `lease_seconds` is dropped. A worker without work ends after `idle_seconds`.
+    renew for `lease_seconds` is dropped. A worker without work ends after `idle_seconds`. `ended` is
+    called, in any thread, with each job that has finished; it must be quick.
     """
 
     def __init__(
@@ -118,8 +121,9 @@ class JobManager:
         max_seconds: float = 600,
         lease_seconds: float = 120,
         idle_seconds: float = 30,
+        ended: Callable[[Job], None] = lambda job: None,
     ) -> None:
-        self.tasks = dict(tasks)
+        self.tasks, self.ended = dict(tasks), ended
         self.workers = workers or min(4, available_cores())
         self.threads = threads or max(1, available_cores() // self.workers)
         self.per_session, self.max_seconds = per_session, max_seconds
@@ -176,6 +180,11 @@ class JobManager:
         with self._changed:
             return [job for job in self._jobs.values() if job.session == session]
 
+    def counts(self) -> Counter[str]:
+        """How many jobs are in each state, of all sessions; of the finished ones those that are kept."""
+        with self._changed:
+            return Counter(job.state for job in self._jobs.values())
+
     def get(self, session: str, job_id: str) -> Job | None:
         """The session's job of that id; None when there is none or it is another session's."""
         with self._changed:
@@ -220,6 +229,10 @@ class JobManager:
         if not job.finished:
             job.state, job.error, job._ended, job._spec = state, error, time.monotonic(), b""
             self._changed.notify_all()
+            try:
+                self.ended(job)
+            except Exception:
+                log.exception("What was to be told of a job that has ended was not.")
 
     def _stop(self, job: Job) -> None:
         if job.state == "queued":

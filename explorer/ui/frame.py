@@ -15,7 +15,7 @@ from explorer.charts import palette
 from explorer.files import ASSETS
 from explorer.lessons.notebook import Told, as_notebook
 from explorer.lessons.path import page_of
-from explorer.ui import gathering, path, spent, trainings, work
+from explorer.ui import gathering, path, spent, trainings, visits, work
 from explorer.ui.components import component
 from explorer.ui.glossary import GLOSSARY
 from explorer.ui.lecture import show_buttons, show_scene
@@ -91,6 +91,7 @@ def begin_page(title: str, lead: str, *words: str) -> None:
         if words:
             _terms(key="terms", data={"words": explained})
     work.attend()
+    visits.attend()
     trainings.attend(page_link)
     with st.sidebar:
         st.html(f"<style>{STYLE}</style>")

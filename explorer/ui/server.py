@@ -1,5 +1,6 @@
 """What a server does before anybody comes."""
 
+import logging
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -7,10 +8,12 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib import import_module
 from typing import Any
 
+from streamlit import config
 from streamlit.runtime.pages_manager import PagesManager
 
-from explorer import settings
-from explorer.ui import work
+from explorer import logs, settings
+from explorer.jobs import Job
+from explorer.ui import visits, work
 
 
 def loading(*modules: str) -> Callable[[Any], AbstractAsyncContextManager[None]]:
@@ -19,9 +22,23 @@ def loading(*modules: str) -> Callable[[Any], AbstractAsyncContextManager[None]]
     A setting that cannot be ends the server, with its sentence.
     """
     try:
-        settings.read()
+        chosen = settings.read()
     except settings.SettingError as error:
         sys.exit(str(error))
+    if chosen.logs == "json":
+        logs.begin()
+        config.set_option("logger.messageFormat", logs.FORMAT)
+        config.set_option("logger.enableRich", False)  # it prints errors with what they quote, and in colours
+        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # below, it tells the addresses of visitors
+        work.WATCHERS.append(tell_of_job)
+        visits.WATCHERS.append(logs.tell)
+    if chosen.metrics:
+        from explorer.ui import metrics
+
+        try:
+            metrics.begin(*chosen.metrics)
+        except (ImportError, OSError) as error:
+            sys.exit(f"{settings.PREFIX}METRICS: {error}.")
 
     def load() -> None:
         work.share_cores()
@@ -37,3 +54,8 @@ def loading(*modules: str) -> Callable[[Any], AbstractAsyncContextManager[None]]
         yield
 
     return lifespan
+
+
+def tell_of_job(job: Job) -> None:
+    """One line of the log."""
+    logs.tell("job ended", task=job.task, state=job.state, seconds=round(job.seconds, 2))

@@ -16,6 +16,7 @@ from explorer.ui.components import component
 from explorer.ui.spent import fragment
 
 COOKIE = "explorer_visitor"
+WATCHERS: list[Callable[[Job], None]] = []  # called with every job that has ended; they must be quick
 _visit = component("visit")
 
 
@@ -30,7 +31,12 @@ def share_cores() -> None:
 def manager() -> JobManager:
     """The job manager of this process."""
     chosen = settings.read()
-    return JobManager(TASKS, chosen.workers, max_seconds=chosen.job_seconds)
+    return JobManager(TASKS, chosen.workers, max_seconds=chosen.job_seconds, ended=_tell)
+
+
+def _tell(job: Job) -> None:
+    for watch in WATCHERS:
+        watch(job)
 
 
 def visitor() -> str:

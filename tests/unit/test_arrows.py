@@ -24,6 +24,7 @@ CORE = {
     "dataset",
     "masked",
     "settings",
+    "logs",
 }
 LAYERS: list[set[str]] = [
     CORE,
