@@ -2,14 +2,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
+from starlette.middleware import Middleware
 from streamlit.delta_generator import DeltaGenerator
 
 from explorer.ui import spent, work
 from explorer.ui.frame import IMAGES, NAME, SIDEBAR_WIDTH, begin_page, end_page, follow_course, page_link
 from explorer.ui.map import show_map
 from explorer.ui.path import show_progress, ways
-from explorer.ui.server import loading
-from explorer.ui.visits import failed
+from explorer.ui.server import loading, say
+from explorer.ui.visitors import Names
 
 if TYPE_CHECKING:
     from explorer.hardware.machine import Machine
@@ -186,5 +187,5 @@ if __name__ == "__main__":
     st.logo(str(IMAGES / "logo.svg"), size="large")
     current.run()
 else:  # `streamlit run` imports this file once, as its server; every session then runs it as its script
-    models = ("explorer.ui.geometry_lab.models", "explorer.lessons.geometry_lab.runs")
-    app = st.App(__file__, lifespan=loading(*models), on_script_error=failed)
+    first = loading("explorer.ui.geometry_lab.models", "explorer.lessons.geometry_lab.runs")
+    app = st.App(__file__, lifespan=first, middleware=[Middleware(Names)], on_script_error=say)

@@ -1,6 +1,7 @@
 """What an operator may set: environment variables, `DIFFUSION_EXPLORER_` and the name of a field of `Settings`."""
 
 import os
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -42,6 +43,26 @@ def _how(read: Callable[[str], Any], about: str, otherwise: str) -> dict[str, An
     return {"read": read, "about": about, "otherwise": otherwise}
 
 
+def _address(text: str) -> tuple[str, int]:
+    if text.startswith("ray://"):
+        raise ValueError(
+            "ray:// is for notebooks; the address of the head is needed, as `ray start` takes it: HOST:PORT"
+        )
+    host, colon, port = text.rpartition(":")
+    if not (host and colon and port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536):
+        raise ValueError("the address of the head is needed, as `ray start` takes it: HOST:PORT")
+    if not hasattr(socket, "send_fds"):
+        raise ValueError("this system cannot hand sockets to another process; a cluster needs Linux or macOS")
+    return host, int(port)
+
+
+def _gpus(text: str) -> float:
+    share = float(text) if text.isascii() and text.replace(".", "", 1).isdigit() else 0.0
+    if not (0 < share <= 1 or (share < 1e3 and share.is_integer() and share > 0)):
+        raise ValueError("a share between 0 and 1 is needed, such as 0.25, or a whole number")
+    return share
+
+
 @dataclass(frozen=True)
 class Settings:
     """Every setting of a server; `read` takes them from the environment."""
@@ -53,7 +74,18 @@ class Settings:
     workers: int | None = field(
         default=None, metadata=_how(_count, "jobs that run at once", "as the cores and the memory allow")
     )
+    job_memory: int | None = field(
+        default=None, metadata=_how(_count, "MiB of memory that a job may take", "an equal share of what is there")
+    )
     job_seconds: int = field(default=600, metadata=_how(_count, "seconds that a job may run", "600"))
+    cluster: tuple[str, int] | None = field(
+        default=None,
+        metadata=_how(_address, "HOST:PORT of the head of a Ray cluster that jobs run on", "they run on this machine"),
+    )
+    cluster_gpus: float | None = field(
+        default=None,
+        metadata=_how(_gpus, "GPUs, or a share of one, that a training of images asks for on the cluster", "none"),
+    )
     logs: str = field(
         default="text",
         metadata=_how(

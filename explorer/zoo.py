@@ -1,6 +1,6 @@
 """Weights on disk: safetensors with what is needed to rebuild the model, never pickle.
 
-Shipped models lie in `assets/weights`, each a NAME.safetensors beside its model card NAME.json;
+Shipped models lie in `assets/weights`, each a NAME.safetensors beside its model card NAME.json, which has its checksum;
 `scripts/train_zoo.py`, `scripts/ship_pictures.py` and `scripts/ship_speech.py` make them again. Those named
 classifier-..., judge-..., clip-... and listener-... look at samples; vocoder-... and durations-... help to speak;
 letters-... makes words.
@@ -8,8 +8,9 @@ letters-... makes words.
 
 import json
 import os
+import secrets
 from collections.abc import Callable, Mapping
-from functools import cache
+from hashlib import sha256
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -19,7 +20,7 @@ from torch import nn
 
 from explorer.audio.features import ROWS
 from explorer.denoiser import PREDICTIONS, Denoiser
-from explorer.files import ASSETS
+from explorer.files import ASSETS, checksums, read_asset
 from explorer.modes import default_modes
 from explorer.networks.blocks import build
 from explorer.networks.classifier import Classifier
@@ -33,6 +34,7 @@ from explorer.networks.speech import SpeechUNet
 from explorer.networks.unet import GROUPS, UNet
 from explorer.networks.video import VideoUNet
 from explorer.networks.vocoder import Vocoder
+from explorer.once import once
 from explorer.schedules import SCHEDULES, Schedule, make_schedule
 
 FOLDER = ASSETS / "weights"
@@ -161,10 +163,16 @@ def save(denoiser: Denoiser, path: str | PathLike[str], **about: Any) -> None:
     Safetensors, with what is needed to rebuild the model: its size, schedule, prediction and shape. `about`, JSON
     values, is kept beside: pages show the `name`, and the names of the `classes`. Raises ValueError, with a sentence,
     for a model that could not be read back: of another network or schedule, larger than a file of this app may be, or
-    with weights that are not finite 32-bit numbers. Nothing is written then.
+    with weights that are not finite 32-bit numbers. Nothing is written then. Raises OSError where the file cannot be
+    written whole, as on a full disk; what was there before is there still.
     """
-    content = to_bytes(denoiser, **about)
-    Path(path).write_bytes(content)
+    content, whole = to_bytes(denoiser, **about), Path(path).resolve()
+    part = whole.with_name(f"{whole.name}.{secrets.token_hex(4)}.part")
+    try:
+        part.write_bytes(content)
+        part.replace(whole)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def load(path: str | PathLike[str]) -> Denoiser:
@@ -363,20 +371,33 @@ def _fill(make: Callable[[], nn.Module], tensors: Mapping[str, torch.Tensor]) ->
 
 def pretrained_names() -> list[str]:
     """Names that `load_pretrained` takes."""
-    names = (name.removesuffix(SUFFIX) for name in os.listdir(FOLDER) if name.endswith(SUFFIX))
-    return sorted(name for name in names if name.partition("-")[0] not in LOOKERS)  # pathlib is slow, and pages ask
+    there = {name.removesuffix(SUFFIX) for name in os.listdir(FOLDER) if name.endswith(SUFFIX)}  # pathlib is slow
+    names = there | _shipped_names()
+    return sorted(name for name in names if name.partition("-")[0] not in LOOKERS)
 
 
-@cache
+@once()
+def _shipped_names() -> set[str]:
+    """Names of all weights that came with the app, those that are missing now included."""
+    cards = (path.removeprefix("weights/") for path in checksums() if path.startswith("weights/"))
+    return {name.removesuffix(".json") for name in cards}
+
+
+def read_weights(name: str) -> bytes:
+    """The file of shipped weights, which is the one that its model card tells of. Raises `AssetError` otherwise."""
+    return read_asset(FOLDER / f"{name}{SUFFIX}", model_card(name).get("sha256", ""))
+
+
+@once()
 @default_modes()
 def load_pretrained(name: str) -> Denoiser:
     """A shipped model, frozen and shared by the whole process: copy it before training it.
 
-    Raises ValueError for an unknown name.
+    Raises ValueError for an unknown name, `AssetError` where its file is missing or damaged.
     """
     if name not in pretrained_names():
         raise ValueError(f"no shipped model is called {name!r}; choose one of {', '.join(pretrained_names())}")
-    denoiser, _ = from_bytes((FOLDER / f"{name}.safetensors").read_bytes())
+    denoiser, _ = from_bytes(read_weights(name))
     return denoiser.requires_grad_(False)
 
 
@@ -393,13 +414,12 @@ def save_looker(kind: str, name: str, network: Looker, half: bool = False) -> No
     (FOLDER / f"{kind}-{name}{SUFFIX}").write_bytes(content)
 
 
-@cache
+@once()
 @default_modes()
 def _looker(kind: str, name: str) -> Looker:
-    path = FOLDER / f"{kind}-{name}{SUFFIX}"
-    if path not in FOLDER.glob(f"{kind}-*"):
+    if f"{kind}-{name}" not in _shipped_names() and f"{kind}-{name}{SUFFIX}" not in os.listdir(FOLDER):
         raise ValueError(f"there is no {kind} for {name!r}")
-    tensors, about = _read(path.read_bytes())
+    tensors, about = _read(read_weights(f"{kind}-{name}"))
     network = _fill(lambda: LOOKERS[kind](**about["size"]), _widened(tensors, about))
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return cast("Looker", network.requires_grad_(False))
@@ -442,4 +462,10 @@ def load_letters(name: str) -> Letters:
 
 def model_card(name: str) -> dict[str, Any]:
     """The model card of a shipped model: data and its terms, architecture, command, time, metrics."""
-    return json.loads((FOLDER / f"{name}.json").read_text())
+    return json.loads(read_asset(FOLDER / f"{name}.json"))
+
+
+def write_card(name: str, card: Mapping[str, Any]) -> None:
+    """Write the model card of the weights that lie in the folder, and their checksum into it."""
+    checksum = sha256((FOLDER / f"{name}{SUFFIX}").read_bytes()).hexdigest()
+    (FOLDER / f"{name}.json").write_text(json.dumps({**card, "sha256": checksum}, indent=2) + "\n")

@@ -21,7 +21,7 @@ from torch.nn import functional
 from explorer.arguments import seeded
 from explorer.networks.blocks import build
 from explorer.networks.classifier import Classifier
-from explorer.zoo import save_looker
+from explorer.zoo import save_looker, write_card
 
 TRADES = ("doctor", "police officer", "cook", "astronaut", "firefighter", "farmer", "teacher")
 NAMES = ("man", "woman")
@@ -117,7 +117,20 @@ def main() -> None:
         {"trade": trade, "style": style, "woman": round(share.item(), 3)}
         for (trade, style, _), share in zip(unmarked, as_woman, strict=True)
     ]
-    save_looker("classifier", "people", trained(pictures, labels, 0))
+    judge = trained(pictures, labels, 0)
+    save_looker("classifier", "people", judge)
+    write_card(
+        "classifier-people",
+        {
+            "data": f"{len(named)} pictures by {len(figures['by style'])} makers of {len(roles)} roles, each drawn as "
+            "a man and as a woman",
+            "terms": "see emoji.json",
+            "parameters": sum(parameter.numel() for parameter in judge.parameters()),
+            "command": "python scripts/judge_people.py ARTWORK out.json",
+            "training": {"steps": STEPS, "batch_size": BATCH},
+            "metrics": {name: figures[name] for name in ("right", "right of men", "right of women")},
+        },
+    )
     given.out.write_text(json.dumps(figures, indent=1))
     print(json.dumps({name: value for name, value in figures.items() if name != "unmarked"}, indent=1))
     for style in figures["by style"]:

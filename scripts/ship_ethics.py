@@ -36,7 +36,7 @@ from explorer.masked import unmask
 from explorer.networks.letters import HIDDEN, LONGEST, make_letters, read
 from explorer.training import load_weights
 from explorer.zoo import FOLDER as WEIGHTS
-from explorer.zoo import load_classifier, save_looker, to_bytes
+from explorer.zoo import load_classifier, save_looker, to_bytes, write_card
 
 PROMPTS = [*TELLERS["emoji"].chips[:4], "cat", "strawberry", "sad face", "red car", "blue whale", "house"]
 TRADES = ("doctor", "police officer", "cook", "astronaut", "firefighter", "farmer", "teacher")
@@ -59,7 +59,7 @@ def ship(denoiser: ex.Denoiser, name: str, card: dict[str, Any], **about: Any) -
     architecture = {"network": type(denoiser.network).__name__, **size}
     parameters = sum(parameter.numel() for parameter in denoiser.parameters())
     card = {**card, "architecture": architecture, "parameters": parameters}
-    (WEIGHTS / f"{name}.json").write_text(json.dumps(card, indent=2) + "\n")
+    write_card(name, card)
 
 
 def trained(name: str, folder: Path, mnist: Path | None) -> tuple[ex.Denoiser, dict[int, Tensor], dict[str, Any]]:
@@ -296,7 +296,7 @@ def ship_letters(given: argparse.Namespace) -> None:
         "training": kept["training"],
         "metrics": {"bound on the held-out words, nats a place": round(kept["held out"], 4)},
     }
-    (WEIGHTS / "letters-words.json").write_text(json.dumps(card, indent=2) + "\n")
+    write_card("letters-words", card)
     write(
         "letters",
         {

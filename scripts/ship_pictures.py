@@ -27,7 +27,7 @@ from explorer.lessons.guided_generation.models import TELLERS
 from explorer.networks.clip import Clip
 from explorer.networks.judge import Judge
 from explorer.zoo import FOLDER as WEIGHTS
-from explorer.zoo import LOOKERS, save_looker, to_bytes
+from explorer.zoo import LOOKERS, save_looker, to_bytes, write_card
 
 COLUMNS = 48
 COOLED = {  # what shipped last: each goes on where the one before it was stopped
@@ -135,7 +135,7 @@ def ship_model(name: str, folder: Path, emoji: Emoji, figures: dict[str, Any]) -
         },
         "metrics": figures,
     }
-    (WEIGHTS / f"{name}.json").write_text(json.dumps(card, indent=2) + "\n")
+    write_card(name, card)
 
 
 def ship_looker(kind: str, folder: Path, emoji: Emoji) -> None:
@@ -154,7 +154,7 @@ def ship_looker(kind: str, folder: Path, emoji: Emoji) -> None:
         "training": {"steps": kept["step"]},
         "metrics": task.measure(),
     }
-    (WEIGHTS / f"{kind}-emoji.json").write_text(json.dumps(card, indent=2) + "\n")
+    write_card(f"{kind}-emoji", card)
 
 
 def main() -> None:

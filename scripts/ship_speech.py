@@ -29,7 +29,7 @@ from explorer.networks.durations import Durations
 from explorer.networks.listener import Listener
 from explorer.networks.vocoder import Vocoder
 from explorer.zoo import FOLDER as WEIGHTS
-from explorer.zoo import save_looker, to_bytes
+from explorer.zoo import save_looker, to_bytes, write_card
 
 ON_THE_MAP = 160  # voices
 DATA = (
@@ -151,7 +151,7 @@ def ship_weights(folder: Path, figures: dict[str, Any]) -> None:
         },
         "metrics": figures,
     }
-    path.write_text(json.dumps(card, indent=2) + "\n")
+    write_card(NAME, card)
     commands = {
         "vocoder": "python scripts/train_vocoder.py FOLDER vocoder.pt --minutes 12",
         "durations": "python scripts/train_durations.py FOLDER durations.pt",
@@ -160,7 +160,7 @@ def ship_weights(folder: Path, figures: dict[str, Any]) -> None:
     for kind, network in helpers.items():
         count = sum(parameter.numel() for parameter in network.parameters())
         about = {"data": data, "terms": TERMS, "parameters": count, "command": commands[kind]}
-        (WEIGHTS / f"{kind}-{NAME}.json").write_text(json.dumps(about, indent=2) + "\n")
+        write_card(f"{kind}-{NAME}", about)
 
 
 def main() -> None:
@@ -177,7 +177,7 @@ def main() -> None:
         listener.load_state_dict(torch.load(given.folder / "listener.pt"))
         heard = ship_voices(given.folder, listener)
         path = WEIGHTS / f"listener-{NAME}.json"
-        path.write_text(json.dumps({**json.loads(path.read_text()), "metrics": heard}, indent=2) + "\n")
+        write_card(f"listener-{NAME}", {**json.loads(path.read_text()), "metrics": heard})
 
 
 if __name__ == "__main__":

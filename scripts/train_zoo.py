@@ -30,7 +30,7 @@ from explorer.lessons.trainings.plan import first_of_each_class
 from explorer.metrics import frechet_to, moments, nearest
 from explorer.networks.blocks import build
 from explorer.networks.classifier import Classifier
-from explorer.zoo import FOLDER, load_classifier, save_looker, to_bytes
+from explorer.zoo import FOLDER, load_classifier, save_looker, to_bytes, write_card
 
 JUDGED = 2000
 DRAWS = 5  # one draw's distance of real images to the held-out ones scatters by a seventh: with the classes it has
@@ -81,8 +81,8 @@ def distances(denoiser: ex.Denoiser, name: str) -> tuple[float, float]:
     return statistics.median(reached), statistics.median(floor)
 
 
-def write_card(name: str, card: dict[str, Any]) -> None:
-    (FOLDER / f"{name}.json").write_text(json.dumps(card, indent=2) + "\n")
+def ship_card(name: str, card: dict[str, Any]) -> None:
+    write_card(name, card)
     print(name, json.dumps(card["metrics"]), card["training"], flush=True)
 
 
@@ -114,7 +114,7 @@ def train_2d(model: str, name: str, schedule: str, prediction: str) -> None:
         "metrics": {"sliced_wasserstein": round(reached, 4), "floor": round(floor, 4)},
     }
     (FOLDER / f"{model}.safetensors").write_bytes(to_bytes(denoiser, distribution=name))
-    write_card(model, card)
+    ship_card(model, card)
 
 
 def drawn(data: ImageDataset, draw: int) -> Tensor:
@@ -157,7 +157,7 @@ def train_classifier(name: str, data: ImageDataset, width: int, steps: int = 150
     classifier.reference_floor.fill_(floor)
     right = classifier.classify(held_out.images) == held_out.labels
     save_looker("classifier", name, classifier)
-    write_card(
+    ship_card(
         f"classifier-{name}",
         {
             **DATA[name],
@@ -192,7 +192,7 @@ def train_generator(name: str, data: ImageDataset) -> None:
     (FOLDER / f"{name}.safetensors").write_bytes(
         to_bytes(denoiser, name=DATASETS[name].label, dataset=name, classes=data.classes)
     )
-    write_card(
+    ship_card(
         name,
         {
             **DATA[name],

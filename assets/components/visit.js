@@ -1,6 +1,7 @@
-// Remembers the visitor, so that a reload within a day finds the work that is still running, and keeps the browser's
-// history a history of pages: Streamlit adds an entry when a control that was in the address goes, and when a page is
-// left takes its settings out of its entry first, so that Back would lead to the page without them.
+// Remembers the visitor where the server does not, as of a page that runs alone, so that a reload within a day finds what
+// they made; and keeps the browser's history a history of pages: Streamlit adds an entry when a control that was in the
+// address goes, and when a page is left takes its settings out of its entry first, so that Back would lead to the page
+// without them.
 
 // Settings of the embedding, which belong to every page.
 const SHARED = /^embed/;
@@ -43,8 +44,9 @@ function keepHistoryOfPages() {
 }
 
 export default function (component) {
-  const { cookie, value } = component.data;
-  document.cookie = `${cookie}=${value}; path=/; max-age=86400; samesite=strict`;
+  for (const [name, value] of Object.entries(component.data.cookies)) {
+    document.cookie = `${name}=${value}; path=/; max-age=86400; samesite=strict`;
+  }
   if (history.keepsPages) return; // once a window
   history.keepsPages = true;
   keepHistoryOfPages();

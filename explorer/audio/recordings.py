@@ -21,6 +21,7 @@ MOST_BYTES = 20_000_000
 MOST_CHANNELS = 16
 RATES = (4_000, 400_000)  # samples a second
 READ = 60.0  # seconds of a file that are looked at
+MOST_VALUES = 12_000_000  # of all channels together: a minute of two at 96 kHz; silence packs to next to nothing
 KEPT = 15.0  # seconds of speech that are kept
 LEAST = 1.0
 QUIET = -40.0  # dB below the loudest frames: a pause
@@ -67,7 +68,7 @@ def whole(content: bytes) -> Tensor:
 
 
 def _decoded(content: bytes) -> tuple[np.ndarray, int, float]:
-    """The first minute of a file, (samples, channels), its rate, and the seconds that it has in all."""
+    """The first minute of a file or less, (samples, channels), its rate, and the seconds that it has in all."""
     if not content:
         raise ValueError(f"This file is empty. {WANTED}.")
     if len(content) > MOST_BYTES:
@@ -85,14 +86,15 @@ def _decoded(content: bytes) -> tuple[np.ndarray, int, float]:
                     f"This file says that it has {channels} channels of {rate:,} samples a second. Choose one of at "
                     f"most {MOST_CHANNELS} channels, and of {RATES[0]:,} to {RATES[1]:,} samples a second."
                 )
-            wave = file.read(int(READ * rate), dtype="float32", always_2d=True)
+            most = min(int(READ * rate), MOST_VALUES // channels)
+            wave = file.read(most, dtype="float32", always_2d=True)
     except soundfile.SoundFileError as error:
         raise ValueError(f"This file is no sound that can be read here, or it is damaged. {WANTED}.") from error
     if len(wave) == 0:
         raise ValueError(f"There is no sound in this file, whatever its header says. {WANTED}.")
     if not np.isfinite(wave).all():
         raise ValueError("This file holds values that are no numbers. Save it again as a WAV file of 16 bits.")
-    return wave, rate, told / rate if len(wave) == int(READ * rate) else len(wave) / rate
+    return wave, rate, told / rate if len(wave) == most else len(wave) / rate
 
 
 def _mono(wave: np.ndarray, rate: int) -> Tensor:

@@ -1,12 +1,12 @@
 """Waveforms to log-mel spectrograms, as the ear divides them, and back by Griffin and Lim's method."""
 
 import math
-from functools import cache
 
 import torch
 from torch import Tensor
 
 from explorer.modes import default_modes
+from explorer.once import once
 
 RATE = 8_000  # samples a second, as on a telephone
 HOP = 100  # samples between two frames
@@ -32,7 +32,7 @@ def centres() -> list[float]:
     return [hertz(low + (high - low) * (k + 1) / (BANDS + 1)) for k in range(BANDS)]
 
 
-@cache
+@once()
 @default_modes()
 def mel_filters() -> Tensor:
     """How much each frequency of the transform counts in each band, (BANDS, FFT / 2 + 1): overlapping triangles, each

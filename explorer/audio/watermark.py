@@ -6,7 +6,6 @@ spectrum (Cox et al. 1997; for sound, Kirovski and Malvar 2003).
 """
 
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import soxr
@@ -16,6 +15,7 @@ from torch.nn import functional
 
 from explorer.audio.spectrogram import RATE, istft, stft
 from explorer.modes import default_modes
+from explorer.once import once
 
 FFT, HOP = 512, 128
 LOOK = 64  # hop of the search, samples
@@ -30,7 +30,7 @@ KEY = 20261126
 MOST_SECONDS = 30
 
 
-@cache
+@once()
 @default_modes()
 def _bands() -> Tensor:
     """The band of each frequency, (FFT / 2 + 1,), -1 for none."""
@@ -39,7 +39,7 @@ def _bands() -> Tensor:
     return torch.where((frequencies < LOWEST) | (frequencies >= HIGHEST), -1, band)
 
 
-@cache
+@once()
 @default_modes()
 def _key() -> Tensor:
     """(BANDS, CHIPS) of +1 and -1."""

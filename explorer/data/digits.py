@@ -3,7 +3,6 @@
 (Alpaydin and Kaynak, Optical recognition of handwritten digits, 1998.)
 """
 
-from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,11 +12,12 @@ from torch import Tensor
 
 from explorer.metrics import finite
 from explorer.modes import default_modes
+from explorer.once import once
 
 INK_LEVELS = 16
 
 
-@cache
+@once()
 @default_modes()
 def digits() -> tuple[Tensor, Tensor]:
     """The scans, (1797, 1, 8, 8) float32 in [-1, 1] with the ink at 1, and their labels, (1797,) int64.
@@ -58,7 +58,7 @@ def nearest_scans(images: Tensor) -> tuple[Tensor, Tensor]:
     return index, (rows - scans[index]).square().mean(1).sqrt()
 
 
-@cache
+@once()
 @default_modes()
 def distances_between_scans() -> Tensor:
     """How far each scan is from the nearest other one, (1797,), measured as in `nearest_scans`."""

@@ -3,10 +3,10 @@
 `assets/pictures` holds the sheet, what each picture is, and the credits; `scripts/ship_pictures.py` makes it.
 """
 
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import torch
@@ -14,7 +14,8 @@ from PIL import Image
 from torch import Tensor
 
 from explorer.dataset import ImageDataset
-from explorer.files import ASSETS
+from explorer.files import ASSETS, read_asset
+from explorer.once import once
 
 FOLDER = ASSETS / "pictures"
 SIDE = 32
@@ -56,11 +57,11 @@ class Emoji:
         return [f"{concept} in {style} style" for concept, style in zip(self.concepts, self.styles, strict=True)]
 
 
-@cache
+@once()
 def emoji() -> Emoji:
     """The sheet, read once a process."""
-    about = json.loads((FOLDER / "emoji.json").read_text())
-    sheet = np.array(Image.open(FOLDER / "emoji.png").convert("RGB"))
+    about = json.loads(read_asset(FOLDER / "emoji.json"))
+    sheet = np.array(Image.open(io.BytesIO(read_asset(FOLDER / "emoji.png"))).convert("RGB"))
     rows, columns = len(sheet) // SIDE, sheet.shape[1] // SIDE
     tiles = sheet.reshape(rows, SIDE, columns, SIDE, 3).transpose(0, 2, 4, 1, 3).reshape(-1, 3, SIDE, SIDE)
     pictures = tiles[: len(about["concepts"])]

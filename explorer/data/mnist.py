@@ -12,7 +12,6 @@ import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +19,9 @@ import torch
 
 from explorer import settings
 from explorer.dataset import ImageDataset
-from explorer.files import ASSETS
+from explorer.files import ASSETS, read_asset
 from explorer.modes import default_modes
+from explorer.once import once
 
 SIZE = 28
 MOST_BYTES = 60_000 * SIZE * SIZE  # of one file, unpacked: MNIST's own 60,000 training images
@@ -93,7 +93,7 @@ def load_mnist(folder: Path, name: str, parts: Sequence[str] = PARTS) -> ImageDa
     return ImageDataset(name, images[:, None], labels, MNIST[name].classes)
 
 
-@cache
+@once()
 @default_modes()
 def shipped_mnist(half: str) -> ImageDataset:
     """200 real images of MNIST that come with the app, 20 of each digit, digit by digit; `half` says which.
@@ -104,6 +104,8 @@ def shipped_mnist(half: str) -> ImageDataset:
     """
     if half not in SHIPPED_HALVES:
         raise ValueError(f"no half of the shipped images is called {half!r}; choose {' or '.join(SHIPPED_HALVES)}")
+    for file in files_of(half):
+        read_asset(SHIPPED / file)
     return load_mnist(SHIPPED, "mnist-28", [half])
 
 

@@ -8,11 +8,11 @@ import difflib
 import tomllib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from explorer.files import ASSETS
+from explorer.once import once
 
 FOLDER = ASSETS / "hardware"
 VENDORS = ("NVIDIA", "AMD", "Intel", "Apple")
@@ -242,7 +242,7 @@ BUILD = PRICED | {
 }
 
 
-@cache
+@once()
 def catalogue() -> Catalogue:
     """The shipped tables, read once a process."""
     return read_catalogue()

@@ -8,14 +8,14 @@ import contextlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from explorer.files import ASSETS
+from explorer.files import ASSETS, read_asset
+from explorer.once import once
 
 AUDIO_FRAMES = 126  # latents of sound beside a video of LTX-2, about five seconds
 SOUND_TOKENS = 1024  # latents of Stable Audio Open, 47 seconds
@@ -31,10 +31,10 @@ class Setting:
     frames: int = 1
 
 
-@cache
+@once()
 def configs() -> dict[str, dict[str, Any]]:
     """The configurations by name."""
-    return json.loads((ASSETS / "hardware" / "configs.json").read_text())
+    return json.loads(read_asset(ASSETS / "hardware" / "configs.json"))
 
 
 def build(name: str) -> nn.Module:

@@ -12,11 +12,11 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from threading import Thread, Timer
 
 from explorer.hardware.catalogue import Card, cards
+from explorer.once import once
 
 DRM = Path("/sys/class/drm")
 MIB = 2**20
@@ -99,7 +99,7 @@ def match(name: str, memory: int | None = None) -> Card | None:
     return card if abs(memory / expected - 1) < 0.15 else None
 
 
-@cache
+@once()
 def _names() -> dict[str, Card]:
     return {_plain(name): card for card in cards() for name in (card.name, *card.aliases)}
 

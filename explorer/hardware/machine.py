@@ -1,10 +1,9 @@
 """What this machine has and how fast it is, measured."""
 
-import contextlib
-import os
 import time
 from dataclasses import dataclass
-from pathlib import Path
+
+from explorer.hardware.limits import allowed_memory, available_cores
 
 
 @dataclass(frozen=True)
@@ -39,23 +38,3 @@ def measure() -> Machine:
         flops=max(rates),
         training_steps=event.step / event.seconds,
     )
-
-
-def available_cores() -> int:
-    """Cores that this process may use: its affinity mask and, in a container, the CPU quota."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with contextlib.suppress(OSError, ValueError):
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        cores = min(cores, max(1, round(int(quota) / int(period))))
-    return cores
-
-
-def allowed_memory() -> int | None:
-    """Bytes that this process may have: what is installed, or less in a container; None where nothing tells."""
-    try:
-        installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return None
-    limit = Path("/sys/fs/cgroup/memory.max")
-    allowed = limit.read_text().strip() if limit.exists() else "max"
-    return min(installed, int(allowed)) if allowed.isdecimal() else installed

@@ -6,10 +6,11 @@ at the peak, for a fast card waits for its work. So there is a band, never a sin
 
 import csv
 from dataclasses import dataclass
-from functools import cache
 
+from explorer.files import read_asset
 from explorer.hardware.systems import Asked, System, denoiser_bytes, operations
 from explorer.hardware.traces import FOLDER
+from explorer.once import once
 
 SHORT = 0.07  # seconds that a step takes at the peak; published speeds of shorter ones reach less of it
 PASSES = {False: 3, True: 4}  # forward passes that a step of training is worth, by gradient checkpointing
@@ -39,17 +40,16 @@ class Band:
         return Band(count * self.fast, count * self.slow, self.shares)
 
 
-@cache
+@once()
 def reached() -> tuple[Reached, ...]:
     """Published speeds whose operations and peak are known."""
     found = []
-    with (FOLDER / "published_times.csv").open() as file:
-        for row in csv.DictReader(file):
-            if not (row["tflop_a_step"] and row["dense_peak_tflops"]):
-                continue
-            ideal = float(row["tflop_a_step"]) / float(row["dense_peak_tflops"])
-            seconds = float(row["value"]) if row["unit"] == "s/it" else 1 / float(row["value"])
-            found.append(Reached(row["model"], row["gpu"], ideal, ideal / seconds, row["source"]))
+    for row in csv.DictReader(read_asset(FOLDER / "published_times.csv").decode().splitlines()):
+        if not (row["tflop_a_step"] and row["dense_peak_tflops"]):
+            continue
+        ideal = float(row["tflop_a_step"]) / float(row["dense_peak_tflops"])
+        seconds = float(row["value"]) if row["unit"] == "s/it" else 1 / float(row["value"])
+        found.append(Reached(row["model"], row["gpu"], ideal, ideal / seconds, row["source"]))
     return tuple(found)
 
 

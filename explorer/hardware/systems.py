@@ -8,11 +8,12 @@ they run, tens of MB, is left out.
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
+from explorer.files import read_asset
 from explorer.hardware.traces import FOLDER, At, fresh, over_grid, through, traces, weights
 from explorer.hardware.weights import NF4_BLOCK, Weights
+from explorer.once import once
 
 PRECISIONS = ("fp32", "bf16", "fp16", "fp8", "int8", "nf4")
 ATTENTION = ("flash", "math")
@@ -101,13 +102,13 @@ class Phase:
         return sum(self.parts.values())
 
 
-@cache
+@once()
 def encoders() -> dict[str, Encoder]:
     """The text encoders by key."""
     return {row["key"]: Encoder(**row) for row in _described()["encoder"]}
 
 
-@cache
+@once()
 def systems() -> dict[str, System]:
     """The systems by key, those whose components were traced."""
     rows = [System(**{**row, "encoders": tuple(row["encoders"])}) for row in _described()["system"]]
@@ -116,7 +117,7 @@ def systems() -> dict[str, System]:
 
 
 def _described() -> dict[str, Any]:
-    return tomllib.loads((FOLDER / "systems.toml").read_text())
+    return tomllib.loads(read_asset(FOLDER / "systems.toml").decode())
 
 
 def asked_by_default(system: System) -> Asked:

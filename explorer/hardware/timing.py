@@ -10,7 +10,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -22,6 +22,7 @@ from explorer.denoiser import Denoiser
 from explorer.hardware.dry_run import AttentionKernel, DeviceLayout, inputs_of, shape_copy
 from explorer.modes import default_modes
 from explorer.networks.unet import make_image_denoiser
+from explorer.once import once
 from explorer.training import TrainConfig, train
 
 aten = torch.ops.aten
@@ -146,7 +147,7 @@ def _seconds(denoiser: Denoiser, n: int, training: bool) -> float:
     return work.operations * seconds_per_operation(training, single) + measure_rates(training, single).seconds(work)
 
 
-@lru_cache
+@once()
 @default_modes()
 def measure_rates(training: bool, single: bool, /) -> Rates:
     """Time a few small workloads, each of one kind: a fifth of a second, once a process.
@@ -174,7 +175,7 @@ def measure_rates(training: bool, single: bool, /) -> Rates:
     return Rates(tuple(convolutions), tiny, multiplied=seen / attention.multiplied, moved=between / pointwise.moved)
 
 
-@lru_cache
+@once()
 @default_modes()
 def seconds_per_operation(training: bool, single: bool, /) -> float:
     """What it costs to call an operation, whatever its size: measured on a U-Net whose numbers hardly count."""
@@ -189,7 +190,7 @@ def seconds_per_operation(training: bool, single: bool, /) -> float:
     return max(0.0, whole - measure_rates(training, single).seconds(work)) / work.operations
 
 
-@lru_cache
+@once()
 @default_modes()
 def seconds_per_weight() -> float:
     """For one pass over a long vector of weights."""

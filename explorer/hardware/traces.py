@@ -7,11 +7,11 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-from explorer.files import ASSETS
+from explorer.files import ASSETS, read_asset
 from explorer.hardware.weights import Weights
+from explorer.once import once
 
 FOLDER = ASSETS / "hardware"
 LORA_RANK = 16  # of what is traced
@@ -63,9 +63,9 @@ def made() -> dict[str, str]:
     return _table()["made"]
 
 
-@cache
+@once()
 def _table() -> dict[str, Any]:
-    return json.loads((FOLDER / "traces.json").read_text())
+    return json.loads(read_asset(FOLDER / "traces.json"))
 
 
 def weights(component: str) -> Weights:

@@ -14,7 +14,11 @@ from typing import IO, Any
 import numpy as np
 
 MAX_MESSAGE_BYTES = 64 * 2**20
-END = "job:end"  # the kind of a worker's last message about a job; data: {"error": sentence or None}
+BEGIN = "job:begin"  # the kind of a worker's first message about a job
+# The kind of a worker's last message about a job. Data: "error", a sentence or None; "gone", true where the worker is.
+END = "job:end"
+
+TOO_MUCH = 75  # exit code of a worker whose job took more memory than it may
 
 _PREFIX = struct.Struct("<II")
 _DTYPES = {
@@ -74,6 +78,22 @@ def read(stream: IO[bytes]) -> Event | None:
 
     Raises `MessageError` when the stream ends inside a message or does not hold one.
     """
+    parts = _receive(stream)
+    try:
+        return parts and _decode(*parts)
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+        raise MessageError(f"not a message: {error}") from error
+
+
+def read_unopened(stream: IO[bytes]) -> tuple[str, bytes] | None:
+    """Kind and bytes of the next message, as `read` but with what is in it left alone."""
+    if parts := _receive(stream):
+        return json.loads(parts[0])[0], b"".join([_PREFIX.pack(*map(len, parts)), *parts])
+    return None
+
+
+def _receive(stream: IO[bytes]) -> tuple[bytes, bytearray] | None:
+    """Header and body of the next message; None at the end."""
     prefix = stream.read(_PREFIX.size)
     if not prefix:
         return None
@@ -85,10 +105,7 @@ def read(stream: IO[bytes]) -> Event | None:
     header, body = stream.read(header_size), bytearray(body_size)
     if len(header) < header_size or stream.readinto(body) < body_size:  # type: ignore[attr-defined]
         raise MessageError("the stream ended inside a message")
-    try:
-        return _decode(header, body)
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
-        raise MessageError(f"not a message: {error}") from error
+    return header, body
 
 
 def _decode(header: bytes, body: bytearray) -> Event:

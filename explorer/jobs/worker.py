@@ -1,13 +1,15 @@
-"""The worker process, `python -m explorer.jobs.worker`: one task at a time, until stdin closes.
+"""The worker process, `python -m explorer.jobs.worker [BYTES]`: one task at a time, until stdin closes.
 
-Three threads: the main one runs the task, one listens to the server, one sends. The server says
-`run` (with the spec), `stop` (finish, please) or `cancel` (nobody wants the result).
+Four threads: the main one runs the task, one listens to the server, one sends, and one sees to it that a task takes no
+more than BYTES of memory. The server says `run` (with the spec), `stop` (finish, please) or `cancel` (nobody wants the
+result).
 """
 
 import importlib
 import os
 import queue
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -15,11 +17,13 @@ from collections import Counter
 from dataclasses import replace
 from typing import BinaryIO, NamedTuple
 
-from explorer.jobs.events import END, Event, JobError, encode, read
+from explorer.hardware.limits import own_memory
+from explorer.jobs.events import BEGIN, END, TOO_MUCH, Event, JobError, encode, read
 
 MAX_KINDS = 200
 MAX_JOB_BYTES = 128 * 2**20
 PACE_SECONDS = 0.02
+WEIGHING_SECONDS = 0.25
 
 
 class Order(NamedTuple):
@@ -109,6 +113,13 @@ def _listen(stream: BinaryIO, orders: "queue.SimpleQueue[Order]") -> None:
         os._exit(0)
 
 
+def _weigh(most: int) -> None:
+    """Leave when the job takes more memory than it may, before the machine has none for others."""
+    while (own_memory() or 0) <= most:
+        time.sleep(WEIGHING_SECONDS)
+    os._exit(TOO_MUCH)
+
+
 def main() -> None:
     """Serve the process that holds the other ends of stdin and stdout."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal is the server's to handle
@@ -120,8 +131,12 @@ def main() -> None:
     orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
     outbox = Outbox(results)
     threading.Thread(target=_listen, args=(commands, orders), daemon=True).start()
+    if sys.argv[1:]:
+        threading.Thread(target=_weigh, args=(int(sys.argv[1]),), daemon=True).start()
     while True:
-        outbox.put(END, encode(Event(END, {"error": run(orders.get(), outbox)})))
+        order = orders.get()
+        outbox.put(BEGIN, encode(Event(BEGIN)))
+        outbox.put(END, encode(Event(END, {"error": run(order, outbox)})))
 
 
 if __name__ == "__main__":

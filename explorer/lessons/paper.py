@@ -3,10 +3,11 @@
 import io
 import re
 from collections.abc import Sequence
-from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from explorer.once import once
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -30,7 +31,7 @@ def font(size: int, bold: bool = False) -> "FreeTypeFont":
     return ImageFont.truetype(str(fonts() / f"DejaVuSans{'-Bold' if bold else ''}.ttf"), size)
 
 
-@cache
+@once()
 def drawable() -> frozenset[int]:
     """The letters that the font has."""
     from fontTools.ttLib import TTFont

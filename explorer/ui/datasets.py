@@ -124,7 +124,7 @@ def _follow(prefix: str, job: Job) -> None:
 
 
 def _describe(job: Job, progress: dict[str, Any]) -> str:
-    if job.state == "queued":
+    if job.pending:
         return work.describe(job)
     if not progress.get("bytes"):
         return "Looking for a server that has the files."

@@ -4,7 +4,6 @@ import inspect
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -15,7 +14,8 @@ from explorer.charts import palette
 from explorer.files import ASSETS
 from explorer.lessons.notebook import Told, as_notebook
 from explorer.lessons.path import page_of
-from explorer.ui import gathering, path, spent, trainings, visits, work
+from explorer.once import once
+from explorer.ui import gathering, lost, path, spent, tabs, trainings, work
 from explorer.ui.components import component
 from explorer.ui.glossary import GLOSSARY
 from explorer.ui.lecture import show_buttons, show_scene
@@ -90,8 +90,9 @@ def begin_page(title: str, lead: str, *words: str) -> None:
         st.markdown(lead)
         if words:
             _terms(key="terms", data={"words": explained})
-    work.attend()
-    visits.attend()
+    lost.look()
+    work.attend(lost.cookies)
+    tabs.attend()
     trainings.attend(page_link)
     with st.sidebar:
         st.html(f"<style>{STYLE}</style>")
@@ -102,6 +103,7 @@ def begin_page(title: str, lead: str, *words: str) -> None:
 def end_page() -> None:
     """The next step of the course, and the footer: what the colours mean, versions, and what computes."""
     title = this_run().title
+    lost.tell()
     spent.end()
     page, files = page_of(title), st.container()
     path.next_stop(page)
@@ -122,7 +124,7 @@ def versions() -> str:
     """Versions and device in a line, without importing torch."""
     from importlib.metadata import version
 
-    from explorer.hardware.machine import available_cores
+    from explorer.hardware.limits import available_cores
 
     cores = available_cores()
     return (
@@ -177,7 +179,7 @@ def the_code(snippet: str, *objects: Callable[..., Any] | type) -> None:
             st.code(_source(item), language="python")
 
 
-@cache
+@once()
 def _source(item: Callable[..., Any] | type) -> str:
     return inspect.getsource(item)
 

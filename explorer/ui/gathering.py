@@ -5,7 +5,6 @@ What is gathered lies in memory, until the session's next run of a page.
 """
 
 import os
-import pickle
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from threading import Lock
 import streamlit as st
 
 from explorer.charts.slides.figures import Figure, Table
+from explorer.charts.slides.message import packed, unpacked
 
 COMMAND = [sys.executable, "-P", "-m", "explorer.charts.slides"]
 ROOT = Path(__file__).parents[2]
@@ -60,7 +60,7 @@ def take_away(page: str, name: str) -> None:
 
 
 def _offer(figures: list[Figure], page: str, name: str) -> None:
-    kept = pickle.dumps((figures, page))
+    kept = packed(figures, page)
     st.session_state[_KEPT] = kept  # for scripts/lecture_figures.py
     count = sum(not isinstance(figure, Table) for figure in figures)
     st.markdown(
@@ -92,7 +92,7 @@ def _offer(figures: list[Figure], page: str, name: str) -> None:
 
 
 def draw(figures: bytes) -> bytes:
-    """The pictures of pickled figures as a ZIP file, drawn by a process of its own. Raises RuntimeError where that
+    """The pictures of packed figures as a ZIP file, drawn by a process of its own. Raises RuntimeError where that
     fails, or where others are drawn for too long."""
     if not _drawing.acquire(timeout=LONGEST):
         raise RuntimeError(f"Other figures were being drawn for {LONGEST} s; try again later.")
@@ -111,10 +111,10 @@ def draw(figures: bytes) -> bytes:
 
 
 def data_of(figures: bytes) -> bytes:
-    """The data of pickled figures as a ZIP file."""
+    """The data of packed figures as a ZIP file."""
     from explorer.charts.slides.files import data_zip
 
-    return data_zip(*pickle.loads(figures))
+    return data_zip(*unpacked(figures))
 
 
 def _want(page: str) -> None:

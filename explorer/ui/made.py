@@ -31,6 +31,11 @@ def recall(key: str) -> Any:
     return st.session_state.get(key)
 
 
+def count(but: str) -> int:
+    """How many things the visitor has, without that of one key."""
+    return sum(key != but and value is not None for key, value in _store().all(work.visitor()).items())
+
+
 def _bytes(value: Any) -> int:
     parts = vars(value).values() if hasattr(value, "__dict__") else [value]
     return sum(part.nbytes if isinstance(part, np.ndarray) else len(str(part)) for part in parts)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from streamlit import runtime
 from streamlit.runtime.stats import CounterStat, GaugeStat
 
-from explorer.ui import spent, visits, work
+from explorer.ui import spent, tabs, work
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -37,7 +37,7 @@ def begin(host: str, port: int) -> None:
 
     spent.WATCHERS.append(count_run)
     work.WATCHERS.append(lambda job: jobs.labels(job.task, job.state).observe(job.seconds))
-    visits.ERROR_WATCHERS.append(lambda error: errors.labels(type(error).__name__).inc())
+    tabs.ERROR_WATCHERS.append(lambda error: errors.labels(type(error).__name__).inc())
     REGISTRY.register(_Now())
     start_http_server(port, host)
 

@@ -1,4 +1,4 @@
-"""What a server does before anybody comes."""
+"""What a server does before anybody comes, and where a page fails."""
 
 import logging
 import sys
@@ -8,12 +8,24 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib import import_module
 from typing import Any
 
+import streamlit as st
 from streamlit import config
 from streamlit.runtime.pages_manager import PagesManager
 
 from explorer import logs, settings
+from explorer.files import AssetError
 from explorer.jobs import Job
-from explorer.ui import visits, work
+from explorer.ui import tabs, work
+
+
+def say(error: Exception) -> bool:
+    """Where a file of the app is missing or damaged, its sentence stands in the page, in place of what needed it;
+    whether this was such an error. The server's log has every error."""
+    tabs.failed(error)
+    if isinstance(error, AssetError):
+        st.error(str(error), icon=":material/broken_image:")
+        return True
+    return False
 
 
 def loading(*modules: str) -> Callable[[Any], AbstractAsyncContextManager[None]]:
@@ -31,7 +43,7 @@ def loading(*modules: str) -> Callable[[Any], AbstractAsyncContextManager[None]]
         config.set_option("logger.enableRich", False)  # it prints errors with what they quote, and in colours
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # below, it tells the addresses of visitors
         work.WATCHERS.append(tell_of_job)
-        visits.WATCHERS.append(logs.tell)
+        tabs.WATCHERS.append(logs.tell)
     if chosen.metrics:
         from explorer.ui import metrics
 

@@ -5,13 +5,13 @@ import html
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import streamlit as st
 from PIL import Image
 
 from explorer.charts.slides.figures import Images
+from explorer.once import once
 from explorer.ui import gathering
 from explorer.ui.film import in_bytes
 
@@ -61,7 +61,7 @@ def data_url(images: np.ndarray) -> str:
     return _encoded(values.tobytes(), values.shape)
 
 
-@lru_cache(maxsize=512)
+@once(512)
 def _encoded(values: bytes, shape: tuple[int, int, int, int]) -> str:
     columns, height, width, channels = shape
     gap = max(1, round(_GAP * width)) if columns > 1 else 0

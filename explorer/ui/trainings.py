@@ -219,7 +219,7 @@ def describe(training: Training, job: Job | None) -> str:
     """One line on where a training stands."""
     about = training.progress
     if job is not None and not job.finished:
-        if job.state == "queued" or not about:
+        if job.pending or not about:
             return work.describe(job)
         speed = about.get("images_per_second")
         left = about.get("remaining")

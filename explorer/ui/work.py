@@ -1,21 +1,22 @@
 """Background work of this visitor: who they are, and the jobs that run for them."""
 
 import os
-import re
-import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from explorer import settings
 from explorer.jobs import Job, JobManager
 from explorer.lessons.tasks import TASKS
 from explorer.ui.components import component
 from explorer.ui.spent import fragment
+from explorer.ui.visitors import COOKIE, name_in, new_name, own
 
-COOKIE = "explorer_visitor"
+RENEW_SECONDS = 30.0
+IDLE_SECONDS = 3600.0  # any: a browser that has a timer runs the page anew when its lost connection is back
 WATCHERS: list[Callable[[Job], None]] = []  # called with every job that has ended; they must be quick
 _visit = component("visit")
 
@@ -42,19 +43,26 @@ def _tell(job: Job) -> None:
 def visitor() -> str:
     """A random name for the person at this browser, the same after a reload and in a second tab.
 
-    It lives in a cookie, which JavaScript sets on the first visit; until then in the session.
+    It lives in a cookie, and in the session.
     """
     if "visitor" not in st.session_state:
-        kept = str(st.context.cookies.get(COOKIE, ""))
-        st.session_state["visitor"] = kept if re.fullmatch(r"[0-9a-f]{32}", kept) else secrets.token_hex(16)
+        st.session_state["visitor"] = name_in(st.context.cookies) or new_name()
+        if run := get_script_run_ctx():
+            own(run.session_id, st.context.cookies)
     return st.session_state["visitor"]
 
 
-def attend() -> None:
-    """Remember the visitor, and keep their jobs alive while they look at any page; call it once a page."""
-    _visit(key="visit", data={"cookie": COOKIE, "value": visitor()}, height=1)
-    if renewed():
-        fragment(renewed, run_every=30.0)()
+def attend(cookies: Callable[[], Mapping[str, str]]) -> None:
+    """Remember the visitor, and keep their jobs alive while they look at any page; call it once a page. The browser
+    keeps what `cookies` returns, too."""
+    fragment(_attend, run_every=RENEW_SECONDS if renewed() else IDLE_SECONDS)(cookies)
+
+
+def _attend(cookies: Callable[[], Mapping[str, str]]) -> None:
+    renewed()
+    alone = name_in(st.context.cookies) != visitor()  # a page that runs alone, without the server of Home.py
+    named = {COOKIE: visitor()} if alone else {}
+    _visit(key="visit", data={"cookies": {**named, **cookies()}}, height=1)
 
 
 def renewed() -> list[Job]:
@@ -72,13 +80,15 @@ def find_jobs(matches: Callable[[Job], bool]) -> list[Job]:
 
 def describe(job: Job) -> str:
     """One line on where a job stands."""
+    if job.hindrance:
+        return job.hindrance
     if job.state == "queued":
         ahead = max(job.position - 1, 0)  # it may have left the queue just now
         return f"Waiting in the queue behind {ahead} other run{'s' * (ahead > 1)}." if ahead else "Next in the queue."
     if job.state in ("running", "stopping"):
         progress: dict[str, Any] = job.latest["progress"].data if "progress" in job.latest else {}
         if not progress:
-            return "Starting the worker."
+            return "The worker loads its libraries."
         remaining = progress["remaining"]
         left = f", about {remaining:.0f} s left" if remaining is not None else ""
         return f"Step {progress['step']:,}, loss {progress['loss']:.3f}{left}."

@@ -170,7 +170,7 @@ def test_no_network_is_a_sentence_that_stays_and_the_digits_are_a_click_away(int
     app = opened("Fashion-MNIST 28 x 28")
     download(app)
     assert labels(app) == ["Cancel"]
-    waiting = ("Next in the queue.", "Looking for a server that has the files.")
+    waiting = ("Next in the queue.", "Starting the worker.", "Looking for a server that has the files.")
     assert app.get("progress")[0].proto.text in waiting
     rerun_until(app, lambda: app.error)
     said = app.error[0].value

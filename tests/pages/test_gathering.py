@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import pickle
 import re
 import sys
 import zipfile
@@ -19,6 +18,7 @@ from explorer.charts import palette
 from explorer.charts.slides.drawing import SCALE
 from explorer.charts.slides.figures import Chart, Figure, Film, Images, Spectrograms, Table, Walk
 from explorer.charts.slides.files import chart_tables, slug
+from explorer.charts.slides.message import unpacked
 from explorer.lessons.path import MODULES
 from explorer.ui import gathering
 from tests.pages.acting import press
@@ -36,7 +36,7 @@ COMPONENTS: dict[str, type] = {
 def gathered(app: AppTest) -> tuple[bytes, list[Figure]]:
     press(app, "Gather them")
     kept = app.session_state["gathering_kept"]
-    figures, page = pickle.loads(kept)
+    figures, page = unpacked(kept)
     assert page == app.title[0].value
     return kept, figures
 

@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 import streamlit as streamlit
 import torch
@@ -17,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 import explorer as ex
 from explorer.dataset import ImageDataset
-from explorer.hardware import machine
+from explorer.jobs.process import LocalWorker
 from explorer.lessons.trainings.plan import OWN, PRESETS, Plan
 from explorer.lessons.trainings.record import SAMPLES, Training, from_json, recorded, to_json
 from explorer.metrics import NotFinite
@@ -222,11 +221,10 @@ def test_a_step_that_is_too_long_to_pause_is_refused(opened: Opened, monkeypatch
     assert "too long to pause or to keep anything in time: choose a smaller batch, width or depth" in said(app)[0]
 
 
-def test_workers_share_half_of_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "allowed_memory", lambda: 8 * 2**30)
-    forecast.memory_for_training.clear()
-    assert forecast.memory_for_training() == 4 * 2**30 // work.manager().workers
-    forecast.memory_for_training.clear()
+def test_a_training_may_be_expected_to_take_half_of_what_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for most, expected in ((8 * 2**30, 4 * 2**30), (None, None)):
+        monkeypatch.setattr(work.manager().engine, "memory_of_job", most)
+        assert forecast.memory_for_training() == expected
 
 
 def test_a_network_of_too_many_weights_is_refused(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -410,8 +408,8 @@ def test_a_killed_worker_leaves_its_last_checkpoint(opened: Opened) -> None:
     press(app, "Start")
     until(app, lambda: runs(app)[0].state)
     (job,) = work.manager().jobs(app.session_state["visitor"])
-    assert job._process
-    os.kill(psutil.Process(job._process.pid).pid, signal.SIGKILL)
+    assert isinstance(job._worker, LocalWorker)
+    os.kill(job._worker.pid, signal.SIGKILL)
     until(app, lambda: not running(app))
     (error,) = app.error
     assert "stopped from outside" in error.value

@@ -15,6 +15,7 @@ CORE = {
     "arguments",
     "files",
     "modes",
+    "once",
     "schedules",
     "denoiser",
     "samplers",

@@ -7,11 +7,11 @@ import gzip
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import cache
 
 from explorer.data.speech.letters import by_letters
 from explorer.data.speech.phones import SILENCE
-from explorer.files import ASSETS
+from explorer.files import ASSETS, read_asset
+from explorer.once import once
 
 MOST_LETTERS = 600  # of a text
 ONES = [
@@ -44,9 +44,9 @@ class Word:
     known: bool = True
 
 
-@cache
+@once()
 def _dictionary() -> bytes:
-    return b"\n" + gzip.decompress((ASSETS / "speech" / "cmudict.gz").read_bytes())
+    return b"\n" + gzip.decompress(read_asset(ASSETS / "speech" / "cmudict.gz"))
 
 
 def look_up(word: str) -> tuple[str, ...] | None:

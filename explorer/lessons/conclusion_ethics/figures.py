@@ -1,15 +1,15 @@
 """What `scripts/ship_ethics.py` measured before, on data and on numbers of samples that no visitor waits for."""
 
 import json
-from functools import cache
 from typing import Any
 
-from explorer.files import ASSETS
+from explorer.files import ASSETS, read_asset
+from explorer.once import once
 
 FOLDER = ASSETS / "ethics"
 
 
-@cache
+@once()
 def figures(name: str) -> dict[str, Any]:
     """The figures of one subject: "memory", "bias", "provenance", "letters" or "video"."""
-    return json.loads((FOLDER / f"{name}.json").read_text())
+    return json.loads(read_asset(FOLDER / f"{name}.json"))

@@ -5,7 +5,6 @@ nearest (Yoon et al., Diffusion probabilistic models generalize when they fail t
 """
 
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ import explorer as ex
 from explorer.data.mnist import shipped_mnist
 from explorer.dataset import ImageDataset
 from explorer.modes import default_modes
+from explorer.once import once
 from explorer.zoo import model_card
 
 COPY = 1 / 3
@@ -23,7 +23,7 @@ STEPS = 20
 MODELS = {20: "memory-20", 200: "memory-200", 8_000: "mnist-28"}  # training images: shipped model
 
 
-@cache
+@once()
 @default_modes()
 def training_images(count: int) -> ImageDataset:
     """The first images of each digit of the 200 shipped ones that a model of `count` training images has seen; of more

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from explorer.denoiser import Denoiser, ideal_denoiser
 from explorer.lessons.views import View2D, view_2d
 from explorer.metrics import NotFinite, sliced_wasserstein
 from explorer.modes import default_modes
+from explorer.once import once
 from explorer.schedules import make_schedule
 from explorer.zoo import pretrained_names
 
@@ -70,21 +70,21 @@ def source_in(about: Mapping[str, Any], given: Iterable[Source]) -> Source | Non
     return next((source for source in given if (source.name, source.digest) == (name, digest)), None)
 
 
-@lru_cache(maxsize=32)
+@once(32)
 @default_modes()
 def points_of(source: Source) -> tuple[Tensor, Tensor]:
     """Training points (20,000, 2), and fresh ones (2,000, 2) that no model has seen; shared, so do not write."""
     return source.draw(TRAINING_POINTS, 0), source.draw(FRESH_POINTS, 1)
 
 
-@lru_cache(maxsize=8)
+@once(8)
 @default_modes()
 def perfect_sets(source: Source) -> np.ndarray:
     """What a perfect model would make: 100 sets of 2,000 points drawn afresh, (100, 2000, 2); do not write."""
     return source.draw(PERFECT_SETS * FRESH_POINTS, 2).numpy().reshape(PERFECT_SETS, FRESH_POINTS, 2)
 
 
-@lru_cache(maxsize=256)
+@once(256)
 def perfect_range(source: Source, n: int) -> tuple[float, float]:
     """The distances that a perfect model gets with n samples, 2,000 at most: 5th to 95th percentile of 100 sets.
 

@@ -1,7 +1,6 @@
 """CLIP at work: which captions fit a picture, which pictures fit a caption, a map of concepts, CLIP as the guide."""
 
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from explorer.lessons.guided_generation.pictures import Asked
 from explorer.metrics import finite
 from explorer.modes import default_modes
 from explorer.networks.clip import Clip
+from explorer.once import once
 from explorer.samplers import sample
 from explorer.zoo import load_clip
 
@@ -33,7 +33,7 @@ def _clip() -> Clip:
     return load_clip("emoji")
 
 
-@cache
+@once()
 @default_modes()
 @torch.no_grad()
 def _of_sheet() -> Tensor:
@@ -41,7 +41,7 @@ def _of_sheet() -> Tensor:
     return torch.cat([_clip().pictures(part) for part in emoji().images().split(BATCH)])
 
 
-@cache
+@once()
 @default_modes()
 @torch.no_grad()
 def _of_concepts() -> Tensor:
@@ -70,7 +70,7 @@ def score(pictures: Tensor, caption: str) -> float:
     return float((_clip().pictures(finite(pictures)) @ _clip().texts([caption])[0]).mean())
 
 
-@cache
+@once()
 def concept_map() -> tuple[tuple[str, ...], np.ndarray, float]:
     """The concepts in the plane in which their vectors differ most (their first two principal components), (n, 2), and
     the share of their variance that it holds."""

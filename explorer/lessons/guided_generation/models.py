@@ -1,7 +1,6 @@
 """The two models that are told in words: what they are good for, and what to ask of them."""
 
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
@@ -10,6 +9,7 @@ from explorer.data.emoji import emoji
 from explorer.lessons.guided_generation.checks import held_out, request
 from explorer.lessons.guided_generation.prompts import Understood
 from explorer.networks.text import Vocabulary
+from explorer.once import once
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ TELLERS = {
 }
 
 
-@cache
+@once()
 def concepts() -> dict[tuple[str, ...], str]:
     """The concepts of the emoji by their words, the longest first."""
     names = sorted(emoji().names(), key=lambda name: -len(name.split()))

@@ -1,7 +1,6 @@
 """Recall or imagination: the nearest of the pictures that artists drew."""
 
 import statistics
-from functools import cache
 from itertools import combinations
 
 import numpy as np
@@ -11,6 +10,7 @@ from torch import Tensor
 from explorer.data.emoji import emoji
 from explorer.metrics import nearest
 from explorer.modes import default_modes
+from explorer.once import once
 
 
 def nearest_drawn(pictures: Tensor) -> tuple[np.ndarray, list[str], list[float]]:
@@ -31,7 +31,7 @@ def nearest_drawn(pictures: Tensor) -> tuple[np.ndarray, list[str], list[float]]
     return torch.stack(found).numpy(), names, distances
 
 
-@cache
+@once()
 @default_modes()
 def artists_apart() -> float:
     """The median of that distance between two artists' drawings of one concept."""

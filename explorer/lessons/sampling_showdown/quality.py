@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,11 @@ import torch
 from torch import Tensor
 
 from explorer.denoiser import Denoiser
-from explorer.files import ASSETS
+from explorer.files import ASSETS, has_asset, read_asset
 from explorer.lessons.sampling_showdown.walks import Method, Start, steps_of
 from explorer.metrics import NotFinite, finite, frechet_to
 from explorer.networks.classifier import Classifier
+from explorer.once import once
 
 BATCH = 100
 TABLES = ASSETS / "quality"
@@ -118,10 +118,12 @@ def write_table(name: str, table: QualityTable) -> None:
 def read_table(name: str) -> QualityTable | None:
     """The table of a shipped model; None where it was never measured."""
     path = TABLES / f"{name}.json"
-    return _table(path, path.stat().st_mtime_ns) if path.exists() else None
+    if not has_asset(path):
+        return None
+    return _table(path, path.stat().st_mtime_ns if path.exists() else 0)
 
 
-@lru_cache(maxsize=4)
+@once(4)
 def _table(path: Path, modified: int) -> QualityTable:
-    table = json.loads(path.read_text())
+    table = json.loads(read_asset(path))
     return QualityTable(**{**table, "points": [Quality(**point) for point in table["points"]]})

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
-from explorer.files import ASSETS
+from explorer.files import ASSETS, has_asset, read_asset
 from explorer.jobs.events import Event
 from explorer.lessons.trainings.plan import OWN, PRESETS, Plan
 
@@ -226,14 +226,14 @@ def from_json(content: bytes) -> Training:
             plan=_plan(about["plan"]),
             shape=shape,
             classes=tuple(map(_text, about["classes"])),
-            images=int(about["images"]),
+            images=_count(about["images"]),
             curve=_curve(about["curve"]),
             validation=_curve(about["validation"]),
             levels=_curve(about["levels"]),
             real=None if about["real"] is None else _unpacked(about["real"], shape),
-            moments={int(step): _moment(moment, shape) for step, moment in about["moments"].items()},
+            moments={_count(int(step)): _moment(moment, shape) for step, moment in about["moments"].items()},
             progress=progress,
-            results={int(step): _numbers(found, ()) for step, found in results.items() if found},
+            results={_count(int(step)): _numbers(found, ()) for step, found in results.items() if found},
             diverged=bool(about["diverged"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError, zlib.error) as error:
@@ -283,6 +283,12 @@ def _text(value: Any) -> str:
     return value
 
 
+def _count(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < LARGEST_NUMBER:
+        raise ValueError("a count was expected")
+    return value
+
+
 def _numbers(values: dict[str, Any], wanted: Sequence[str]) -> dict[str, Any]:
     """`values` that are numbers; those of `wanted` must be."""
     found = {_text(name): value for name, value in values.items() if type(value) in (int, float)}
@@ -294,11 +300,10 @@ def _numbers(values: dict[str, Any], wanted: Sequence[str]) -> dict[str, Any]:
 
 
 def _moment(about: dict[str, Any], shape: tuple[int, ...]) -> Moment:
+    numbers = _numbers(about, ("epoch", "seconds", "loss"))
     return Moment(
-        epoch=float(about["epoch"]),
-        seconds=float(about["seconds"]),
-        loss=float(about["loss"]),
-        validation=None if about["validation"] is None else float(about["validation"]),
+        **{name: numbers[name] for name in ("epoch", "seconds", "loss")},
+        validation=numbers["validation"] if about["validation"] is not None else None,
         samples=_unpacked(about["samples"], shape),
     )
 
@@ -326,6 +331,6 @@ def _plan(values: dict[str, Any]) -> Plan:
 def recorded(name: str) -> Training:
     """The recorded run of a preset: real, made by `scripts/record_training.py`. Raises KeyError where none is."""
     path = RECORDED / f"{name}.json"
-    if name not in PRESETS or not path.exists():
+    if name not in PRESETS or not has_asset(path):
         raise KeyError(name)
-    return from_json(path.read_bytes())
+    return from_json(read_asset(path))

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -12,10 +11,11 @@ from torch.nn import functional
 
 from explorer.audio.features import features
 from explorer.audio.recordings import read_recording
-from explorer.files import ASSETS
+from explorer.files import ASSETS, read_asset
 from explorer.lessons.voice_cloning.speaking import Model
 from explorer.modes import default_modes
 from explorer.networks.listener import Listener
+from explorer.once import once
 from explorer.zoo import load_durations, load_listener, load_pretrained, load_vocoder
 
 NAME = "voice"
@@ -36,7 +36,7 @@ class BuiltIn:
     @property
     def content(self) -> bytes:
         """Its recording, a FLAC file."""
-        return (FOLDER / "voices" / f"{self.name}.flac").read_bytes()
+        return read_asset(FOLDER / "voices" / f"{self.name}.flac")
 
 
 @dataclass(frozen=True)
@@ -50,24 +50,24 @@ class Reference:
     judged: Tensor
 
 
-@cache
+@once()
 def about() -> dict[str, Any]:
     """What `scripts/ship_speech.py` wrote beside the voices: who they are, the map, and how alike recordings are."""
-    return json.loads((FOLDER / "voices.json").read_text())
+    return json.loads(read_asset(FOLDER / "voices.json"))
 
 
-@cache
+@once()
 def watermark() -> dict[str, Any]:
     """What `scripts/measure_watermark.py` found."""
-    return json.loads((FOLDER / "watermark.json").read_text())
+    return json.loads(read_asset(FOLDER / "watermark.json"))
 
 
-@cache
+@once()
 def built_in() -> dict[str, BuiltIn]:
     return {one["name"]: BuiltIn(**one) for one in about()["voices"]}
 
 
-@cache
+@once()
 def model() -> Model:
     """The shipped networks, frozen and shared."""
     return Model(load_pretrained(NAME), load_vocoder(NAME), load_durations(NAME))
@@ -84,7 +84,7 @@ def reference(audio: Tensor) -> Reference:
     return Reference(audio, seen, model().network.encode(seen[None]), listener().voices(seen[None])[0])
 
 
-@cache
+@once()
 @default_modes()
 def reference_of(name: str) -> Reference:
     """The recording of a built-in voice."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from explorer.charts.build_your_rig import memory_chart
-from explorer.hardware.machine import allowed_memory
+from explorer.hardware.limits import allowed_memory
 from explorer.hardware.memory import Memory
 from explorer.hardware.weights import OPTIMIZERS
 from explorer.lessons.build_your_rig.fits import has_blocks, of_batch, of_one_sample

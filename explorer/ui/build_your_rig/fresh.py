@@ -56,5 +56,5 @@ def _follow(job: Job) -> None:
         st.rerun()
     progress: dict[str, Any] = job.latest["progress"].data if "progress" in job.latest else {}
     part = progress.get("part", "diffusers, which takes some seconds the first time")
-    st.progress(progress.get("share", 0.0), text=work.describe(job) if job.state == "queued" else f"At work: {part}.")
+    st.progress(progress.get("share", 0.0), text=work.describe(job) if job.pending else f"At work: {part}.")
     st.button("Cancel", on_click=job.cancel, icon=":material/close:", key="rig_trace_cancel")

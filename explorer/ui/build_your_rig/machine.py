@@ -4,7 +4,7 @@ import streamlit as st
 
 from explorer.hardware import gpus
 from explorer.hardware.catalogue import GIB
-from explorer.hardware.machine import allowed_memory, available_cores
+from explorer.hardware.limits import allowed_memory, available_cores
 from explorer.hardware.systems import asked_by_default, systems
 from explorer.lessons.build_your_rig.fits import making
 from explorer.ui.build_your_rig.origins import origins

@@ -87,8 +87,8 @@ def made(prompt: str, harm: str, seed: int) -> None:
 
 def given() -> None:
     """A picture file: does it say where it comes from, and is the mark in it?"""
-    st.caption("A PNG, JPEG or WebP of up to 20 MB; it is looked at in memory and not kept.")
-    file = st.file_uploader("A picture", ["png", "jpg", "jpeg", "webp"], key="ethics_file", max_upload_size=20)
+    st.caption("A PNG, JPEG or WebP of up to 10 MB; it is looked at in memory and not kept.")
+    file = st.file_uploader("A picture", ["png", "jpg", "jpeg", "webp"], key="ethics_file", max_upload_size=10)
     if file is None:
         return
     try:

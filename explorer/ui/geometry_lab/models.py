@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from explorer.jobs import Job, Store
-from explorer.ui import work
+from explorer.ui import lost, work
 
 if TYPE_CHECKING:
     from explorer.denoiser import Denoiser
@@ -53,6 +53,9 @@ def _store() -> "Store[Recipe, Trained]":
 def shelf() -> "dict[Recipe, Trained]":
     """The 2D models of this visitor, the newest last: in every tab, and after a reload."""
     return shelf_of(work.visitor())
+
+
+lost.count_models(lambda: len(shelf()))
 
 
 def shelf_of(visitor: str) -> "dict[Recipe, Trained]":

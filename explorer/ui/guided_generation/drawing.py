@@ -18,7 +18,7 @@ from explorer.ui.guided_generation.computed import drawing, model, said
 from explorer.ui.markdown import plain
 from explorer.ui.sheet import Row, sheet
 from explorer.ui.spent import fragment
-from explorer.zoo import FOLDER, load_judge
+from explorer.zoo import load_judge, read_weights
 
 LETTERS = "ABCD"
 RATES = ("colour", "concept", "shape")
@@ -129,7 +129,7 @@ def card(wish: Wish) -> None:
             st.caption(f"At guidance scale {figures['guidance_scale']:g} and 20 steps. Weakest: {weakest}, {rate:.0%}.")
         st.download_button(
             "Weights as safetensors",
-            lambda: (FOLDER / f"{wish.teller.name}.safetensors").read_bytes(),
+            lambda: read_weights(wish.teller.name),
             f"diffusion-explorer-{wish.teller.name}.safetensors",
             "application/octet-stream",
             on_click="ignore",

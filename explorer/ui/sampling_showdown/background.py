@@ -55,7 +55,7 @@ def running(judged: bool) -> bool:
 
 def report(job: Job, what: str, key: str) -> None:
     """How a job goes, with a button that ends it; or how it ended without a result."""
-    if job.state == "queued":
+    if job.pending:
         st.progress(0.0, text=f"{what}: {work.describe(job)}")
     elif not job.finished:
         progress: dict[str, Any] = job.latest["progress"].data if "progress" in job.latest else {}

@@ -4,7 +4,6 @@ import base64
 import html
 import io
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 import streamlit as st
@@ -13,6 +12,7 @@ from PIL import Image
 from explorer.charts import palette
 from explorer.charts.slides.figures import Film
 from explorer.lessons.trainings.record import SAMPLES, Moment, Training
+from explorer.once import once
 from explorer.ui import gathering
 
 COLUMNS = 5  # of a grid
@@ -87,7 +87,7 @@ def _panel(title: str, caption: str, samples: np.ndarray | None, role: str, trai
     )
 
 
-@lru_cache(maxsize=256)
+@once(256)
 def _png(content: bytes, shape: tuple[int, ...]) -> str:
     """SAMPLES images, uint8, in rows of COLUMNS with thin gaps, as the URL of a PNG."""
     samples = np.frombuffer(content, np.uint8).reshape(shape)

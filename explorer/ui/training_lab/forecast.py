@@ -84,10 +84,7 @@ def too_large(expected: Forecast) -> str:
     )
 
 
-@st.cache_resource(show_spinner=False)
 def memory_for_training() -> int | None:
-    """Bytes that one run may have: a worker's share of half of what this machine gives; None where it does not say."""
-    from explorer.hardware.machine import allowed_memory
-
-    memory = allowed_memory()
-    return memory and memory // 2 // work.manager().workers
+    """Bytes that one run may be expected to take, half of what ends it; None where nothing tells."""
+    memory = work.manager().engine.memory_of_job
+    return memory and memory // 2

@@ -149,7 +149,7 @@ def say_why_refused() -> None:
 def buttons(run: Training, job: Job | None) -> None:
     """What can be done with a training of this visitor; `job` is that of one that is under way."""
     if job is not None:
-        waiting = job.state not in ("queued", "running")
+        waiting = job.state == "stopping"
         help = "Stops for now. If later runs need its memory, its model moves to the shelf."
         st.button("Pause", on_click=job.stop, disabled=waiting, icon=":material/pause:", key="lab_pause", help=help)
         _stop_button(run, waiting)

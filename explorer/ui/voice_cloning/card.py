@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from explorer.lessons.voice_cloning.voices import NAME
-from explorer.zoo import FOLDER, model_card
+from explorer.zoo import model_card, read_weights
 
 CASES = {
     "trained voices": "known (selecting)",
@@ -68,7 +68,7 @@ def card() -> None:
         )
         st.download_button(
             "Weights as safetensors",
-            lambda: (FOLDER / f"{NAME}.safetensors").read_bytes(),
+            lambda: read_weights(NAME),
             f"diffusion-explorer-{NAME}.safetensors",
             "application/octet-stream",
             on_click="ignore",

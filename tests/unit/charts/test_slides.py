@@ -6,6 +6,7 @@ import json
 import re
 import tomllib
 import zipfile
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,9 @@ from explorer.charts.slides import drawing
 from explorer.charts.slides.drawing import LABEL, SCALE, SIZE, config, font, pictures, themed, together, wrapped
 from explorer.charts.slides.figures import Chart, Figure, Film, Images, Spectrograms, Table, Walk
 from explorer.charts.slides.files import chart_tables, data_zip, figures_zip, slug
+from explorer.charts.slides.message import packed, unpacked
 from explorer.files import ASSETS
+from explorer.jobs.events import Event, MessageError, encode
 
 RNG = np.random.default_rng(0)
 LEAST = 0.022 * 1080  # pixels of a label
@@ -64,6 +67,20 @@ def drawn(figure: Figure, theme: str = "light") -> np.ndarray:
 
 def has(picture: np.ndarray, colour: str) -> bool:
     return bool((picture == rgb(colour)).all(-1).any())
+
+
+@each_figure
+def test_a_figure_travels_as_json_and_arrays(figure: Figure) -> None:
+    (there,), page = unpacked(packed([figure], "A page"))
+    assert (type(there), page) == (type(figure), "A page")
+    for part in fields(figure):
+        np.testing.assert_equal(getattr(there, part.name), getattr(figure, part.name))
+
+
+@pytest.mark.parametrize("message", [b"", b"\x80\x04N.", encode(Event("other"))])
+def test_other_bytes_are_no_figures(message: bytes) -> None:
+    with pytest.raises(MessageError):
+        unpacked(message)
 
 
 @each_figure

@@ -26,6 +26,7 @@ TASKS = {
         "flood",
         "many_kinds",
         "unsendable",
+        "take_memory",
     )
 } | {"missing": "job_tasks:no_such_function"}
 
@@ -118,3 +119,13 @@ def many_kinds(params: dict[str, Any], arrays: dict[str, np.ndarray], stop: Any)
 def unsendable(params: dict[str, Any], arrays: dict[str, np.ndarray], stop: Any) -> Iterator[Event]:
     """Send what no message can hold."""
     yield Event("bad", {}, {"text": np.array(["words"])})
+
+
+def take_memory(params: dict[str, Any], arrays: dict[str, np.ndarray], stop: Any) -> Iterator[Event]:
+    """Fill more and more memory, up to `bytes`, a step of 16 MiB at a time."""
+    held = []
+    while len(held) * 2**24 < params["bytes"]:
+        held.append(np.ones(2**21))
+        yield Event("held", {"bytes": len(held) * 2**24})
+        time.sleep(0.02)
+    yield Event("final")

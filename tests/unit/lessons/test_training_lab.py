@@ -259,6 +259,9 @@ def test_epochs_are_passes_over_the_images() -> None:
 # The history as a file
 
 
+MOMENT = json.loads(to_json(recorded("digits")))["moments"]["12"]
+
+
 def test_a_history_comes_back_as_it_was(record: Training) -> None:
     content = to_json(record)
     back = from_json(content.encode())
@@ -268,6 +271,7 @@ def test_a_history_comes_back_as_it_was(record: Training) -> None:
     for step, moment in record.moments.items():
         np.testing.assert_array_equal(back.moments[step].samples, moment.samples)
     np.testing.assert_allclose(back.curve, record.curve, rtol=1e-4)
+    assert from_json(json.dumps(json.loads(content) | {"moments": {"1": MOMENT}}).encode()).moments.keys() == {1}
 
 
 def test_a_history_of_one_result_is_read_too(record: Training) -> None:
@@ -306,6 +310,12 @@ def test_a_history_of_one_result_is_read_too(record: Training) -> None:
         {"results": {"x": {"accuracy": 1}}},
         {"results": {"1": {"accuracy": 1e300}}},
         {"images": None},
+        {"images": 10**400},  # found by scripts/fuzz.py: its epochs could not be counted in steps
+        {"images": -1},
+        {"moments": {"-1": MOMENT}},
+        {"moments": {"9" * 30: MOMENT}},
+        {"moments": {"1": MOMENT | {"epoch": 1e300}}},
+        {"moments": {"1": MOMENT | {"loss": "1"}}},
     ],
 )
 def test_another_file_is_refused_in_a_sentence(record: Training, change: dict[str, Any]) -> None:

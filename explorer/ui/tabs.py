@@ -16,7 +16,7 @@ def attend() -> None:
 
 
 def failed(error: Exception) -> None:
-    """A run of a page ended in an error; Streamlit shows and logs it."""
+    """A run of a page ended in an error; Streamlit logs it."""
     for watch in ERROR_WATCHERS:
         watch(error)
 
