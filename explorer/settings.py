@@ -43,7 +43,7 @@ def _how(read: Callable[[str], Any], about: str, otherwise: str) -> dict[str, An
     return {"read": read, "about": about, "otherwise": otherwise}
 
 
-def _address(text: str) -> tuple[str, int]:
+def _address(text: str) -> str:
     if text.startswith("ray://"):
         raise ValueError(
             "ray:// is for notebooks; the address of the head is needed, as `ray start` takes it: HOST:PORT"
@@ -53,7 +53,7 @@ def _address(text: str) -> tuple[str, int]:
         raise ValueError("the address of the head is needed, as `ray start` takes it: HOST:PORT")
     if not hasattr(socket, "send_fds"):
         raise ValueError("this system cannot hand sockets to another process; a cluster needs Linux or macOS")
-    return host, int(port)
+    return text
 
 
 def _gpus(text: str) -> float:
@@ -78,7 +78,7 @@ class Settings:
         default=None, metadata=_how(_count, "MiB of memory that a job may take", "an equal share of what is there")
     )
     job_seconds: int = field(default=600, metadata=_how(_count, "seconds that a job may run", "600"))
-    cluster: tuple[str, int] | None = field(
+    cluster: str | None = field(
         default=None,
         metadata=_how(_address, "HOST:PORT of the head of a Ray cluster that jobs run on", "they run on this machine"),
     )

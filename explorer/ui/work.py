@@ -10,7 +10,9 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from explorer import settings
 from explorer.jobs import Job, JobManager
-from explorer.lessons.tasks import TASKS
+from explorer.jobs.cluster import Cluster
+from explorer.jobs.process import Engine, Processes
+from explorer.lessons.tasks import HERE, ON_GPU, TASKS
 from explorer.ui.components import component
 from explorer.ui.spent import fragment
 from explorer.ui.visitors import COOKIE, name_in, new_name, own
@@ -32,12 +34,36 @@ def share_cores() -> None:
 def manager() -> JobManager:
     """The job manager of this process."""
     chosen = settings.read()
-    return JobManager(TASKS, chosen.workers, max_seconds=chosen.job_seconds, ended=_tell)
+    engine: Engine = Processes(chosen.workers, chosen.job_memory and chosen.job_memory * 2**20)
+    if chosen.cluster:
+        gpus = dict.fromkeys(ON_GPU, chosen.cluster_gpus) if chosen.cluster_gpus else {}
+        engine = Cluster(chosen.cluster, HERE, gpus)
+    return JobManager(TASKS, chosen.workers, engine=engine, max_seconds=chosen.job_seconds, ended=_tell)
 
 
 def _tell(job: Job) -> None:
     for watch in WATCHERS:
         watch(job)
+
+
+def pace() -> float:
+    """Seconds that a training takes where the jobs run, for each that it would take here; 1 until that is known."""
+    if not isinstance(manager().engine, Cluster):
+        return 1.0
+    timed = _timed()
+    for job in timed:
+        job.renew()
+    found = [job.latest["pace"].data["seconds"] for job in timed if "pace" in job.latest]
+    if len(found) < len(timed) and any(job.finished for job in timed if "pace" not in job.latest):
+        _timed.clear()  # the next who asks tries again
+    return found[1] / found[0] if len(found) == 2 else 1.0
+
+
+@st.cache_resource(show_spinner=False)
+def _timed() -> tuple[Job, Job]:
+    """Steps that are timed on this machine, and where the jobs run."""
+    here, there = (manager().submit("the course itself", task, {}) for task in ("time_steps_here", "time_steps"))
+    return here, there
 
 
 def visitor() -> str:

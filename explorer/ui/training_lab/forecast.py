@@ -31,7 +31,7 @@ def forecast(plan: Plan, dataset: "ImageDataset") -> Forecast:
     images = len(dataset) - len(dataset) // 5
     used = min(plan.take or images, images)
     cost = _cost(plan.width, plan.depth, plan.attention, dataset.shape, len(dataset.classes))
-    steps, step = plan.steps(used), cost.seconds_per_step(plan.batch_size)
+    steps, step = plan.steps(used), cost.seconds_per_step(plan.batch_size) * work.pace()
     seconds = plan.seconds if steps is None else steps * step
     return Forecast(float(seconds or 0), cost.bytes(plan.batch_size), used, cost.weights, step)
 
