@@ -10,7 +10,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     python -m pip --python /opt/venv/bin/python install --requirement needed.txt
 COPY . .
 RUN --mount=type=cache,target=/root/.cache/pip \
-    python -m pip --python /opt/venv/bin/python install ".[metrics]"
+    python -m pip --python /opt/venv/bin/python install ".[metrics,cluster]"
 
 FROM ${PYTHON}
 RUN python -m pip uninstall --yes pip setuptools wheel && \

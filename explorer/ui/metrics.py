@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 RERUN_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)  # seconds
 JOB_BUCKETS = (1.0, 3.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
-WORK = {"explorer.jobs.worker": "worker", "explorer.charts.slides": "slides"}  # modules that run as processes
+# modules that run as processes of their own
+WORK = {"explorer.jobs.worker": "worker", "explorer.jobs.gateway": "gateway", "explorer.charts.slides": "slides"}
 
 
 def begin(host: str, port: int) -> None:
