@@ -105,7 +105,7 @@ def welcome() -> None:
                     st.markdown(about)
     end_page()
 
-    spent.begin(TITLE)
+    spent.begin(TITLE, "below")
     show_animation(animation)
     show_machine(machine)
     spent.end()

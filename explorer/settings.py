@@ -8,10 +8,24 @@ from pathlib import Path
 from typing import Any
 
 PREFIX = "DIFFUSION_EXPLORER_"
+LOGS = ("text", "json")
 
 
 class SettingError(ValueError):
     """A variable that says what cannot be; the text is a sentence for the operator."""
+
+
+def _listening(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536):
+        raise ValueError("PORT or HOST:PORT is needed")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def _logs(text: str) -> str:
+    if text not in LOGS:
+        raise ValueError(f"one of {', '.join(LOGS)} is needed")
+    return text
 
 
 def _count(text: str) -> int:
@@ -71,6 +85,20 @@ class Settings:
     cluster_gpus: float | None = field(
         default=None,
         metadata=_how(_gpus, "GPUs, or a share of one, that a training of images asks for on the cluster", "none"),
+    )
+    logs: str = field(
+        default="text",
+        metadata=_how(
+            _logs,
+            "`json` for logs of one object a line, without personal data; or `text`, as Streamlit writes",
+            "`text`",
+        ),
+    )
+    metrics: tuple[str, int] | None = field(
+        default=None,
+        metadata=_how(
+            _listening, "port of figures for Prometheus, for this machine alone, or `HOST:PORT` for others", "none"
+        ),
     )
 
 

@@ -20,6 +20,7 @@ from explorer.ui.visitors import COOKIE, name_in, new_name, own
 RENEW_SECONDS = 30.0
 IDLE_SECONDS = 3600.0  # any: a browser that has a timer runs the page anew when its lost connection is back
 SOON, LATER = 1.0, 4.0  # seconds between two looks at a queued job: at the next ones to begin, at the others
+WATCHERS: list[Callable[[Job], None]] = []  # called with every job that has ended; they must be quick
 Standing = tuple[tuple[str, bool], ...]
 _visit = component("visit")
 
@@ -39,7 +40,12 @@ def manager() -> JobManager:
     if chosen.cluster:
         gpus = dict.fromkeys(ON_GPU, chosen.cluster_gpus) if chosen.cluster_gpus else {}
         engine = Cluster(chosen.cluster, HERE, gpus)
-    return JobManager(TASKS, chosen.workers, engine=engine, max_seconds=chosen.job_seconds)
+    return JobManager(TASKS, chosen.workers, engine=engine, max_seconds=chosen.job_seconds, ended=_tell)
+
+
+def _tell(job: Job) -> None:
+    for watch in WATCHERS:
+        watch(job)
 
 
 def time_factor() -> float:
