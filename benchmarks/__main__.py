@@ -17,7 +17,7 @@ TABLES = {
     "speech": "speech",
     "app": "app",
 }
-ON_REQUEST = {"load": "load", "memory": "memory", "waiting": "waiting", "browser": "browser"}
+ON_REQUEST = {"load": "load", "memory": "memory", "waiting": "waiting", "browser": "browser", "faults": "faults"}
 NAMES = TABLES | ON_REQUEST
 
 
