@@ -20,7 +20,7 @@ TABLES = {
     "speech": "speech",
     "app": "app",
 }
-ON_REQUEST = {"load": "load", "memory": "memory", "waiting": "waiting", "browser": "browser", "cluster": "cluster"}
+ON_REQUEST = {name: name for name in ("load", "memory", "waiting", "browser", "cluster", "faults")}
 NAMES = TABLES | ON_REQUEST
 
 
