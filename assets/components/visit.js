@@ -1,7 +1,7 @@
-// Remembers the visitor where the server does not, as of a page that runs alone, so that a reload within a day finds what
-// they made; and keeps the browser's history a history of pages: Streamlit adds an entry when a control that was in the
-// address goes, and when a page is left takes its settings out of its entry first, so that Back would lead to the page
-// without them.
+// Keeps the cookies that the page gives for a day: how much the visitor has, and who they are where the server has not
+// said so, as to a page that runs alone; and keeps the browser's history a history of pages: Streamlit adds an entry when
+// a control that was in the address goes, and when a page is left takes its settings out of its entry first, so that Back
+// would lead to the page without them.
 
 // Settings of the embedding, which belong to every page.
 const SHARED = /^embed/;

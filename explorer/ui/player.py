@@ -126,10 +126,11 @@ def player(
     }
 
     def start_clicked() -> None:
-        if on_start and (start := _start(st.session_state[key])):
+        if on_start and (start := _start(st.session_state[key], len(scenes), extent)):
             on_start(start)
 
-    return _start(_player(key=key, data=pack(meta, **arrays), on_start_change=start_clicked))
+    clicked = _player(key=key, data=pack(meta, **arrays), on_start_change=start_clicked)
+    return _start(clicked, len(scenes), extent)
 
 
 def _as_walk(scenes: Sequence[Scene], extent: float, name: str) -> Walk:
@@ -145,10 +146,15 @@ def _as_walk(scenes: Sequence[Scene], extent: float, name: str) -> Walk:
     return Walk(title, extent, kept)
 
 
-def _start(state: Mapping[str, Any]) -> tuple[int, float, float] | None:
-    """The click in the component's state, if this rerun comes from one."""
-    click = state.get("start")
-    return (int(click["scene"]), float(click["x"]), float(click["y"])) if click else None
+def _start(state: Mapping[str, Any], scenes: int, extent: float) -> tuple[int, float, float] | None:
+    """The click in the component's state, if this rerun comes from one; a browser may send anything."""
+    try:
+        click = state["start"]
+        scene, x, y = int(click["scene"]), float(click["x"]), float(click["y"])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+    inside = abs(x) <= _CLIP * extent and abs(y) <= _CLIP * extent
+    return (scene, x, y) if scene in range(scenes) and inside else None
 
 
 def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any
 
 import streamlit as st
+from starlette.formparsers import MultiPartParser
 from streamlit import config
 from streamlit.runtime.pages_manager import PagesManager
 
@@ -68,6 +69,8 @@ def loading(*modules: str) -> Callable[[Any], AbstractAsyncContextManager[None]]
         PagesManager.uses_pages_directory = False
         # asyncio's own pool has six threads on two cores: six who wait would keep everybody from every download.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(DOWNLOADS, "download"))
+        # Starlette writes uploads above 1 MB to a disk on their way into memory; the pages say that none goes there.
+        MultiPartParser.spool_max_size = 2**20 * (st.get_option("server.maxUploadSize") + 1)
         threading.Thread(target=load, name="loading", daemon=True).start()
         yield
 
