@@ -15,7 +15,12 @@ from tests.browser.serving import serving
 
 def jobs(**states: str) -> list[Job]:
     return [
-        cast(Job, SimpleNamespace(id=name, state=state, finished=state in ("done", "failed")))
+        cast(
+            Job,
+            SimpleNamespace(
+                id=name, state=state, pending=state in ("queued", "waiting"), finished=state in ("done", "failed")
+            ),
+        )
         for name, state in states.items()
     ]
 
