@@ -10,7 +10,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     python -m pip --python /opt/venv/bin/python install --requirement needed.txt
 COPY . .
 RUN --mount=type=cache,target=/root/.cache/pip \
-    python -m pip --python /opt/venv/bin/python install ".[metrics]"
+    python -m pip --python /opt/venv/bin/python install ".[metrics,cluster]"
 
 FROM ${PYTHON}
 RUN python -m pip uninstall --yes pip setuptools wheel && \
@@ -21,7 +21,7 @@ COPY --from=build /opt/venv /opt/venv
 # not ask a server elsewhere for it.
 ENV PATH=/opt/venv/bin:$PATH HOME=/cache XDG_CACHE_HOME=/cache PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
     STREAMLIT_SERVER_HEADLESS=true STREAMLIT_SERVER_PORT=8501 STREAMLIT_SERVER_BASE_URL_PATH="" \
-    STREAMLIT_BROWSER_SERVER_ADDRESS=localhost
+    STREAMLIT_BROWSER_SERVER_ADDRESS=localhost STREAMLIT_LOGGER_HIDE_WELCOME_MESSAGE=true
 USER 10001
 WORKDIR /cache
 VOLUME /cache

@@ -5,6 +5,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 from streamlit.delta_generator import DeltaGenerator
 
+from explorer import settings
 from explorer.ui import spent, work
 from explorer.ui.frame import IMAGES, NAME, SIDEBAR_WIDTH, begin_page, end_page, follow_course, page_link
 from explorer.ui.map import show_map
@@ -104,7 +105,7 @@ def welcome() -> None:
                     st.markdown(about)
     end_page()
 
-    spent.begin(TITLE)
+    spent.begin(TITLE, "below")
     show_animation(animation)
     show_machine(machine)
     spent.end()
@@ -145,6 +146,7 @@ def show_machine(place: DeltaGenerator) -> None:
     from explorer.ui.geometry_lab.training import SECONDS
 
     machine, workers = machine_measured(), work.manager().workers
+    where = f"on a cluster of {workers} cores" if settings.read().cluster else "here too"
     with place.container():
         with st.container(horizontal=True):
             st.metric("Cores", machine.cores, width="content")
@@ -163,10 +165,10 @@ def show_machine(place: DeltaGenerator) -> None:
                 help="The Geometry lab's network, batch 512.",
             )
         st.caption(
-            "The models of these modules run on the CPU; they need no more than this. What you train is trained here "
-            "too, not in your browser: a phone then trains as fast as a laptop, and a training goes on while you look "
-            f"at another page. At most {workers} at a time, the others wait in turn: of the Geometry lab's, which take "
-            f"{SECONDS} s, a class gets {60 * workers // SECONDS} a minute at most."
+            "The models of these modules run on the CPU; they need no more than this. What you train is trained "
+            f"{where}, not in your browser: a phone then trains as fast as a laptop, and a training goes on while you "
+            f"look at another page. At most {workers} at a time, the others wait in turn: of the Geometry lab's, which "
+            f"take {SECONDS} s, a class gets {60 * workers // SECONDS} a minute at most."
         )
 
 

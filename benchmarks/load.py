@@ -14,6 +14,7 @@ from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
 from itertools import cycle, islice
 
+from benchmarks import sessions
 from benchmarks.protocol import Session, cpu_seconds, pss
 from benchmarks.tables import percentile_95, table
 from tests.browser.serving import Server, serving
@@ -25,6 +26,8 @@ LENGTH = "Seconds"  # of a training, where its page has such a slider
 WATCHES = 2.0  # seconds between two looks of a page at its training, at most
 SHOWN = 5  # errors
 BUDGET = 1  # second, for 95 % of moves
+IDLE_BUDGET = 3  # MiB
+MARKED = 20  # sessions that look for each other's words
 
 
 @dataclass
@@ -41,7 +44,7 @@ class Seen:
     cpu: tuple[float, float] = (0.0, 0.0)
 
 
-async def drive(server: Server, sessions: int, seconds: float, training: int) -> Seen:
+async def drive(server: Server, students: int, seconds: float, training: int) -> Seen:
     """Every session for `seconds`, once somebody has opened every page."""
     async with Session(server.url) as first:
         for page in first.pages:
@@ -50,7 +53,7 @@ async def drive(server: Server, sessions: int, seconds: float, training: int) ->
     seen, start = Seen(), time.monotonic()
     until = start + seconds
     trainers = [train(server.url, page, until, seen) for page in islice(cycle(TRAINING), training)]
-    visitors = [visit(server.url, random.Random(number), until, seen) for number in range(sessions)]
+    visitors = [visit(server.url, random.Random(number), until, seen) for number in range(students)]
     async with asyncio.TaskGroup() as group:
         for visitor in (*trainers, *visitors):
             group.create_task(noting(visitor, seen))
@@ -127,3 +130,53 @@ def run(arguments: Namespace) -> Iterator[str]:
     ]
     yield table("What the server took", ["", ""], rows)
     yield "\n".join(list(dict.fromkeys(seen.errors))[:SHOWN])
+    with serving(HOME) as server:
+        yield asyncio.run(of_sessions(server, arguments.idle, arguments.reruns))
+
+
+async def of_sessions(server: Server, many: int, reruns: int) -> str:
+    """What many sessions cost, keep apart and leave behind, on a server where somebody has opened every page."""
+    async with Session(server.url) as first:
+        for page in first.pages:
+            await first.go(page)
+        pages = [page.url_pathname for page in first.pages if page.url_pathname]
+    reached = await sessions.idle(server, pages, many)
+    each = [(reached.here[0] - reached.before) / many, (reached.here[1] - reached.gone[0]) / many]
+    rows: list[list[object]] = [
+        ["server (PSS) before, MiB", f"{reached.before:.0f}"],
+        [f"each of {many} idle sessions, MiB; budget {IDLE_BUDGET}", f"{each[0]:.2f}"],
+        ["each of the next ones, once those were closed, MiB", f"{each[1]:.2f}"],
+        ["what a closed session of the second class leaves, MiB", f"{(reached.gone[1] - reached.gone[0]) / many:.3f}"],
+    ]
+    links = [await sessions.link(server, scene, seed, many) for scene, seed in sessions.seeded()]
+    own, errors = await sessions.apart(server, pages, MARKED)
+    sizes = await sessions.flat(server, pages, reruns)
+    rows += [
+        [f"own memory before {reruns} moves over all pages, MiB", f"{sizes[0]:.0f}"],
+        ["after half of them", f"{sizes[1]:.0f}"],
+        ["after all", f"{sizes[2]:.0f}"],
+    ]
+    opened = [
+        [
+            one.title,
+            sum(one.alone.values()),
+            sum(one.together.values()),
+            ", ".join(one.more) or "nothing",
+            *(f"{found(one.seconds):.2f}" for found in (statistics.median, percentile_95)),
+        ]
+        for one in links
+    ]
+    title = f"A scene's link opened by {many} sessions within {sessions.WITHIN:g} s, in a state that is new"
+    header = ["scene", "computed for one", "for all", "more often than for one", "median, s", "95 %, s"]
+    return "\n".join(
+        [
+            table("Sessions that do nothing, and those that are gone", ["", ""], rows),
+            table(title, header, opened),
+            table(
+                f"{MARKED} sessions that write a word of their own everywhere, some of them as the name of a training",
+                ["", ""],
+                [["messages with a session's own word", own], ["with another's, or errors", len(errors)]],
+            ),
+            *list(dict.fromkeys(errors))[:SHOWN],
+        ]
+    )

@@ -7,9 +7,12 @@ no files, uploads none, and runs no component's JavaScript.
 
 import asyncio
 import contextlib
+import re
 import sys
 import time
-from collections.abc import Iterator
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import parse_qs, urlencode
@@ -68,12 +71,20 @@ class Widget:
 class Session:
     """One visitor's tab, from the first page on: `async with Session(url, "geometry_lab") as session: ...`.
 
-    `page` is the page's part of the address, "" for the first. Exceptions that the page shows go into `errors`.
+    `page` is the page's part of the address, "" for the first, and `query` what stands behind its question mark.
+    Exceptions that the page shows go into `errors`.
     Raises `TimeoutError` where a rerun does not end within `patience` seconds, and `ConnectionError` where the server
     ends the session.
     """
 
-    def __init__(self, url: str, page: str = "", errors: list[str] | None = None, patience: float = 120.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        page: str = "",
+        errors: list[str] | None = None,
+        patience: float = 120.0,
+        query: Mapping[str, str] | None = None,
+    ) -> None:
         self.url, self.patience = url, patience
         self.pages: list[AppPage] = []
         self.errors = [] if errors is None else errors
@@ -83,7 +94,7 @@ class Session:
         self._page_hash = self._main_hash = self._run = ""
         self._roots = {index: Node(Block(), "", "", "") for index in range(4)}  # main, sidebar, event, bottom
         self._states: dict[str, WidgetState] = {}
-        self._query: dict[str, list[str]] = {}
+        self._query = {name: [value] for name, value in (query or {}).items()}
         self._cache: dict[str, tuple[ForwardMsg, int]] = {}  # by hash: a message, and the run that last used it
         self._runs, self._oldest = 0, 0
         self._awaited: tuple[str, asyncio.Future[None]] | None = None
@@ -142,12 +153,12 @@ class Session:
     # What a person does
 
     async def change(self, widget: Widget, value: Value) -> float:
-        """Set a widget to a value of `widget.values()`; seconds until its rerun has ended."""
+        """Set a widget to a value of `widget.values()`, or to any text; seconds until its rerun has ended."""
         state = WidgetState(id=widget.proto.id)
         match widget.kind, value:
             case _, bool():
                 state.bool_value = value
-            case (("selectbox" | "radio"), str()):
+            case (("selectbox" | "radio" | "text_input" | "text_area"), str()):
                 state.string_value = value
             case _, str():
                 state.string_array_value.data.append(value)
@@ -327,6 +338,12 @@ class Session:
                 self.auto_reruns.pop(fragment)[1].cancel()
 
 
+def shown_in(session: Session, fragment: str) -> list[Element]:
+    """The elements that a fragment draws now, those of fragments in it left out."""
+    nodes = _walk(session._roots)
+    return [node.content for node in nodes if node.fragment == fragment and isinstance(node.content, Element)]
+
+
 def _kind(content: Element | Block) -> str:
     return content.WhichOneof("type") or ""
 
@@ -445,6 +462,17 @@ def own_memory(process: psutil.Process) -> float:
     """MiB that no file backs: what leaks would add to, and what a system short of memory cannot take back."""
     memory = process.memory_info()
     return (memory.rss - getattr(memory, "shared", 0)) / 2**20
+
+
+def computations(url: str) -> Counter[str]:
+    """How often the process has computed what each of its functions keeps in a cache of Streamlit's, by its name."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with direct.open(f"{url}/_stcore/metrics", timeout=60) as reply:
+        lines = re.findall(r"^cache_compute_duration_seconds_count\{(.*)\} (\d+)", reply.read().decode(), re.M)
+    found = Counter[str]()
+    for labels, count in lines:
+        found[dict(re.findall(r'(\w+)="([^"]*)"', labels))["cache"]] += int(count)
+    return found
 
 
 async def rest(process: psutil.Process, seconds: float = 0.06) -> float:

@@ -18,7 +18,6 @@ class Wire:
         self._carries = asyncio.Event()  # cleared: both ends wait, and neither is told
         self._accepts = True
         self._writers: set[asyncio.StreamWriter] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
 
     def cut(self) -> None:
         """Reset every connection and each new one, as a network that is switched off at the laptop."""
@@ -82,8 +81,13 @@ def wire(to_port: int) -> Iterator[Wire]:
     line, ready = Wire(to_port), threading.Event()
 
     def run() -> None:
-        with contextlib.suppress(asyncio.CancelledError):
-            line._loop.run_until_complete(line._serve(ready))
+        serving = line._loop.create_task(line._serve(ready))
+        line._loop.run_forever()
+        serving.cancel()
+        tasks = asyncio.all_tasks(line._loop)
+        for task in tasks:
+            task.cancel()
+        line._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
 
     thread = threading.Thread(target=run, name="wire", daemon=True)
     thread.start()
@@ -92,11 +96,6 @@ def wire(to_port: int) -> Iterator[Wire]:
         yield line
     finally:
         line.cut()
-
-        def end() -> None:
-            for task in asyncio.all_tasks(line._loop):
-                task.cancel()
-
-        line._loop.call_soon_threadsafe(end)
+        line._loop.call_soon_threadsafe(line._loop.stop)
         thread.join()
         line._loop.close()

@@ -5,9 +5,10 @@ all.
 checksums stand in their model cards; `scripts/sum_assets.py` writes it.
 """
 
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
+
+from explorer.once import once
 
 _PACKAGE = Path(__file__).parent
 ROOT = next(place for place in (_PACKAGE / "app", _PACKAGE.parent) if (place / "assets").is_dir())
@@ -19,7 +20,7 @@ class AssetError(Exception):
     """A file of the app is missing, cut short or changed; the text is a sentence for the page that needs it."""
 
 
-@cache
+@once()
 def checksums() -> dict[str, str]:
     """SHA-256 in hexadecimals by path below `assets`; none where the list itself is missing."""
     try:

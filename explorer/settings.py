@@ -8,10 +8,24 @@ from pathlib import Path
 from typing import Any
 
 PREFIX = "DIFFUSION_EXPLORER_"
+LOGS = ("text", "json")
 
 
 class SettingError(ValueError):
     """A variable that says what cannot be; the text is a sentence for the operator."""
+
+
+def _listening(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536):
+        raise ValueError("PORT or HOST:PORT is needed")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def _logs(text: str) -> str:
+    if text not in LOGS:
+        raise ValueError(f"one of {', '.join(LOGS)} is needed")
+    return text
 
 
 def _count(text: str) -> int:
@@ -29,7 +43,7 @@ def _how(read: Callable[[str], Any], about: str, otherwise: str) -> dict[str, An
     return {"read": read, "about": about, "otherwise": otherwise}
 
 
-def _address(text: str) -> tuple[str, int]:
+def _address(text: str) -> str:
     if text.startswith("ray://"):
         raise ValueError(
             "ray:// is for notebooks; the address of the head is needed, as `ray start` takes it: HOST:PORT"
@@ -39,7 +53,7 @@ def _address(text: str) -> tuple[str, int]:
         raise ValueError("the address of the head is needed, as `ray start` takes it: HOST:PORT")
     if not hasattr(socket, "send_fds"):
         raise ValueError("this system cannot hand sockets to another process; a cluster needs Linux or macOS")
-    return host, int(port)
+    return text
 
 
 def _gpus(text: str) -> float:
@@ -64,13 +78,27 @@ class Settings:
         default=None, metadata=_how(_count, "MiB of memory that a job may take", "an equal share of what is there")
     )
     job_seconds: int = field(default=600, metadata=_how(_count, "seconds that a job may run", "600"))
-    cluster: tuple[str, int] | None = field(
+    cluster: str | None = field(
         default=None,
         metadata=_how(_address, "HOST:PORT of the head of a Ray cluster that jobs run on", "they run on this machine"),
     )
     cluster_gpus: float | None = field(
         default=None,
         metadata=_how(_gpus, "GPUs, or a share of one, that a training of images asks for on the cluster", "none"),
+    )
+    logs: str = field(
+        default="text",
+        metadata=_how(
+            _logs,
+            "`json` for logs of one object a line, without personal data; or `text`, as Streamlit writes",
+            "`text`",
+        ),
+    )
+    metrics: tuple[str, int] | None = field(
+        default=None,
+        metadata=_how(
+            _listening, "port of figures for Prometheus, for this machine alone, or `HOST:PORT` for others", "none"
+        ),
     )
 
 

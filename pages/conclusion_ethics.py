@@ -35,6 +35,7 @@ from explorer.lessons.conclusion_ethics import provenance as provenance_lesson
 from explorer.lessons.conclusion_ethics.figures import figures
 from explorer.lessons.conclusion_ethics.memory import times_seen
 from explorer.networks.video import AlongTime
+from explorer.ui import work
 from explorer.ui.conclusion_ethics import bias, energy, few_steps, memory, motion, people, provenance, timeline, words
 from explorer.ui.controls import one_of
 from explorer.ui.path import link
@@ -73,7 +74,7 @@ CONCLUSION = {  # module: what to take along
 }
 
 chosen = one_of("Subject", LOOKS, key="ethics_look")
-learning = chosen == "steps" and few_steps.learning()
+learning = few_steps.learning() if chosen == "steps" else ()
 shown: dict[str, Callable[[], None]] = {
     "memory": memory.show,
     "bias": bias.show,
@@ -85,7 +86,7 @@ shown: dict[str, Callable[[], None]] = {
     "video": motion.show,
     "timeline": timeline.show,
 }
-fragment(shown[chosen], run_every=1.0 if learning else None)()
+fragment(shown[chosen], run_every=work.pace(learning))()
 
 survived = figures("provenance")["found"]
 st.header("The course in nine sentences", anchor=False)

@@ -47,6 +47,7 @@ begin_page(
 
 import explorer as ex
 from explorer.ui.controls import LINES, SAMPLER_LABELS, SCHEDULE_LABELS, choice
+from explorer.ui.turns import in_turn
 
 
 def real_image(digit: int, number: int) -> np.ndarray:
@@ -120,6 +121,7 @@ def drawn_image() -> np.ndarray | None:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
+@in_turn
 def roads_to(t: float, name: str, steps: int) -> "Roads":
     """A black and a white pixel on both roads to time t."""
     from explorer.lessons.core_concepts import two_roads
@@ -128,6 +130,7 @@ def roads_to(t: float, name: str, steps: int) -> "Roads":
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
+@in_turn
 def recall(name: str, sampler: str, steps: int, seed: int) -> "DigitWalk":
     """Walks from noise under the exact denoiser of the scans."""
     from explorer.data.digits import digits
@@ -138,6 +141,7 @@ def recall(name: str, sampler: str, steps: int, seed: int) -> "DigitWalk":
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
+@in_turn
 def generate(name: str, sampler: str, steps: int, seed: int) -> "DigitWalk":
     """Walks from the same noise under the shipped network.
 

@@ -50,7 +50,7 @@ from explorer.lessons.geometry_lab.runs import (
 from explorer.lessons.trainings.record import is_text
 from explorer.lessons.views import EXTENT, fan_2d, view_scale
 from explorer.schedules import make_schedule
-from explorer.ui import made
+from explorer.ui import made, work
 from explorer.ui.controls import PREDICTION_LABELS, SAMPLER_LABELS, SCHEDULE_LABELS, choice, sentence
 from explorer.ui.geometry_lab import models
 from explorer.ui.geometry_lab.training import judged, replay_slider, train_controls, training_report, training_settings
@@ -337,17 +337,17 @@ if compare:
 
 names = ["", ""] if len(sides) == 1 else [" left", " right"]
 recipes = list(dict.fromkeys(side.recipe for side in sides))
-busy = [recipe for recipe in recipes if (job := models.job_for(recipe)) and not job.finished]
+busy = work.standing(job for recipe in recipes if (job := models.job_for(recipe)))
 
 
-@fragment(run_every=1.0 if busy else None)
+@fragment(run_every=work.pace(busy))
 def the_stage() -> None:
-    """Draws the newest of everything; once a second while a job runs."""
+    """Draws the newest of everything; once a second while a worker trains."""
     jobs = {recipe: models.job_for(recipe) for recipe in recipes}
     for recipe, job in jobs.items():
         if job is not None:
             models.absorb(recipe, job)
-    if busy != [recipe for recipe, job in jobs.items() if job and not job.finished]:
+    if busy != work.standing(filter(None, jobs.values())):
         st.rerun()
     for recipe, job in jobs.items():
         training_report(job, PREDICTION_LABELS[recipe.prediction])

@@ -30,7 +30,8 @@ begin_page(
 from explorer import samplers
 from explorer.lessons.sampling_showdown import quality as judging
 from explorer.lessons.sampling_showdown import walks as showdown
-from explorer.ui.sampling_showdown.background import running
+from explorer.ui import work
+from explorer.ui.sampling_showdown.background import jobs_of
 from explorer.ui.sampling_showdown.between import BETWEEN, between
 from explorer.ui.sampling_showdown.duel import duel
 from explorer.ui.sampling_showdown.one_noise import WALKS, one_noise
@@ -148,13 +149,13 @@ references(
     "ddpm", "ddim", "dpm_solver", "edm", "sde", "langevin", "guidance", "guidance_interval", "improved_ddpm", "fid"
 )
 
-long_walk, measuring = running(judged=False), running(judged=True)
+long_walk, measuring = (work.standing(jobs_of(judged)) for judged in (False, True))
 with places["duel"]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.header(SECTIONS["duel"], anchor="duel", width="stretch")
         with st.container(width=220):
             model = choose_model("show_model")
-    fragment(duel, run_every=1.0 if long_walk else None)(model, long_walk, takeaways["duel"])
+    fragment(duel, run_every=work.pace(long_walk))(model, long_walk, takeaways["duel"])
 with places["one-noise"]:
     st.header(SECTIONS["one-noise"], anchor="one-noise")
     st.markdown(
@@ -163,7 +164,7 @@ with places["one-noise"]:
     one_noise(model, takeaways["one-noise"])
 with places["quality"]:
     st.header(SECTIONS["quality"], anchor="quality")
-    fragment(quality, run_every=1.0 if measuring else None)(model, measuring, takeaways["quality"])
+    fragment(quality, run_every=work.pace(measuring))(model, measuring, takeaways["quality"])
 with places["between"]:
     st.header(SECTIONS["between"], anchor="between")
     st.markdown(

@@ -3,7 +3,7 @@ import streamlit as st
 
 from explorer.lessons.trainings.plan import OWN
 from explorer.lessons.trainings.record import Training
-from explorer.ui import trainings
+from explorer.ui import trainings, work
 from explorer.ui.frame import (
     Question,
     begin_page,
@@ -41,7 +41,8 @@ from explorer.lessons.trainings.record import to_bytes_grid
 from explorer.ui.datasets import find_dataset
 from explorer.ui.markdown import plain
 
-running = [job.params["run"] for job in trainings.absorb()]
+under_way = trainings.absorb()
+running, standing = [job.params["run"] for job in under_way], work.standing(under_way)
 top = st.container()
 stage = st.container()
 left, right = st.columns([2.2, 1], gap="large")
@@ -80,10 +81,10 @@ def real_of(run: Training) -> np.ndarray | None:
     return to_bytes_grid(real_images(dataset.split()[0], len(dataset.classes)).numpy())
 
 
-@fragment(run_every=1.0 if running else None)
+@fragment(run_every=work.pace(standing))
 def the_film() -> None:
-    """How the trainings go, and their film; once a second while one runs."""
-    if running != [job.params["run"] for job in trainings.absorb()]:
+    """How the trainings go, and their film; once a second while a worker trains."""
+    if standing != work.standing(trainings.absorb()):
         st.rerun()
     for number, run in enumerate(runs.now(shown)):
         job = trainings.job_of(run.run)
@@ -92,9 +93,9 @@ def the_film() -> None:
         film.film_strip(run, real_of(run), goes_on)
 
 
-@fragment(run_every=2.0 if running else None)
+@fragment(run_every=work.pace(standing, 2.0))
 def the_charts() -> None:
-    """The losses; every other second while a training runs."""
+    """The losses; every other second while a worker trains."""
     results.charts(runs.now(shown))
 
 

@@ -55,6 +55,7 @@ from explorer.ui.film import Strip, film
 from explorer.ui.pad import draw_image
 from explorer.ui.sheet import Row, sheet
 from explorer.ui.shelf import ImageModel, choose_model, held_out_of
+from explorer.ui.turns import in_turn
 from explorer.ui.unet import diagram, packed
 
 Scales = tuple[tuple[str, float], ...]
@@ -67,6 +68,7 @@ def parts_of(weights: str, _denoiser: "Denoiser") -> "list[Part]":
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
+@in_turn
 def drawn_from(weights: str, _denoiser: "Denoiser", label: int | str | None, seed: int) -> np.ndarray:
     """An image that the model makes, (channels, h, w)."""
     condition = torch.tensor([label]) if isinstance(label, int) else label
@@ -75,6 +77,7 @@ def drawn_from(weights: str, _denoiser: "Denoiser", label: int | str | None, see
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
+@in_turn
 def walked(weights: str, _denoiser: "Denoiser", told: Sequence[int] | Sequence[str], scales: Scales) -> np.ndarray:
     """Walks from noise under the network that is cut so: (steps + 1, n, h, w), the last frame the samples."""
     condition = [told[turn % len(told)] for turn in range(SAMPLES)] if told else None
@@ -84,6 +87,7 @@ def walked(weights: str, _denoiser: "Denoiser", told: Sequence[int] | Sequence[s
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
+@in_turn
 def seen(
     weights: str, _denoiser: "Denoiser", image: np.ndarray, seed: int, label: int | str | None, scales: Scales
 ) -> tuple[Moments, dict[str, np.ndarray]]:
@@ -94,6 +98,7 @@ def seen(
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
+@in_turn
 def cut_guesses(
     weights: str, _denoiser: "Denoiser", image: np.ndarray, seed: int, label: int | str | None, names: tuple[str, ...]
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -201,6 +201,11 @@ class JobManager:
         with self._changed:
             return [job for job in self._jobs.values() if job.session == session]
 
+    def counts(self) -> Counter[str]:
+        """How many jobs are in each state, of all sessions; of the finished ones those that are kept."""
+        with self._changed:
+            return Counter(job.state for job in self._jobs.values())
+
     def get(self, session: str, job_id: str) -> Job | None:
         """The session's job of that id; None when there is none or it is another session's."""
         with self._changed:

@@ -11,6 +11,7 @@ from explorer.hardware.limits import allowed_memory, available_cores, free_memor
 from explorer.jobs.events import TOO_MUCH
 
 SERVER_BYTES = 690 * 2**20  # what a server has when every page was visited
+DEVICE = "EXPLORER_DEVICE"  # from whoever starts a worker to what runs in it
 WORKER_BYTES = 350 * 2**20  # what a worker takes for an ordinary job
 
 
@@ -57,6 +58,11 @@ class Engine(Protocol):
 
     def start(self, kind: str, threads: int) -> Worker:
         """A new worker. Raises `OSError` or `JobError` with a sentence where there can be none."""
+
+
+def device() -> str:
+    """What torch should compute on in a worker: "cuda" where its job was given a GPU, else "cpu"."""
+    return os.environ.get(DEVICE, "cpu")
 
 
 def share_of_memory(workers: int) -> int | None:

@@ -58,5 +58,5 @@ def resumed_state(params: dict[str, Any], arrays: Arrays) -> "TrainState | None"
 
 def state_event(state: "TrainState") -> Event:
     """What resuming needs."""
-    vectors = {name: getattr(state, name).numpy() for name in STATE_VECTORS}
+    vectors = {name: getattr(state, name).cpu().numpy() for name in STATE_VECTORS}
     return Event("state", {"step": state.step, "seconds": state.seconds}, vectors)

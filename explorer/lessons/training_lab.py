@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from explorer.jobs.events import Event, JobError
+from explorer.jobs.process import device
 from explorer.lessons.learning import Arrays, LossCurve, resumed_state, state_event
 from explorer.lessons.trainings.plan import OWN, Plan, first_of_each_class
 from explorer.lessons.trainings.record import FILM, SAMPLES, to_bytes_grid
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from explorer.dataset import ImageDataset
     from explorer.denoiser import Denoiser
+    from explorer.training import TrainEvent
 
 MOMENTS = (0.01, 0.02, 0.035, 0.05, 0.08, 0.12, 0.18, 0.25, 0.33, 0.42, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 MEASURING = 0.08  # share of the training time that measuring may take, beside the grids that stay on the page
@@ -46,7 +48,7 @@ def train_images(params: dict[str, Any], arrays: Arrays, stop: Callable[[], bool
     training, held_out = dataset.split()
     training = first_of_each_class(training, plan.take)
     classes = len(dataset.classes)
-    denoiser = plan.denoiser(dataset.shape, classes)
+    denoiser = plan.denoiser(dataset.shape, classes).to(device())
     config = plan.config(len(training))
     state = resumed_state(params, arrays)
     judge = Judge(plan.denoiser(dataset.shape, classes), training, held_out, classes)
@@ -89,14 +91,14 @@ def train_images(params: dict[str, Any], arrays: Arrays, stop: Callable[[], bool
 
     def look(event: ex.TrainEvent) -> Event:
         nonlocal judged
-        losses, levels = judge.look(event.state().averaged)
+        losses, levels = judge.look(averaged_of(event))
         judged.append((event.step, *losses))
         if len(judged) > CURVE_ROWS:
             judged = judged[::2]
         return Event("levels", {"step": event.step}, {"levels": levels})
 
     def grid(number: int, event: ex.TrainEvent, with_weights: bool) -> Event:
-        averaged = event.state().averaged
+        averaged = averaged_of(event)
         data = {
             "step": event.step,
             "epoch": epoch(event.step),
@@ -146,7 +148,12 @@ def train_images(params: dict[str, Any], arrays: Arrays, stop: Callable[[], bool
     if taken < len(MOMENTS):
         yield grid(taken + 1, event, with_weights=True)
     if not stop():
-        yield Event("result", {"step": event.step, **judge.result(plan, event.state().averaged)})
+        yield Event("result", {"step": event.step, **judge.result(plan, averaged_of(event))})
+
+
+def averaged_of(event: "TrainEvent") -> "Tensor":
+    """The averaged weights after a step, (parameters,), on the CPU, where they are judged and sent from."""
+    return event.state().averaged.cpu()
 
 
 class Judge:

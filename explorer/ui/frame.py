@@ -15,7 +15,7 @@ from explorer.files import ASSETS
 from explorer.lessons.notebook import Told, as_notebook
 from explorer.lessons.path import page_of
 from explorer.once import once
-from explorer.ui import gathering, lost, path, spent, trainings, work
+from explorer.ui import gathering, lost, path, spent, tabs, trainings, work
 from explorer.ui.components import component
 from explorer.ui.glossary import GLOSSARY
 from explorer.ui.lecture import show_buttons, show_scene
@@ -92,6 +92,7 @@ def begin_page(title: str, lead: str, *words: str) -> None:
             _terms(key="terms", data={"words": explained})
     lost.look()
     work.attend(lost.cookies)
+    tabs.attend()
     trainings.attend(page_link)
     with st.sidebar:
         st.html(f"<style>{STYLE}</style>")

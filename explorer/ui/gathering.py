@@ -9,18 +9,31 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Semaphore
 
 import streamlit as st
 
 from explorer.charts.slides.figures import Figure, Table
 from explorer.charts.slides.message import packed, unpacked
+from explorer.hardware.limits import allowed_memory, available_cores
+from explorer.once import once
 
 COMMAND = [sys.executable, "-P", "-m", "explorer.charts.slides"]
 ROOT = Path(__file__).parents[2]
-LONGEST = 120  # seconds that the drawing of a page may take, and that it may wait for another
+LONGEST = 120  # seconds that the drawing of a page may take
+PATIENCE = 180  # seconds until a browser gives a download up
+KEPT = 8  # drawn pages, of 1 to 2 MB each
+MEMORY = 2 * 2**30  # bytes of a machine for each drawing at once: it takes 150 MB, and pages and workers the rest
 _OPEN, _KEPT, _WANTED = "gathering_open", "gathering_kept", "gathering_wanted"
-_drawing = Lock()  # one page at a time: each takes a process of 150 MB
+
+
+def at_once() -> int:
+    """How many pages are drawn at the same time, each by a process of its own: as the cores and the memory allow."""
+    return max(1, min(available_cores(), (allowed_memory() or 0) // MEMORY))
+
+
+_drawers = Semaphore(at_once())
+_counting, _asked = Lock(), 0  # pages that are being drawn, or wait for that
 
 
 def begin(page: str) -> None:
@@ -65,7 +78,9 @@ def _offer(figures: list[Figure], page: str, name: str) -> None:
     count = sum(not isinstance(figure, Table) for figure in figures)
     st.markdown(
         f"**{count} figure{'s' * (count != 1)}**, as the page stood when you pressed the button. After a change, "
-        "gather again. The pictures are drawn when you download them, which takes some seconds."
+        f"gather again. The pictures are drawn when you download them, which takes some seconds{_behind()}. The same "
+        "figures are drawn once for everybody who asks. Should the button give up, which it does after "
+        f"{PATIENCE // 60} minutes, press it again: what is drawn meanwhile is kept for a while."
     )
     with st.container(horizontal=True):
         if count:
@@ -91,11 +106,28 @@ def _offer(figures: list[Figure], page: str, name: str) -> None:
         st.button("Gather again", on_click=_want, args=(page,), icon=":material/refresh:", key=f"gather_{name}")
 
 
+def _behind() -> str:
+    """How many are before one who asks now, in words; nothing where there is nobody."""
+    before = _asked
+    return f", and {before} other page{' is' if before == 1 else 's are'} being drawn before yours" if before else ""
+
+
+@once(KEPT)
 def draw(figures: bytes) -> bytes:
-    """The pictures of packed figures as a ZIP file, drawn by a process of its own. Raises RuntimeError where that
-    fails, or where others are drawn for too long."""
-    if not _drawing.acquire(timeout=LONGEST):
-        raise RuntimeError(f"Other figures were being drawn for {LONGEST} s; try again later.")
+    """The pictures of packed figures as a ZIP file, drawn by a process of its own: once for all who ask for the same,
+    `at_once` at a time. Raises RuntimeError where that fails."""
+    global _asked
+    with _counting:
+        _asked += 1
+    try:
+        with _drawers:
+            return _drawn(figures)
+    finally:
+        with _counting:
+            _asked -= 1
+
+
+def _drawn(figures: bytes) -> bytes:
     try:
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         done = subprocess.run(
@@ -103,8 +135,6 @@ def draw(figures: bytes) -> bytes:
         )
     except subprocess.TimeoutExpired as error:
         raise RuntimeError(f"The figures were not drawn within {LONGEST} s.") from error
-    finally:
-        _drawing.release()
     if done.returncode:
         raise RuntimeError(f"The figures could not be drawn: exit code {done.returncode}.")
     return done.stdout

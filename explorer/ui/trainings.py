@@ -276,22 +276,22 @@ def _dismiss(run: str) -> None:
 def attend(link: Callable[[str, str], None]) -> None:
     """On every page: take in what this visitor's trainings have sent, and show in the sidebar those that run, and
     those that have ended until they are looked at."""
-    running = [job.id for job in absorb()]
+    running = work.standing(absorb())
     ended = [training for training in known().values() if training.news]
     if not running and not ended:
         return
     with st.sidebar:
         if running:
-            fragment(_line, run_every=2.0)(running)
+            fragment(_line, run_every=work.pace(running, 2.0) or work.LATER)(running)
         for training in ended:
             _news(training)
         newest = known()[jobs()[-1].params["run"]] if running else ended[-1]
         link(newest.page, "Training lab")
 
 
-def _line(running: list[str]) -> None:
+def _line(running: work.Standing) -> None:
     jobs = absorb()
-    if [job.id for job in jobs] != running:
+    if work.standing(jobs) != running:
         st.rerun()
     for job in jobs:
         training = known()[job.params["run"]]

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import streamlit as st
@@ -10,13 +10,18 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from explorer import settings
 from explorer.jobs import Job, JobManager
-from explorer.lessons.tasks import TASKS
+from explorer.jobs.cluster import Cluster
+from explorer.jobs.process import Engine, Processes
+from explorer.lessons.tasks import HERE, ON_GPU, TASKS
 from explorer.ui.components import component
 from explorer.ui.spent import fragment
 from explorer.ui.visitors import COOKIE, name_in, new_name, own
 
 RENEW_SECONDS = 30.0
 IDLE_SECONDS = 3600.0  # any: a browser that has a timer runs the page anew when its lost connection is back
+SOON, LATER = 1.0, 4.0  # seconds between two looks at a queued job: at the next ones to begin, at the others
+WATCHERS: list[Callable[[Job], None]] = []  # called with every job that has ended; they must be quick
+Standing = tuple[tuple[str, bool], ...]
 _visit = component("visit")
 
 
@@ -31,7 +36,36 @@ def share_cores() -> None:
 def manager() -> JobManager:
     """The job manager of this process."""
     chosen = settings.read()
-    return JobManager(TASKS, chosen.workers, max_seconds=chosen.job_seconds)
+    engine: Engine = Processes(chosen.workers, chosen.job_memory and chosen.job_memory * 2**20)
+    if chosen.cluster:
+        gpus = dict.fromkeys(ON_GPU, chosen.cluster_gpus) if chosen.cluster_gpus else {}
+        engine = Cluster(chosen.cluster, HERE, gpus)
+    return JobManager(TASKS, chosen.workers, engine=engine, max_seconds=chosen.job_seconds, ended=_tell)
+
+
+def _tell(job: Job) -> None:
+    for watch in WATCHERS:
+        watch(job)
+
+
+def time_factor() -> float:
+    """Seconds that a training takes where the jobs run, for each that it would take here; 1 until that is known."""
+    if not isinstance(manager().engine, Cluster):
+        return 1.0
+    timed = _timed()
+    for job in timed:
+        job.renew()
+    found = [job.latest["pace"].data["seconds"] for job in timed if "pace" in job.latest]
+    if len(found) < len(timed) and any(job.finished for job in timed if "pace" not in job.latest):
+        _timed.clear()  # the next who asks tries again
+    return found[1] / found[0] if len(found) == 2 else 1.0
+
+
+@st.cache_resource(show_spinner=False)
+def _timed() -> tuple[Job, Job]:
+    """Steps that are timed on this machine, and where the jobs run."""
+    here, there = (manager().submit("the course itself", task, {}) for task in ("time_steps_here", "time_steps"))
+    return here, there
 
 
 def visitor() -> str:
@@ -55,8 +89,8 @@ def attend(cookies: Callable[[], Mapping[str, str]]) -> None:
 def _attend(cookies: Callable[[], Mapping[str, str]]) -> None:
     renewed()
     alone = name_in(st.context.cookies) != visitor()  # a page that runs alone, without the server of Home.py
-    mine = {COOKIE: visitor()} if alone else {}
-    _visit(key="visit", data={"cookies": {**mine, **cookies()}}, height=1)
+    named = {COOKIE: visitor()} if alone else {}
+    _visit(key="visit", data={"cookies": {**named, **cookies()}}, height=1)
 
 
 def renewed() -> list[Job]:
@@ -70,6 +104,35 @@ def renewed() -> list[Job]:
 def find_jobs(matches: Callable[[Job], bool]) -> list[Job]:
     """This visitor's jobs that `matches`, the newest last, their leases renewed."""
     return [job for job in renewed() if matches(job)]
+
+
+def standing(jobs: Iterable[Job]) -> Standing:
+    """The unfinished ones by their ids, and whether each still waits: when this changes, the page has to run again."""
+    return tuple((job.id, job.pending) for job in jobs if not job.finished)
+
+
+def pace(jobs: Standing, seconds: float = 1.0) -> float | None:
+    """How often a fragment looks at jobs; None while no worker is at any of them: `in_line` looks at what waits."""
+    return None if all(waits for _, waits in jobs) else seconds
+
+
+def in_line(job: Job, draw: Callable[[], None]) -> None:
+    """Draw where a queued job stands, in a fragment of its own: a class that waits must not run whole pages.
+
+    The page runs again when a worker has begun the job.
+    """
+
+    def next_ones() -> bool:
+        return job.position <= manager().workers
+
+    def look() -> None:
+        job.renew()
+        if not job.pending or next_ones() != soon:
+            st.rerun()
+        draw()
+
+    soon = next_ones()
+    fragment(look, run_every=SOON if soon else LATER)()
 
 
 def describe(job: Job) -> str:

@@ -5,8 +5,12 @@ import io
 import json
 import re
 import sys
+import time
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Semaphore
 from typing import Any
 
 import pyarrow
@@ -31,6 +35,11 @@ COMPONENTS: dict[str, type] = {
     "explorer_diagram": Images,
     "explorer_speech": Spectrograms,
 }
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_drawn_yet() -> None:
+    gathering.draw.cache_clear()
 
 
 def gathered(app: AppTest) -> tuple[bytes, list[Figure]]:
@@ -147,6 +156,43 @@ def test_a_drawing_that_fails_leaves_the_data(monkeypatch: pytest.MonkeyPatch, o
     with pytest.raises(RuntimeError, match="not drawn within 1 s"):
         gathering.draw(kept)
     assert len(files(gathering.data_of(kept))) > len(figures)
+
+
+def test_a_class_that_downloads_the_same_figures_has_them_drawn_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    drawn = tmp_path / "drawn"
+    script = f"import sys, time; open({str(drawn)!r}, 'a').write('x'); time.sleep(0.2); print(sys.stdin.read())"
+    monkeypatch.setattr(gathering, "COMMAND", [sys.executable, "-c", script])
+    with ThreadPoolExecutor(12) as threads:
+        files = list(threads.map(gathering.draw, [b"one"] * 10 + [b"two"] * 2))
+    assert [file.strip() for file in files] == [b"one"] * 10 + [b"two"] * 2
+    assert drawn.read_text() == "xx"
+
+
+def test_who_gathers_is_told_how_many_are_drawn_before(monkeypatch: pytest.MonkeyPatch, open_page: Open) -> None:
+    app = press(open_page("pages/build_your_rig.py"), "Gather them")
+    assert not any("before yours" in element.value for element in app.markdown)
+    monkeypatch.setattr(gathering, "_drawers", Semaphore(0))
+    monkeypatch.setattr(gathering, "COMMAND", [sys.executable, "-c", ""])
+    with ThreadPoolExecutor(2) as threads:
+        waiting = [threads.submit(gathering.draw, name) for name in (b"first", b"second")]
+        while gathering._asked < 2:
+            time.sleep(0.01)
+        app = press(app, "Gather again")
+        assert any("2 other pages are being drawn before yours" in element.value for element in app.markdown)
+        gathering._drawers.release(2)
+    assert [one.result() for one in waiting] == [b"", b""]
+    assert gathering._asked == 0
+
+
+@pytest.mark.parametrize(("memory", "drawers"), [(None, 1), (690 * 2**20, 1), (4 * 2**30, 2), (64 * 2**30, 3)], ids=str)
+def test_more_than_one_page_is_drawn_at_once_where_there_is_room(
+    monkeypatch: pytest.MonkeyPatch, memory: int | None, drawers: int
+) -> None:
+    monkeypatch.setattr(gathering, "available_cores", lambda: 3)
+    monkeypatch.setattr(gathering, "allowed_memory", lambda: memory)
+    assert gathering.at_once() == drawers
 
 
 def test_no_pictures_are_offered_of_tables_alone(open_page: Open) -> None:

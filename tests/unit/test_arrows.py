@@ -25,6 +25,7 @@ CORE = {
     "dataset",
     "masked",
     "settings",
+    "logs",
 }
 LAYERS: list[set[str]] = [
     CORE,

@@ -60,6 +60,7 @@ KEPT: dict[str, tuple[Any, ...]] = {
     "explorer.data.emoji.emoji": (),
     "explorer.data.mnist.shipped_mnist": ("held-out",),
     "explorer.data.speech.pronunciation._dictionary": (),
+    "explorer.data.speech.pronunciation.look_up": ("noise",),
     "explorer.hardware.catalogue.catalogue": (),
     "explorer.hardware.diffusers_models.configs": (),
     "explorer.hardware.gpus._names": (),

@@ -29,6 +29,26 @@ def test_what_is_no_count_is_a_sentence(text):
         read({f"{PREFIX}WORKERS": text})
 
 
+@pytest.mark.parametrize(
+    ("text", "address"),
+    {"9100": ("127.0.0.1", 9100), "0.0.0.0:9100": ("0.0.0.0", 9100), "[::]:80": ("::", 80)}.items(),
+)
+def test_figures_are_for_this_machine_alone_unless_a_host_is_given(text, address):
+    assert read({f"{PREFIX}METRICS": text}).metrics == address
+
+
+@pytest.mark.parametrize("text", ["host", "host:", "0", "65536", "9100:", "٣", "-1"])
+def test_what_is_no_port_is_a_sentence(text):
+    with pytest.raises(SettingError, match=r"DIFFUSION_EXPLORER_METRICS=.*: PORT or HOST:PORT is needed\."):
+        read({f"{PREFIX}METRICS": text})
+
+
+def test_logs_are_text_or_json():
+    assert read({f"{PREFIX}LOGS": "json"}).logs == "json"
+    with pytest.raises(SettingError, match=r"DIFFUSION_EXPLORER_LOGS='JSON': one of text, json is needed\."):
+        read({f"{PREFIX}LOGS": "JSON"})
+
+
 def test_a_misspelt_variable_is_a_sentence_that_names_those_there_are():
     with pytest.raises(SettingError, match="DIFFUSION_EXPLORER_WORKRES is not a setting; .*DIFFUSION_EXPLORER_WORKERS"):
         read({f"{PREFIX}WORKRES": "2"})

@@ -49,6 +49,7 @@ def _dictionary() -> bytes:
     return b"\n" + gzip.decompress(read_asset(ASSETS / "speech" / "cmudict.gz"))
 
 
+@once(4096)
 def look_up(word: str) -> tuple[str, ...] | None:
     """The phones of a word in lower case, or None where the dictionary does not know it."""
     content, key = _dictionary(), b"\n" + word.encode() + b" "

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from explorer.ui.turns import in_turn, turn
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -14,6 +16,7 @@ MEASURING = "Asking the model…"
 
 
 @st.cache_resource(max_entries=32, show_spinner=MEASURING)
+@in_turn
 def extracted(count: int, n: int, seed: int) -> "Extracted":
     from explorer.lessons.conclusion_ethics import memory
 
@@ -21,6 +24,7 @@ def extracted(count: int, n: int, seed: int) -> "Extracted":
 
 
 @st.cache_resource(max_entries=64, show_spinner=MEASURING)
+@in_turn
 def returned(share: int, n: int, guidance_scale: float, seed: int) -> "Returned":
     import explorer as ex
     from explorer.lessons.conclusion_ethics import bias
@@ -29,6 +33,7 @@ def returned(share: int, n: int, guidance_scale: float, seed: int) -> "Returned"
 
 
 @st.cache_resource(max_entries=32, show_spinner=MEASURING)
+@in_turn
 def pair(prompt: str, seed: int) -> "Tensor":
     from explorer.lessons.conclusion_ethics import provenance
 
@@ -40,6 +45,8 @@ def harmed(prompt: str, seed: int, harm: str) -> "tuple[Tensor, Tensor, list[flo
     """The marked picture and the other one, (2, 3, 32, 32), after a harm, their noise, and how well the rings fit."""
     from explorer.lessons.conclusion_ethics import provenance
 
-    after = provenance.HARMS[harm].does(pair(prompt, seed)).clamp(-1, 1)
-    noise = provenance.noise_of(after)
+    before = pair(prompt, seed)
+    with turn():
+        after = provenance.HARMS[harm].does(before).clamp(-1, 1)
+        noise = provenance.noise_of(after)
     return after, noise, provenance.fit(noise).tolist()

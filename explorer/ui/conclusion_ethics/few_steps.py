@@ -9,6 +9,7 @@ from explorer.jobs import Job, JobRefused
 from explorer.ui import work
 from explorer.ui.controls import choice
 from explorer.ui.player import Scene, player
+from explorer.ui.turns import in_turn
 
 TASK = "distil_2d"
 SHAPES = {
@@ -23,14 +24,14 @@ STEPS = [1, 2, 4, 8, 20]
 SHOWN = 1_000
 
 
-def learning() -> bool:
-    """Whether a student of this visitor learns now, so that the page looks again in a second."""
-    return bool(work.find_jobs(lambda job: job.task == TASK and not job.finished))
+def learning() -> work.Standing:
+    """The students of this visitor that learn now, or wait for it."""
+    return work.standing(work.find_jobs(lambda job: job.task == TASK))
 
 
-def show(was_learning: bool) -> None:
+def show(was_learning: work.Standing) -> None:
     """The controls, the two stages, and what both measure, by now."""
-    if was_learning and not learning():
+    if was_learning != learning():
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         shape = choice("Shape", SHAPES, "smiley", key="ethics_shape", width=150)
@@ -43,6 +44,7 @@ def show(was_learning: bool) -> None:
 
 
 @st.cache_resource(max_entries=32, show_spinner="Walking…")
+@in_turn
 def _teacher(shape: str, steps: int) -> "tuple[np.ndarray, float]":
     """Where the teacher's points are at each step, (frames, n, 2), and how far they end from fresh data."""
     from explorer.lessons.conclusion_ethics import few_steps
@@ -109,10 +111,18 @@ def stages(job: Job | None, shape: str, steps: int) -> None:
     )
 
 
+def _waits(job: Job) -> None:
+    st.progress(0.0, text=work.describe(job))
+    st.button("Stop", on_click=job.stop, icon=":material/stop:", key="ethics_stop")
+
+
 def buttons(job: Job | None, shape: str) -> None:
     """Teach, stop, and how it goes."""
     from explorer.lessons.conclusion_ethics.few_steps import SECONDS
 
+    if job is not None and job.pending:
+        work.in_line(job, lambda: _waits(job))
+        return
     if job is not None and not job.finished:
         progress: dict[str, Any] = job.latest["progress"].data if "progress" in job.latest else {}
         st.progress(min(1.0, progress.get("share", 0.0)), text=work.describe(job))

@@ -7,12 +7,14 @@ import streamlit as st
 
 from explorer.lessons.conclusion_ethics.figures import figures
 from explorer.ui.film import Strip, film
+from explorer.ui.turns import in_turn
 
 if TYPE_CHECKING:
     from explorer.lessons.conclusion_ethics.motion import Consistency
 
 
 @st.cache_resource(max_entries=32, show_spinner="Filming…")
+@in_turn
 def _filmed(digit: int, seed: int, guidance_scale: float) -> "tuple[np.ndarray, Consistency]":
     """The video, for a player, and how consistent it is."""
     from explorer.lessons.conclusion_ethics import motion
@@ -22,6 +24,7 @@ def _filmed(digit: int, seed: int, guidance_scale: float) -> "tuple[np.ndarray, 
 
 
 @st.cache_resource(max_entries=32, show_spinner="Filming…")
+@in_turn
 def _strangers(digit: int) -> "tuple[np.ndarray, Consistency]":
     """Frames drawn one by one, likewise; they are the same for every seed and every scale."""
     from explorer.lessons.conclusion_ethics import motion

@@ -8,6 +8,7 @@ import streamlit as st
 from explorer.lessons.conclusion_ethics.figures import figures
 from explorer.ui.controls import choice, sentence
 from explorer.ui.markdown import plain
+from explorer.ui.turns import in_turn
 
 if TYPE_CHECKING:
     from explorer.lessons.conclusion_ethics.words import Invented
@@ -17,6 +18,7 @@ WORDS = 6
 
 
 @st.cache_resource(max_entries=64, show_spinner="Inventing…")
+@in_turn
 def _invented(pattern: str, order: str, at_once: int, temperature: float, seed: int) -> "list[Invented]":
     from explorer.lessons.conclusion_ethics import words
 

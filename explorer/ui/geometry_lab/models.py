@@ -9,6 +9,7 @@ import streamlit as st
 
 from explorer.jobs import Job, Store
 from explorer.ui import lost, work
+from explorer.ui.turns import in_turn, turn
 
 if TYPE_CHECKING:
     from explorer.denoiser import Denoiser
@@ -127,13 +128,15 @@ def run_of(settings: "Settings", moment: int | None = None) -> "tuple[Run, Denoi
     key = (settings, None if step is None else (shelf()[recipe].run, step))
     kept: dict[Any, Run] = st.session_state.setdefault("runs_2d", {})
     if key not in kept:
-        kept[key] = runs.run(denoiser, settings, network is None)
+        with turn():
+            kept[key] = runs.run(denoiser, settings, network is None)
         while len(kept) > RUNS_KEPT:
             del kept[next(iter(kept))]
     return kept[key], denoiser, network is not None
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
+@in_turn
 def _shared_run(described: str, _denoiser: "Denoiser", _settings: "Settings", recalled: bool) -> "Run":
     """The run of the settings that `described` stands for; all sessions share the arrays: do not write to them."""
     from explorer.lessons.geometry_lab import runs

@@ -74,13 +74,19 @@ def training_report(job: Job | None, title: str) -> None:
     if job is None or job.state == "done":
         return
     line = f"{title}: {work.describe(job)}"
-    if not job.finished:
+    if job.pending:
+        work.in_line(job, lambda: _waits(job, title))
+    elif not job.finished:
         progress: dict[str, Any] = job.latest["progress"].data if "progress" in job.latest else {}
         st.progress(min(1.0, progress.get("share", 0.0)), text=line)
     elif job.state in ("failed", "expired"):
         st.error(line, icon=":material/error:")
     else:
         st.caption(line)
+
+
+def _waits(job: Job, title: str) -> None:
+    st.progress(0.0, text=f"{title}: {work.describe(job)}")
 
 
 def replay_slider(recipe: Recipe) -> int | None:

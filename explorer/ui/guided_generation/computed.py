@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 
 from explorer.lessons.guided_generation.pictures import Asked
+from explorer.ui.turns import in_turn, turn
 
 if TYPE_CHECKING:
     import explorer as ex
@@ -25,6 +26,7 @@ def model(name: str) -> "ex.Denoiser":
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
+@in_turn
 def drawing(name: str, asked: Asked) -> "Drawing":
     from explorer.lessons.guided_generation import pictures
 
@@ -32,6 +34,7 @@ def drawing(name: str, asked: Asked) -> "Drawing":
 
 
 @st.cache_resource(max_entries=96, show_spinner=False)
+@in_turn
 def ends(name: str, asked: Asked) -> np.ndarray:
     """The pictures of a drawing alone, (n, channels, height, width)."""
     import torch
@@ -52,17 +55,22 @@ def said(name: str, asked: Asked, known: tuple[str, ...], _say: Callable[[], Any
 def anatomy(name: str, asked: Asked, step: int) -> "Anatomy":
     from explorer.lessons.guided_generation import pictures
 
-    return pictures.anatomy(model(name), asked, drawing(name, asked), step)
+    drawn = drawing(name, asked)
+    with turn():
+        return pictures.anatomy(model(name), asked, drawn, step)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def looks(name: str, asked: Asked) -> "Looks":
     from explorer.lessons.guided_generation import pictures
 
-    return pictures.looks(model(name), asked, drawing(name, asked))
+    drawn = drawing(name, asked)
+    with turn():
+        return pictures.looks(model(name), asked, drawn)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
+@in_turn
 def bent(guidance_scale: float) -> "tuple[Bent, np.ndarray]":
     """Paths of the labelled mixture, and the guided arrows at each of their times."""
     from explorer.lessons.guided_generation import mixture
@@ -73,6 +81,7 @@ def bent(guidance_scale: float) -> "tuple[Bent, np.ndarray]":
 
 
 @st.cache_resource(max_entries=48, show_spinner=DRAWING)
+@in_turn
 def between(name: str, asked: Asked, other: str, count: int) -> np.ndarray:
     from explorer.lessons.guided_generation import pictures
 
@@ -80,6 +89,7 @@ def between(name: str, asked: Asked, other: str, count: int) -> np.ndarray:
 
 
 @st.cache_resource(max_entries=48, show_spinner=DRAWING)
+@in_turn
 def swap(name: str, asked: Asked, other: str, kept: float) -> tuple[np.ndarray, np.ndarray]:
     from explorer.lessons.guided_generation import arithmetic
 
@@ -87,6 +97,7 @@ def swap(name: str, asked: Asked, other: str, kept: float) -> tuple[np.ndarray, 
 
 
 @st.cache_resource(max_entries=48, show_spinner=DRAWING)
+@in_turn
 def plus_minus(name: str, asked: Asked, plus: str, minus: str, and_plus: str) -> np.ndarray:
     from explorer.lessons.guided_generation import arithmetic
 
@@ -94,6 +105,7 @@ def plus_minus(name: str, asked: Asked, plus: str, minus: str, and_plus: str) ->
 
 
 @st.cache_resource(max_entries=64, show_spinner=DRAWING)
+@in_turn
 def climbed(asked: Asked, strength: float) -> np.ndarray:
     from explorer.lessons.guided_generation import fits
 
@@ -101,6 +113,7 @@ def climbed(asked: Asked, strength: float) -> np.ndarray:
 
 
 @st.cache_resource(max_entries=32, show_spinner=DRAWING)
+@in_turn
 def repainted(name: str, asked: Asked, picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
     import torch
 
@@ -110,6 +123,7 @@ def repainted(name: str, asked: Asked, picture: np.ndarray, mask: np.ndarray) ->
 
 
 @st.cache_resource(max_entries=32, show_spinner=DRAWING)
+@in_turn
 def started(name: str, asked: Asked, picture: np.ndarray, share: float) -> np.ndarray:
     import torch
 

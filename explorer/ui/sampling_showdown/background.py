@@ -49,14 +49,10 @@ def jobs_of(judged: bool) -> list[Job]:
     return work.find_jobs(lambda job: job.task == TASK and bool(job.params["judge"]) == judged)
 
 
-def running(judged: bool) -> bool:
-    return any(not job.finished for job in jobs_of(judged))
-
-
 def report(job: Job, what: str, key: str) -> None:
     """How a job goes, with a button that ends it; or how it ended without a result."""
     if job.pending:
-        st.progress(0.0, text=f"{what}: {work.describe(job)}")
+        work.in_line(job, lambda: _waits(job, what))
     elif not job.finished:
         progress: dict[str, Any] = job.latest["progress"].data if "progress" in job.latest else {}
         left = progress.get("remaining")
@@ -68,6 +64,10 @@ def report(job: Job, what: str, key: str) -> None:
         st.caption(f"{what}: it was ended before it was done.")
     if not job.finished:
         st.button("Stop", on_click=job.stop, icon=":material/stop:", key=key)
+
+
+def _waits(job: Job, what: str) -> None:
+    st.progress(0.0, text=f"{what}: {work.describe(job)}")
 
 
 def report_others(jobs: list[Job]) -> None:

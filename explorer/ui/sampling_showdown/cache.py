@@ -8,6 +8,7 @@ import streamlit as st
 from explorer.lessons.sampling_showdown import walks as showdown
 from explorer.lessons.sampling_showdown.walks import Walk
 from explorer.ui.shelf import SHIPPED, ImageModel, shipped
+from explorer.ui.turns import in_turn
 
 if TYPE_CHECKING:
     import explorer as ex
@@ -17,21 +18,25 @@ Kept = TypeVar("Kept")
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
+@in_turn
 def shared_walk(key: tuple[Any, ...], _compute: Callable[[], Walk]) -> Walk:
     return _compute()
 
 
 @st.cache_resource(max_entries=12, scope="session", show_spinner=False)
+@in_turn
 def own_walk(key: tuple[Any, ...], _compute: Callable[[], Walk]) -> Walk:
     return _compute()
 
 
 @st.cache_resource(max_entries=500, show_spinner=False)
+@in_turn
 def shared(key: tuple[Any, ...], _compute: Callable[[], Any]) -> Any:
     return _compute()
 
 
 @st.cache_resource(max_entries=100, scope="session", show_spinner=False)
+@in_turn
 def own(key: tuple[Any, ...], _compute: Callable[[], Any]) -> Any:
     return _compute()
 

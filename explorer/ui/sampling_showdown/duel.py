@@ -13,9 +13,10 @@ from explorer.lessons.sampling_showdown.quality import Quality, read_table
 from explorer.lessons.sampling_showdown.task import walk_of
 from explorer.lessons.sampling_showdown.walks import Method, Start, Walk, one_clock
 from explorer.lessons.views import as_shown
+from explorer.ui import work
 from explorer.ui.controls import SAMPLER_LABELS
 from explorer.ui.film import Strip, film
-from explorer.ui.sampling_showdown.background import job_params, jobs_of, report, report_others, running, submit
+from explorer.ui.sampling_showdown.background import job_params, jobs_of, report, report_others, submit
 from explorer.ui.sampling_showdown.cache import call_seconds, identity, judge_of, own_walk, remembered, shared_walk
 from explorer.ui.sampling_showdown.controls import class_control, guidance_controls, method_controls, seed_control
 from explorer.ui.sampling_showdown.words import BLOWN_UP, PIXELS, SECTIONS, seconds_of, see, title_of
@@ -34,9 +35,9 @@ class TooLong(Exception):
     """Too long for a page: this is work for a job."""
 
 
-def duel(model: ImageModel, busy: bool, takeaway: DeltaGenerator) -> None:
+def duel(model: ImageModel, busy: work.Standing, takeaway: DeltaGenerator) -> None:
     """Two methods on one clock."""
-    if busy and not running(judged=False):
+    if busy != work.standing(jobs_of(judged=False)):
         st.rerun()
     with st.container(horizontal=True):
         classes = class_control(model, "show_class", "all", several=True)

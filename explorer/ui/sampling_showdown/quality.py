@@ -12,7 +12,7 @@ from explorer.lessons.sampling_showdown.walks import Method, Start
 from explorer.ui import work
 from explorer.ui.chart import chart
 from explorer.ui.controls import SAMPLER_LABELS
-from explorer.ui.sampling_showdown.background import job_params, jobs_of, report, report_others, running, submit
+from explorer.ui.sampling_showdown.background import job_params, jobs_of, report, report_others, submit
 from explorer.ui.sampling_showdown.cache import call_seconds, identity, judge_of
 from explorer.ui.sampling_showdown.controls import guidance_controls
 from explorer.ui.sampling_showdown.words import BLOWN_UP, seconds_of, see
@@ -27,9 +27,9 @@ BATCH = 16
 CLOSE = 1.25  # times the best distance
 
 
-def quality(model: ImageModel, busy: bool, takeaway: DeltaGenerator) -> None:
+def quality(model: ImageModel, busy: work.Standing, takeaway: DeltaGenerator) -> None:
     """Accuracy and Frechet distance against steps: the shipped table, or measured here by a job."""
-    if busy and not running(judged=True):
+    if busy != work.standing(jobs_of(judged=True)):
         st.rerun()
     judge = judge_of(model)
     if judge is None:
@@ -72,7 +72,7 @@ def quality(model: ImageModel, busy: bool, takeaway: DeltaGenerator) -> None:
         )
     elif before:
         st.caption(f"{before.samples:,} samples a point at guidance {before.guidance_scale:g}, by `{before.command}`.")
-    fragment(measure_controls)(model, running(judged=True))
+    fragment(measure_controls)(model, bool(work.standing(jobs_of(judged=True))))
     takeaway.markdown(f"- {in_words(here or earlier)} {see('quality')}")
 
 

@@ -7,6 +7,7 @@ import streamlit as st
 
 from explorer.lessons.trainings.plan import MOST_WEIGHTS, Plan
 from explorer.ui import work
+from explorer.ui.turns import in_turn
 
 if TYPE_CHECKING:
     from explorer.dataset import ImageDataset
@@ -31,12 +32,13 @@ def forecast(plan: Plan, dataset: "ImageDataset") -> Forecast:
     images = len(dataset) - len(dataset) // 5
     used = min(plan.take or images, images)
     cost = _cost(plan.width, plan.depth, plan.attention, dataset.shape, len(dataset.classes))
-    steps, step = plan.steps(used), cost.seconds_per_step(plan.batch_size)
+    steps, step = plan.steps(used), cost.seconds_per_step(plan.batch_size) * work.time_factor()
     seconds = plan.seconds if steps is None else steps * step
     return Forecast(float(seconds or 0), cost.bytes(plan.batch_size), used, cost.weights, step)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
+@in_turn
 def _cost(width: int, depth: int, attention: bool, shape: tuple[int, ...], classes: int) -> "TrainingCost":
     """Of the network, which is all that costs: the other settings change how often it is asked."""
     from explorer.hardware.training_cost import training_cost

@@ -7,7 +7,7 @@ import streamlit as st
 
 from explorer.jobs import Job
 from explorer.lessons.trainings.record import Training
-from explorer.ui import trainings
+from explorer.ui import trainings, work
 from explorer.ui.chart import chart
 from explorer.ui.markdown import plain
 
@@ -15,12 +15,18 @@ from explorer.ui.markdown import plain
 def report(training: Training, job: Job | None, name: str) -> None:
     """Progress while a training runs, and how it ended."""
     line = name + trainings.describe(training, job)
-    if job is not None and not job.finished:
-        st.progress(training.done, text=line)
+    if job is not None and job.pending:
+        work.in_line(job, lambda: _progress(training, job, name))
+    elif job is not None and not job.finished:
+        _progress(training, job, name)
     elif training.diverged or training.problem:
         st.error(line, icon=":material/error:")
     else:
         st.caption(line)
+
+
+def _progress(training: Training, job: Job, name: str) -> None:
+    st.progress(training.done, text=name + trainings.describe(training, job))
 
 
 def numbers(training: Training) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import streamlit as st
 
 from explorer.lessons.voice_cloning.speaking import Asked
+from explorer.ui.turns import in_turn, turn
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,6 +21,7 @@ Result = TypeVar("Result")
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
+@in_turn
 def _spoken(name: str, text: str, speed: float, asked: Asked) -> "Spoken":
     from explorer.lessons.voice_cloning import speaking, voices
 
@@ -27,6 +29,7 @@ def _spoken(name: str, text: str, speed: float, asked: Asked) -> "Spoken":
 
 
 @st.cache_resource(max_entries=24, show_spinner=SPEAKING)
+@in_turn
 def _found(what: str, name: str, text: str, speed: float, asked: Asked, _find: Callable[[], Any]) -> Any:
     return _find()
 
@@ -55,7 +58,7 @@ def found(
 def _mine(key: tuple[Any, ...], make: Callable[[], Result]) -> Result:
     kept: dict[tuple[Any, ...], Any] = st.session_state.setdefault("voice_results", {})
     if key not in kept:
-        with st.spinner(SPEAKING, show_time=False):
+        with st.spinner(SPEAKING, show_time=False), turn():
             kept[key] = make()
         while len(kept) > MOST_OWN:
             del kept[next(iter(kept))]

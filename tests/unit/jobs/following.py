@@ -7,7 +7,7 @@ import psutil
 from explorer.jobs import Event, Job
 
 
-def wait_for(condition, seconds: float = 20.0):
+def wait_for(condition, seconds: float = 60.0):
     """The first true value of `condition()`."""
     end = time.monotonic() + seconds
     while not (value := condition()):

@@ -13,8 +13,8 @@ import pytest
 
 from explorer.jobs import Job, JobRefused, manager
 from explorer.jobs.events import MAX_MESSAGE_BYTES
-from tests.unit.jobs.conftest import HERE, ROOT
 from tests.unit.jobs.following import event, finish, gone, wait_for
+from tests.unit.jobs.machines import HERE, ROOT
 
 pytestmark = pytest.mark.timeout(120)
 
