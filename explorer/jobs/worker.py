@@ -6,17 +6,18 @@ result).
 """
 
 import importlib
+import logging
 import os
 import queue
 import signal
 import sys
 import threading
 import time
-import traceback
 from collections import Counter
 from dataclasses import replace
 from typing import BinaryIO, NamedTuple
 
+from explorer import logs, settings
 from explorer.hardware.limits import own_memory
 from explorer.jobs.events import BEGIN, END, TOO_MUCH, Event, JobError, encode, read
 
@@ -92,7 +93,7 @@ def run(order: Order, outbox: Outbox) -> str | None:
     except JobError as error:
         return str(error)
     except Exception as error:
-        traceback.print_exc()
+        logging.getLogger(__name__).exception("A task failed.")
         what = f"{type(error).__name__}: {str(error)[:500]}".rstrip(" .:")
         return f"The job failed: {what}. The server's log has the details."
     return None
@@ -128,6 +129,8 @@ def main() -> None:
     commands, results = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # what a task reads or prints must not touch the pipes
     os.dup2(2, 1)
+    if settings.read().logs == "json":
+        logs.begin()
     orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
     outbox = Outbox(results)
     threading.Thread(target=_listen, args=(commands, orders), daemon=True).start()
