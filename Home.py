@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from explorer.files import AssetError
 from explorer.ui import spent, work
 from explorer.ui.frame import IMAGES, NAME, SIDEBAR_WIDTH, begin_page, end_page, follow_course, page_link
 from explorer.ui.map import show_map
@@ -103,7 +104,11 @@ def welcome() -> None:
     end_page()
 
     spent.begin(TITLE)
-    show_animation(animation)
+    try:
+        show_animation(animation)
+    except AssetError as error:
+        with animation:
+            say(error)
     show_machine(machine)
     spent.end()
 
