@@ -6,6 +6,7 @@ from starlette.middleware import Middleware
 from streamlit.delta_generator import DeltaGenerator
 
 from explorer import settings
+from explorer.files import AssetError
 from explorer.ui import spent, work
 from explorer.ui.frame import IMAGES, NAME, SIDEBAR_WIDTH, begin_page, end_page, follow_course, page_link
 from explorer.ui.map import show_map
@@ -106,7 +107,11 @@ def welcome() -> None:
     end_page()
 
     spent.begin(TITLE, "below")
-    show_animation(animation)
+    try:
+        show_animation(animation)
+    except AssetError as error:
+        with animation:
+            say(error)
     show_machine(machine)
     spent.end()
 

@@ -23,7 +23,7 @@ HOME = "Home.py"
 TRAINING = {"geometry_lab": "Train", "training_lab": "Start"}  # page, and what its button says
 PAUSE = (2.0, 6.0)  # seconds between two moves
 LENGTH = "Seconds"  # of a training, where its page has such a slider
-WATCHES = 2.0  # seconds between two looks of a page at its training, at most
+WATCHES = 4.0  # seconds between two looks of a page at its training, or at the queue, at most
 SHOWN = 5  # errors
 BUDGET = 1  # second, for 95 % of moves
 IDLE_BUDGET = 3  # MiB
@@ -100,10 +100,11 @@ async def train(url: str, page: str, until: float, seen: Seen) -> None:
             if slider.proto.label == LENGTH:
                 await session.change(slider, slider.values()[-1])
         while time.monotonic() < until:
-            if any(interval <= WATCHES for interval, _ in session.auto_reruns.values()):
+            buttons = {button.proto.label: button for button in session.widgets("button")}
+            watched = any(interval <= WATCHES for interval, _ in session.auto_reruns.values())
+            if watched or TRAINING[page] not in buttons:  # nothing is watched while the page runs anew
                 await asyncio.sleep(0.5)
                 continue
-            buttons = {button.proto.label: button for button in session.widgets("button")}
             await session.press(buttons[TRAINING[page]])
             seen.trainings += 1
 
@@ -134,6 +135,10 @@ def run(arguments: Namespace) -> Iterator[str]:
         yield asyncio.run(of_sessions(server, arguments.idle, arguments.reruns))
 
 
+def whole(size: float) -> str:
+    return f"{size:.0f}"
+
+
 async def of_sessions(server: Server, many: int, reruns: int) -> str:
     """What many sessions cost, keep apart and leave behind, on a server where somebody has opened every page."""
     async with Session(server.url) as first:
@@ -141,20 +146,24 @@ async def of_sessions(server: Server, many: int, reruns: int) -> str:
             await first.go(page)
         pages = [page.url_pathname for page in first.pages if page.url_pathname]
     reached = await sessions.idle(server, pages, many)
-    each = [(reached.here[0] - reached.before) / many, (reached.here[1] - reached.gone[0]) / many]
     rows: list[list[object]] = [
-        ["server (PSS) before, MiB", f"{reached.before:.0f}"],
-        [f"each of {many} idle sessions, MiB; budget {IDLE_BUDGET}", f"{each[0]:.2f}"],
-        ["each of the next ones, once those were closed, MiB", f"{each[1]:.2f}"],
-        ["what a closed session of the second class leaves, MiB", f"{(reached.gone[1] - reached.gone[0]) / many:.3f}"],
+        ["server (PSS) before, MiB", whole(reached.before)],
+        [
+            f"each of {many} idle sessions, MiB; budget {IDLE_BUDGET}",
+            f"{(reached.here[0] - reached.before) / many:.2f}",
+        ],
+        [
+            f"server when such a class had come and gone, {len(reached.gone)} times, MiB",
+            ", ".join(map(whole, reached.gone)),
+        ],
     ]
     links = [await sessions.link(server, scene, seed, many) for scene, seed in sessions.seeded()]
     own, errors = await sessions.apart(server, pages, MARKED)
     sizes = await sessions.flat(server, pages, reruns)
     rows += [
-        [f"own memory before {reruns} moves over all pages, MiB", f"{sizes[0]:.0f}"],
-        ["after half of them", f"{sizes[1]:.0f}"],
-        ["after all", f"{sizes[2]:.0f}"],
+        [f"own memory before {reruns} moves over all pages, MiB", whole(sizes[0])],
+        ["after half of them", whole(sizes[1])],
+        ["after all", whole(sizes[2])],
     ]
     opened = [
         [

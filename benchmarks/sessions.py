@@ -16,8 +16,9 @@ from explorer.lessons.scenes import Scene, scenes
 from tests.browser.serving import Server
 
 LECTURE = "45"
-SEEDS = {"geometry_lab": "geo_seed", "guided_generation": "guide_seed", "conclusion_ethics": "ethics_bias_seed"}
+SEEDS = {"geometry_lab": "geo_seed", "guided_generation": "guide_seed", "conclusion_ethics": "ethics_memory_seed"}
 WITHIN = 10.0  # seconds in which a class opens a link
+CLASSES = 4  # that come and go
 AT_ONCE = 20  # sessions that open while nothing is timed
 
 
@@ -34,8 +35,10 @@ async def opened(url: str, pages: list[str], sessions: int, stack: AsyncExitStac
 
 @dataclass
 class Idle:
-    """MiB of the server (PSS) before anybody came, with a class that does nothing, once it is gone, with the next one,
-    and once that is gone."""
+    """MiB of the server (PSS) before anybody came, and with each of some classes that do nothing, and once it is gone.
+
+    Streamlit keeps a closed session for two minutes, 128 of them at most, and the allocator what they took.
+    """
 
     before: float
     here: list[float] = field(default_factory=list)
@@ -43,10 +46,10 @@ class Idle:
 
 
 async def idle(server: Server, pages: list[str], sessions: int) -> Idle:
-    """Two classes, one after the other."""
+    """Classes that come and go, one after the other."""
     await rest(server.process)
     found = Idle(pss(server.process))
-    for _ in range(2):
+    for _ in range(CLASSES):
         async with AsyncExitStack() as stack:
             await opened(server.url, pages, sessions, stack)
             await rest(server.process)

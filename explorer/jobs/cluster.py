@@ -82,6 +82,9 @@ class Cluster:
                 self._gateway.wait()
 
     def _open_gateway(self) -> None:
+        if self._gateway:
+            self._control.close()
+        self._control: socket.socket
         self._control, theirs = socket.socketpair()
         paths = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
         with theirs:

@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
 
-from explorer import settings
+from explorer import logs, settings
 from explorer.hardware.limits import available_cores
 from explorer.jobs.cluster import versions
 from explorer.jobs.events import END, Event, MessageError, encode, read_unopened
@@ -203,6 +203,8 @@ def tell(ray: Any, control: socket.socket) -> None:
 def main() -> None:
     """Serve until the server is gone."""
     logging.basicConfig(format="%(name)s: %(message)s")
+    if settings.read().logs == "json":
+        logs.begin()
     control = socket.socket(fileno=int(sys.argv[1]))
     problem = ""
     try:

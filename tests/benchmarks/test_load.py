@@ -52,7 +52,8 @@ def test_a_word_that_reaches_another_is_seen(server: Server) -> None:
     assert "the word of another came: uvwxyz" in asyncio.run(both())
 
 
-def test_closed_sessions_are_followed_by_as_many(server: Server) -> None:
+def test_classes_come_and_go(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "CLASSES", 2)
     found = asyncio.run(sessions.idle(server, ["for_teachers"], 4))
     assert len(found.here) == len(found.gone) == 2
     assert min(found.before, *found.here, *found.gone) > 50
