@@ -302,7 +302,7 @@ def absent(playwright: Playwright, seconds: int) -> Iterator[Row]:
             now = zip(("models", "trainings", "own", "answers"), held, student.held(), strict=True)
             dropped = [name for name, before, after in now if after < before]
             same = "the address is the same" if student.page.url == address else f"the address is {student.page.url}"
-            yield Row(f"{how} for {seconds} s", f"“{said}”; {same}", ", ".join(dropped) or "nothing kept", took)
+            yield Row(f"{how} for {seconds} s", f"“{said}”; {same}", ", ".join(dropped) or "nothing that was kept", took)
         if errors := server.errors():
             yield Row("", errors, "")
 
