@@ -36,7 +36,7 @@ PARTS = (".streamlit", "assets", "explorer", "pages", "Home.py")
 ABSENCES = (5, 60, 600)  # seconds without a network
 PATIENCE = 300_000  # milliseconds
 HELD = "explorer_held"
-SAYS = r"^Epoch \d|^Training (ended|was|is)|worker process"  # what the Training lab says of a training
+SAYS = r"^Epoch \d|^Training (ended|was|is)|training was dropped|worker process"  # of a training
 BROKEN = {  # a file, how it is broken, and the page that opens with it
     "weights/digits-8.safetensors": ("changed", "core_concepts"),
     "weights/toy2d-swiss_roll-flow-velocity.safetensors": ("changed", ""),
