@@ -36,7 +36,7 @@ PARTS = (".streamlit", "assets", "explorer", "pages", "Home.py")
 ABSENCES = (5, 60, 600)  # seconds without a network
 PATIENCE = 300_000  # milliseconds
 HELD = "explorer_held"
-SAYS = r"^Epoch \d|^Training (ended|was|is)|worker process"  # what the Training lab says of a training
+SAYS = r"^Epoch \d|^Training (ended|was|is)|training was dropped|worker process"  # of a training
 BROKEN = {  # a file, how it is broken, and the page that opens with it
     "weights/digits-8.safetensors": ("changed", "core_concepts"),
     "weights/toy2d-swiss_roll-flow-velocity.safetensors": ("changed", ""),
@@ -172,8 +172,8 @@ class Student:
         return " ".join(dict.fromkeys(one for one in paragraphs if any(text in one for text in texts)))
 
     def wait_for(self, text: str) -> str:
-        """Wait until a paragraph contains a text; that paragraph."""
-        found = self.page.locator("[data-testid='stMarkdownContainer'] p", has_text=re.compile(text)).first
+        """Wait until the page says something; the whole of it."""
+        found = self.page.get_by_test_id("stMain").get_by_text(re.compile(text)).first
         found.wait_for()
         return found.inner_text()
 
@@ -302,7 +302,8 @@ def absent(playwright: Playwright, seconds: int) -> Iterator[Row]:
             now = zip(("models", "trainings", "own", "answers"), held, student.held(), strict=True)
             dropped = [name for name, before, after in now if after < before]
             same = "the address is the same" if student.page.url == address else f"the address is {student.page.url}"
-            yield Row(f"{how} for {seconds} s", f"“{said}”; {same}", ", ".join(dropped) or "nothing kept", took)
+            lost = ", ".join(dropped) or "nothing that was kept"
+            yield Row(f"{how} for {seconds} s", f"“{said}”; {same}", lost, took)
         if errors := server.errors():
             yield Row("", errors, "")
 

@@ -84,10 +84,9 @@ def wire(to_port: int) -> Iterator[Wire]:
         serving = line._loop.create_task(line._serve(ready))
         line._loop.run_forever()
         serving.cancel()
-        tasks = asyncio.all_tasks(line._loop)
-        for task in tasks:
-            task.cancel()
-        line._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        line._mend()
+        line._cut()
+        line._loop.run_until_complete(asyncio.gather(*asyncio.all_tasks(line._loop), return_exceptions=True))
 
     thread = threading.Thread(target=run, name="wire", daemon=True)
     thread.start()
@@ -95,7 +94,6 @@ def wire(to_port: int) -> Iterator[Wire]:
     try:
         yield line
     finally:
-        line.cut()
         line._loop.call_soon_threadsafe(line._loop.stop)
         thread.join()
         line._loop.close()

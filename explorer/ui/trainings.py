@@ -26,6 +26,10 @@ TASK = "train_images"
 MOST_TRAININGS = 6
 TRAININGS_BYTES = 24 * 2**20
 TRAININGS_BYTES_OF_ALL = 256 * 2**20
+DROPPED = (
+    "This training was dropped because no page of yours was open for some minutes. What had come before is kept, but "
+    "what it did since is gone."
+)
 _one_at_a_time = threading.RLock()  # two tabs of a visitor must not both take in what a job has sent
 
 
@@ -97,16 +101,20 @@ def absorb() -> list[Job]:
                 work.manager().forget(work.visitor(), job.id)
             else:
                 under_way.append(job)
+        here = {job.id for job in under_way}
+        for training in known().values():
+            if training.job and training.job not in here:
+                remember(replace(training, job="", problem=DROPPED, news=True))
         return under_way
 
 
 def _begun(job: Job) -> Training:
     params = job.params
-    return Training(params["run"], params["name"], Plan(**params["plan"]), page=params["page"])
+    return Training(params["run"], params["name"], Plan(**params["plan"]), page=params["page"], job=job.id)
 
 
 def _take_in(job: Job, training: Training, finished: bool) -> None:
-    training = replace(training)
+    training = replace(training, job="" if finished else job.id)
     training.take(job.latest, job.params.get("step", 0))
     if finished:
         failed = job.state in ("failed", "expired")
@@ -123,9 +131,9 @@ def start(plan: Plan, what: str, dataset: "ImageDataset", page: str) -> str:
     with _one_at_a_time:
         number = (_numbers().get(work.visitor(), "last") or 0) + 1
         training = Training(secrets.token_hex(8), f"Run {number}: {what}", plan, dataset.shape, page=page)
-        _submit(training, plan, {}, _arrays(plan, dataset), dataset.classes)
+        job = _submit(training, plan, {}, _arrays(plan, dataset), dataset.classes)
         _numbers().put(work.visitor(), "last", number)
-        remember(training)
+        remember(replace(training, job=job))
     return training.run
 
 
@@ -138,17 +146,18 @@ def resume(run: str, plan: Plan, dataset: "ImageDataset | None") -> str:
             return run
         about, vectors = training.state
         arrays = dict(vectors) | (_arrays(plan, dataset) if dataset else {})
-        _submit(training, plan, about, arrays, training.classes)
-        remember(replace(training, plan=plan, ended=False, problem="", news=False))
+        job = _submit(training, plan, about, arrays, training.classes)
+        remember(replace(training, plan=plan, ended=False, problem="", news=False, job=job))
     return run
 
 
 def _submit(
     training: Training, plan: Plan, about: Mapping[str, Any], arrays: Mapping[str, np.ndarray], classes: tuple[str, ...]
-) -> None:
+) -> str:
+    """Hand in a job; its id."""
     known = {"run": training.run, "name": training.name, "page": training.page}
     params = {**known, "plan": asdict(plan), "classes": classes, **about}
-    work.manager().submit(work.visitor(), TASK, params, arrays)
+    return work.manager().submit(work.visitor(), TASK, params, arrays).id
 
 
 def _arrays(plan: Plan, dataset: "ImageDataset") -> dict[str, np.ndarray]:

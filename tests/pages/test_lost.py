@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from explorer.ui import lost, made, work
-from tests.pages.acting import press
+from explorer.lessons.trainings.plan import PRESETS
+from explorer.lessons.trainings.record import Training
+from explorer.ui import lost, made, trainings, work
+from tests.pages.acting import press, said
 
 Open = Callable[..., AppTest]
 PAGE = "pages/for_teachers.py"
@@ -51,3 +53,13 @@ def test_the_browser_remembers_how_much_there_is(open_page: Open) -> None:
     (sent,) = (one.proto for one in app.get("bidi_component") if one.proto.component_name == "explorer_visit")
     assert f'"{work.COOKIE}": "{visitor}"' in sent.json
     assert f'"{lost.COOKIE}": "{lost.SERVER}.0.0.1.0"' in sent.json
+
+
+def test_who_was_away_for_too_long_reads_that_the_training_is_gone(open_page: Open) -> None:
+    visitor = "c" * 32
+    training = Training("run", "Run 1", next(iter(PRESETS.values())).plan, page="pages/training_lab.py", job="0" * 16)
+    trainings._store().put(visitor, training.run, training)
+    app = open_page("pages/training_lab.py", visitor)
+    assert trainings.DROPPED in said(app)
+    assert trainings.DROPPED in said(app.run())
+    assert trainings._store().get(visitor, "run").job == ""

@@ -59,7 +59,8 @@ class Training:
     two by noise level. `real` are training images, as `Moment.samples`. `state` is what resuming needs: its
     numbers and vectors. `results` is what was measured at the end, by step: a run that is trained for longer has
     several ends. `ended` tells that it was stopped for good and not for now, `problem` is a sentence where it ended
-    otherwise than it should, `news` tells that nobody has looked at it since it ended, and `page` shows it.
+    otherwise than it should, `news` tells that nobody has looked at it since it ended, and `page` shows it. `job` is
+    the id of the one that has not been taken in to its end.
     """
 
     run: str
@@ -81,6 +82,7 @@ class Training:
     problem: str = ""
     news: bool = False
     page: str = ""
+    job: str = ""
 
     def take(self, latest: Mapping[str, Event], begun: int = 0) -> None:
         """Take what a job that began at step `begun` has sent so far, the newest event of each kind.
