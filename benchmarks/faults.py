@@ -266,7 +266,7 @@ def restarted(playwright: Playwright, how: int) -> Iterator[Row]:
         f"server ended by {name} and started again, {len(tabs)} pages open",
         f"“Connection error” while it is away; then {same} of {len(tabs)} pages have the same address and sliders; who "
         f"had nothing reads nothing ({quiet} of {len(tabs)}); who had trained reads after {until_told:.1f} s: "
-        f"“{told.strip()}”",
+        f"“{told.removeprefix('restart_alt').strip()}”",
         f"what the memory held (models, trainings, own, answers: {held}){'; ' + errors if errors else ''}",
         seconds,
     )
@@ -302,6 +302,8 @@ def absent(playwright: Playwright, seconds: int) -> Iterator[Row]:
             now = zip(("models", "trainings", "own", "answers"), held, student.held(), strict=True)
             dropped = [name for name, before, after in now if after < before]
             same = "the address is the same" if student.page.url == address else f"the address is {student.page.url}"
+            if "was dropped" in said:
+                dropped.append("what the training did while nobody looked")
             lost = ", ".join(dropped) or "nothing that was kept"
             yield Row(f"{how} for {seconds} s", f"“{said}”; {same}", lost, took)
         if errors := server.errors():
