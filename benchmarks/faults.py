@@ -36,6 +36,7 @@ PARTS = (".streamlit", "assets", "explorer", "pages", "Home.py")
 ABSENCES = (5, 60, 600)  # seconds without a network
 PATIENCE = 300_000  # milliseconds
 HELD = "explorer_held"
+GOES_ON = r"^Epoch .* images a second"
 SAYS = r"^Epoch \d|^Training (ended|was|is)|training was dropped|worker process"  # of a training
 BROKEN = {  # a file, how it is broken, and the page that opens with it
     "weights/digits-8.safetensors": ("changed", "core_concepts"),
@@ -201,7 +202,7 @@ def started(context: BrowserContext, url: str) -> Student:
     student.page.goto(f"{url}/training_lab")
     student.at_rest()
     student.press("Start")
-    student.wait_for(r"^Epoch \d")
+    student.wait_for(GOES_ON)
     return student
 
 
@@ -221,7 +222,7 @@ def killed_workers(playwright: Playwright) -> Iterator[Row]:
         said = [student.wait_for("worker process") for student in students]
         told = time.monotonic() - start
         students[0].press("Start")
-        students[0].wait_for(r"^Epoch \d")
+        students[0].wait_for(GOES_ON)
         again = time.monotonic() - start
     browser.close()
     yield Row(
@@ -355,9 +356,9 @@ def set_back(playwright: Playwright) -> Iterator[Row]:
             flag.touch()
             start = time.monotonic()
             student.page.wait_for_timeout(3000)
-            before = student.wait_for(r"^Epoch \d")
+            before = student.wait_for(GOES_ON)
             student.page.wait_for_timeout(5000)
-            after = student.wait_for(r"^Epoch \d")
+            after = student.wait_for(GOES_ON)
             student.page.reload()
             student.at_rest()
             seconds = time.monotonic() - start - 8
