@@ -36,6 +36,7 @@ PARTS = (".streamlit", "assets", "explorer", "pages", "Home.py")
 ABSENCES = (5, 60, 600)  # seconds without a network
 PATIENCE = 300_000  # milliseconds
 HELD = "explorer_held"
+GOES_ON = r"^Epoch .* images a second"
 SAYS = r"^Epoch \d|^Training (ended|was|is)|training was dropped|worker process"  # of a training
 BROKEN = {  # a file, how it is broken, and the page that opens with it
     "weights/digits-8.safetensors": ("changed", "core_concepts"),
@@ -201,7 +202,7 @@ def started(context: BrowserContext, url: str) -> Student:
     student.page.goto(f"{url}/training_lab")
     student.at_rest()
     student.press("Start")
-    student.wait_for(r"^Epoch \d")
+    student.wait_for(GOES_ON)
     return student
 
 
@@ -221,7 +222,7 @@ def killed_workers(playwright: Playwright) -> Iterator[Row]:
         said = [student.wait_for("worker process") for student in students]
         told = time.monotonic() - start
         students[0].press("Start")
-        students[0].wait_for(r"^Epoch \d")
+        students[0].wait_for(GOES_ON)
         again = time.monotonic() - start
     browser.close()
     yield Row(
@@ -266,7 +267,7 @@ def restarted(playwright: Playwright, how: int) -> Iterator[Row]:
         f"server ended by {name} and started again, {len(tabs)} pages open",
         f"“Connection error” while it is away; then {same} of {len(tabs)} pages have the same address and sliders; who "
         f"had nothing reads nothing ({quiet} of {len(tabs)}); who had trained reads after {until_told:.1f} s: "
-        f"“{told.strip()}”",
+        f"“{told.removeprefix('restart_alt').strip()}”",
         f"what the memory held (models, trainings, own, answers: {held}){'; ' + errors if errors else ''}",
         seconds,
     )
@@ -302,6 +303,8 @@ def absent(playwright: Playwright, seconds: int) -> Iterator[Row]:
             now = zip(("models", "trainings", "own", "answers"), held, student.held(), strict=True)
             dropped = [name for name, before, after in now if after < before]
             same = "the address is the same" if student.page.url == address else f"the address is {student.page.url}"
+            if "was dropped" in said:
+                dropped.append("what the training did while nobody looked")
             lost = ", ".join(dropped) or "nothing that was kept"
             yield Row(f"{how} for {seconds} s", f"“{said}”; {same}", lost, took)
         if errors := server.errors():
@@ -353,9 +356,9 @@ def set_back(playwright: Playwright) -> Iterator[Row]:
             flag.touch()
             start = time.monotonic()
             student.page.wait_for_timeout(3000)
-            before = student.wait_for(r"^Epoch \d")
+            before = student.wait_for(GOES_ON)
             student.page.wait_for_timeout(5000)
-            after = student.wait_for(r"^Epoch \d")
+            after = student.wait_for(GOES_ON)
             student.page.reload()
             student.at_rest()
             seconds = time.monotonic() - start - 8
