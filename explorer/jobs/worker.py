@@ -18,6 +18,7 @@ from dataclasses import replace
 from typing import BinaryIO, NamedTuple
 
 from explorer import logs, settings
+from explorer.files import AssetError
 from explorer.hardware.limits import own_memory
 from explorer.jobs.events import BEGIN, END, TOO_MUCH, Event, JobError, encode, read
 
@@ -90,7 +91,7 @@ def run(order: Order, outbox: Outbox) -> str | None:
                     f"{MAX_JOB_BYTES // 2**20} MiB."
                 )
             outbox.put(event.kind, message)
-    except JobError as error:
+    except (JobError, AssetError) as error:
         return str(error)
     except Exception as error:
         logging.getLogger(__name__).exception("A task failed.")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from explorer.files import ASSETS, read_asset
 from explorer.jobs import Event, JobError
 
 TASKS = {
@@ -27,6 +28,7 @@ TASKS = {
         "many_kinds",
         "unsendable",
         "take_memory",
+        "need_an_asset",
     )
 } | {"missing": "job_tasks:no_such_function"}
 
@@ -129,3 +131,9 @@ def take_memory(params: dict[str, Any], arrays: dict[str, np.ndarray], stop: Any
         yield Event("held", {"bytes": len(held) * 2**24})
         time.sleep(0.02)
     yield Event("final")
+
+
+def need_an_asset(params: dict[str, Any], arrays: dict[str, np.ndarray], stop: Any) -> Iterator[Event]:
+    """Read a file of the app that is not there."""
+    yield Event("start")
+    read_asset(ASSETS / "no-such-file")

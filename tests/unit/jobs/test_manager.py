@@ -85,6 +85,7 @@ def test_what_a_task_prints_or_reads_stays_out_of_the_protocol(make_manager, eng
         ),
         ("refuse", "The loss is not a number any more: lower the learning rate."),
         ("missing", "no_such_function"),
+        ("need_an_asset", "needs the app's file assets/no-such-file, which is missing"),
         ("unsendable", "TypeError"),
         ("leave", "ended unexpectedly (exit code 7)"),
     ],
@@ -95,7 +96,7 @@ def test_an_error_becomes_a_sentence(make_manager, task, sentence):
     assert job.state == "failed"
     assert sentence in job.error
     assert "Traceback" not in job.error
-    assert ("start" in job.latest) == (task in ("fail", "refuse", "leave"))
+    assert ("start" in job.latest) == (task in ("fail", "refuse", "leave", "need_an_asset"))
     assert finish(jobs.submit("a", "echo", {})).state == "done"
 
 
