@@ -35,7 +35,10 @@ def _count(text: str) -> int:
 
 
 def _folder(text: str) -> Path:
-    return Path(text).expanduser()
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise ValueError("there is no user of that name") from error
 
 
 def _how(read: Callable[[str], Any], about: str, otherwise: str) -> dict[str, Any]:

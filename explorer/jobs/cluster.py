@@ -47,6 +47,7 @@ class Cluster:
         self._processes = Processes()
         self._lock = threading.Lock()
         self._gateway: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
         with self._lock:
             self._open_gateway()
 
@@ -65,26 +66,29 @@ class Cluster:
         order = json.dumps({"num_cpus": threads, "num_gpus": float(kind.split()[0])}).encode()
         ours, theirs = socket.socketpair()
         with theirs, self._lock:
-            for _ in range(2):  # the gateway may end while it is handed the socket
+            for _ in range(2):  # the gateway may be about to end when it is handed the socket
                 if self._gateway is None or self._gateway.poll() is not None:
                     self._open_gateway()
-                with contextlib.suppress(OSError):
+                try:
+                    assert self._control
                     socket.send_fds(self._control, [order], [theirs.fileno()])
                     break
+                except OSError:
+                    self._gateway = None
         return RemoteWorker(ours)
 
     def close(self) -> None:
         """End the gateway, and with it all workers of the cluster that are this server's."""
         with self._lock:
-            if self._gateway:
+            if self._control:
                 self._control.close()
+            if self._gateway:
                 self._gateway.kill()
                 self._gateway.wait()
 
     def _open_gateway(self) -> None:
-        if self._gateway:
+        if self._control:
             self._control.close()
-        self._control: socket.socket
         self._control, theirs = socket.socketpair()
         paths = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
         with theirs:

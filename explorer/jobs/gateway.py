@@ -216,18 +216,21 @@ def main() -> None:
     else:
         threading.Thread(target=tell, args=(ray, control), daemon=True).start()
         actor = ray.remote(max_restarts=0, max_task_retries=0, concurrency_groups=GROUPS)(Host)
-    with contextlib.suppress(TimeoutError):
-        while True:
+    while True:
+        try:
             data, ends, _, _ = socket.recv_fds(control, 4096, 1)
-            if not data:
-                return
-            end = socket.socket(fileno=ends[0])
-            if problem:
-                refuse(end, f"{problem} Ask whoever runs this course.")
-            else:
-                threading.Thread(
-                    target=carry, args=(ray, actor, end, json.loads(data), float(sys.argv[3])), daemon=True
-                ).start()
+        except TimeoutError:
+            control.shutdown(socket.SHUT_RD)  # who asks from now on starts another gateway
+            continue
+        if not data:
+            return
+        end = socket.socket(fileno=ends[0])
+        if problem:
+            refuse(end, f"{problem} Ask whoever runs this course.")
+        else:
+            threading.Thread(
+                target=carry, args=(ray, actor, end, json.loads(data), float(sys.argv[3])), daemon=True
+            ).start()
 
 
 if __name__ == "__main__":

@@ -123,7 +123,11 @@ def one_pixel() -> bytes:
     return file.getvalue()
 
 
-@pytest.mark.parametrize(("content", "says"), [(b"a text file", "not a picture"), (one_pixel(), "8 x 8 or larger")])
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(b"a text file", "not an image that can be read"), (one_pixel(), "one of at least 8 x 8")],
+    ids=["a text", "a pixel"],
+)
 def test_what_is_no_picture_gets_a_sentence(looking: AppTest, content: bytes, says: str) -> None:
     assert says in upload(looking, "x.png", content, "image/png").error[0].value
 

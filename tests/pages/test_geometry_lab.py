@@ -20,6 +20,7 @@ from streamlit.testing.v1 import AppTest
 
 import explorer as ex
 from explorer.data.toy2d import toy2d_names
+from explorer.jobs.process import LocalWorker
 from explorer.lessons.geometry_lab.runs import Recipe, Settings, Source
 from explorer.lessons.views import FAN
 from explorer.metrics import NotFinite
@@ -464,8 +465,8 @@ def recipe(name: str = "smiley", schedule: str = "flow", objective: str = "veloc
 
 def worker_of(app: AppTest) -> psutil.Process:
     job = next(job for job in work.manager().jobs(app.session_state["visitor"]) if not job.finished)
-    assert job._process is not None
-    return psutil.Process(job._process.pid)
+    assert isinstance(job._worker, LocalWorker)
+    return psutil.Process(job._worker.pid)
 
 
 @pytest.fixture(scope="module")

@@ -54,6 +54,8 @@ each_mode = pytest.mark.parametrize("mode", MODES.values(), ids=MODES.keys())
 KEPT: dict[str, tuple[Any, ...]] = {
     "explorer.audio.spectrogram.mel_filters": (),
     "explorer.audio.watermark._bands": (),
+    "explorer.files.checksums": (),
+    "explorer.zoo._shipped_names": (),
     "explorer.audio.watermark._key": (),
     "explorer.data.digits.digits": (),
     "explorer.data.digits.distances_between_scans": (),

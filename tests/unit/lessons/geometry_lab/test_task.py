@@ -185,8 +185,8 @@ def test_weights_whose_samples_are_not_finite_are_kept_without_a_distance(arrays
 def test_a_worker_that_is_killed_leaves_what_it_sent(manager: JobManager, arrays: dict[str, np.ndarray]) -> None:
     job = manager.submit("killed", "train_2d", params(max_seconds=60), arrays)
     until(lambda: {"state", "snapshot-01"} <= set(job.latest))
-    assert job._process is not None
-    job._process.kill()
+    assert job._worker is not None
+    job._worker.kill()
     assert finished(job).state == "failed"
     assert job.error is not None
     assert "What it had sent last is kept" in job.error
