@@ -49,7 +49,7 @@ def test_what_the_cluster_has_is_told(engine):
 
 
 def test_a_job_that_waits_for_a_machine_says_so_and_its_time_counts_later(make_manager):
-    jobs = make_manager(workers=3, threads=2, max_seconds=5)
+    jobs = make_manager(workers=3, threads=2, max_seconds=5, idle_seconds=0.5)
     first = jobs.submit("a", "count", {})
     event(first, "number")
     waiting, other = jobs.submit("b", "count", {"to": 3}), jobs.submit("c", "count", {})
