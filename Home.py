@@ -151,7 +151,7 @@ def show_machine(place: DeltaGenerator) -> None:
     from explorer.ui.geometry_lab.training import SECONDS
 
     machine, workers = machine_measured(), work.manager().workers
-    where = f"on a cluster of {workers} cores" if settings.read().cluster else "here too"
+    where = "on a cluster of machines" if settings.read().cluster else "here too"
     with place.container():
         with st.container(horizontal=True):
             st.metric("Cores", machine.cores, width="content")

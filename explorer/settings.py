@@ -104,6 +104,11 @@ class Settings:
         ),
     )
 
+    @property
+    def job_bytes(self) -> int | None:
+        """`job_memory` in bytes."""
+        return self.job_memory and self.job_memory * 2**20
+
 
 def read(environment: Mapping[str, str] = os.environ) -> Settings:
     """The settings of `environment`; an empty variable counts as none.

@@ -8,7 +8,6 @@ carries the bytes that a local worker would have on stdin and stdout to an actor
 import contextlib
 import hashlib
 import json
-import os
 import platform
 import socket
 import subprocess
@@ -18,7 +17,7 @@ from collections.abc import Collection, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from explorer.jobs.process import Processes, Worker
+from explorer.jobs.process import Processes, Worker, with_explorer
 
 LOST = "The connection to the cluster was lost. What it had sent last is kept: you can start again."
 LOST_SECONDS = 20.0
@@ -34,6 +33,7 @@ class Cluster:
     """
 
     waiting = "Waiting for a machine."
+    threads = 1
 
     def __init__(
         self,
@@ -90,14 +90,13 @@ class Cluster:
         if self._control:
             self._control.close()
         self._control, theirs = socket.socketpair()
-        paths = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
         with theirs:
             self._gateway = subprocess.Popen(
                 [*GATEWAY, str(theirs.fileno()), self.address, str(self._lost_after)],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C in the terminal is the server's to handle
-                env={"RAY_AUTH_MODE": "token", "RAY_USAGE_STATS_ENABLED": "0", **os.environ, "PYTHONPATH": paths},
+                env={"RAY_AUTH_MODE": "token", "RAY_USAGE_STATS_ENABLED": "0", **with_explorer()},
             )
         threading.Thread(target=self._listen, args=(self._control.dup(),), name="jobs-gateway", daemon=True).start()
 

@@ -19,10 +19,9 @@ from importlib import import_module
 from typing import Any
 
 from explorer import logs, settings
-from explorer.hardware.limits import available_cores
 from explorer.jobs.cluster import versions
 from explorer.jobs.events import END, Event, MessageError, encode, read_unopened
-from explorer.jobs.process import DEVICE, LocalWorker, share_of_memory
+from explorer.jobs.process import DEVICE, LocalWorker, Processes
 
 ASK_SECONDS = 5.0  # an actor without news answers then
 PACE_SECONDS = 0.02
@@ -35,8 +34,7 @@ class Host:
     """The actor: it holds a worker, hands it what the server says, and keeps the newest message of each kind."""
 
     def __init__(self, threads: int, device: str) -> None:
-        most = settings.read().job_memory
-        memory = most * 2**20 if most else share_of_memory(available_cores())
+        memory = Processes(memory_of_job=settings.read().job_bytes).memory_of_job
         self._worker = LocalWorker(threads, memory, **{DEVICE: device})
         self._mail: dict[str, bytes] = {}
         self._gone = False

@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-from explorer.hardware.limits import available_cores
 from explorer.jobs.events import BEGIN, END, Event, JobError, MessageError, encode, read
 from explorer.jobs.process import Engine, Processes, Worker
 
@@ -122,10 +121,10 @@ class JobManager:
     """Runs jobs of many sessions on a few workers, started when needed and ended when idle.
 
     `tasks` maps a name to "module:function". `engine` is where workers run, this machine unless it is given; there are
-    `workers` at most, which defaults to what the engine can carry, and torch may use `threads` in each. A session has
-    at most `per_session` unfinished jobs, each running `max_seconds` at most; a job that its page does not renew for
-    `lease_seconds` is dropped. A worker without work ends after `idle_seconds`. `ended` is called, in any thread,
-    with each job that has finished; it must be quick.
+    `workers` at most, which defaults to what the engine can carry, and torch may use `threads` in each, by default as
+    the engine says. A session has at most `per_session` unfinished jobs, each running `max_seconds` at most; a job that
+    its page does not renew for `lease_seconds` is dropped. A worker without work ends after `idle_seconds`. `ended` is
+    called, in any thread, with each job that has finished; it must be quick.
     """
 
     def __init__(
@@ -143,7 +142,7 @@ class JobManager:
         self.tasks = dict(tasks)
         self.engine: Engine = engine or Processes(workers)
         self._most_workers, self.ended = workers, ended
-        self.threads = threads or (1 if engine else max(1, available_cores() // self.workers))
+        self.threads = threads or self.engine.threads
         self.per_session, self.max_seconds = per_session, max_seconds
         self.lease_seconds, self.idle_seconds = lease_seconds, idle_seconds
         self._changed = threading.Condition()  # its lock guards everything below and in the jobs

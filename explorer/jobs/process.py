@@ -37,10 +37,12 @@ class Worker(Protocol):
 class Engine(Protocol):
     """Where workers run.
 
-    `waiting` is a sentence on what a job waits for that has a worker's place and no sign of life from it yet.
+    `waiting` is a sentence on what a job waits for that has a worker's place and no sign of life from it yet, `threads`
+    what torch may use in a worker where nothing else is said.
     """
 
     waiting: str
+    threads: int
 
     @property
     def capacity(self) -> int:
@@ -65,10 +67,10 @@ def device() -> str:
     return os.environ.get(DEVICE, "cpu")
 
 
-def share_of_memory(workers: int) -> int | None:
-    """Bytes that each of so many workers may have on this machine; None where nothing tells."""
-    allowed = allowed_memory()
-    return allowed and max(WORKER_BYTES, (allowed - SERVER_BYTES) // workers)
+def with_explorer() -> dict[str, str]:
+    """The environment of this process, for another that is to import `explorer` from where this module is."""
+    root = str(Path(__file__).resolve().parents[2])
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
 
 
 class Processes:
@@ -80,7 +82,9 @@ class Processes:
         memory = allowed_memory()
         most = available_cores() if memory is None else min(available_cores(), (memory - SERVER_BYTES) // WORKER_BYTES)
         self.capacity = workers or max(1, most)
-        self.memory_of_job = memory_of_job or share_of_memory(self.capacity)
+        self.threads = max(1, available_cores() // self.capacity)
+        share = memory and max(WORKER_BYTES, (memory - SERVER_BYTES) // self.capacity)
+        self.memory_of_job = memory_of_job or share
 
     def crowded(self, starting: int) -> bool:
         free = free_memory()
@@ -101,9 +105,7 @@ class LocalWorker:
 
     def __init__(self, threads: int, memory: int | None = None, **extra: str) -> None:
         self._most = memory
-        root = str(Path(__file__).resolve().parents[2])
-        environment = os.environ | extra
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+        environment = with_explorer() | extra
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
             environment[name] = str(threads)
         self._process = subprocess.Popen(

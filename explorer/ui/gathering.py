@@ -4,11 +4,9 @@ A chart, a sheet, a film or a player tells `keep` how it can be kept; that is ca
 What is gathered lies in memory, until the session's next run of a page.
 """
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from threading import Lock, Semaphore
 
 import streamlit as st
@@ -16,10 +14,10 @@ import streamlit as st
 from explorer.charts.slides.figures import Figure, Table
 from explorer.charts.slides.message import packed, unpacked
 from explorer.hardware.limits import allowed_memory, available_cores
+from explorer.jobs.process import with_explorer
 from explorer.once import once
 
 COMMAND = [sys.executable, "-P", "-m", "explorer.charts.slides"]
-ROOT = Path(__file__).parents[2]
 LONGEST = 120  # seconds that the drawing of a page may take
 PATIENCE = 180  # seconds until a browser gives a download up
 KEPT = 8  # drawn pages, of 1 to 2 MB each
@@ -129,10 +127,7 @@ def draw(figures: bytes) -> bytes:
 
 def _drawn(figures: bytes) -> bytes:
     try:
-        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-        done = subprocess.run(
-            COMMAND, input=figures, stdout=subprocess.PIPE, timeout=LONGEST, env=os.environ | {"PYTHONPATH": path}
-        )
+        done = subprocess.run(COMMAND, input=figures, stdout=subprocess.PIPE, timeout=LONGEST, env=with_explorer())
     except subprocess.TimeoutExpired as error:
         raise RuntimeError(f"The figures were not drawn within {LONGEST} s.") from error
     if done.returncode:

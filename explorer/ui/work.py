@@ -36,7 +36,7 @@ def share_cores() -> None:
 def manager() -> JobManager:
     """The job manager of this process."""
     chosen = settings.read()
-    engine: Engine = Processes(chosen.workers, chosen.job_memory and chosen.job_memory * 2**20)
+    engine: Engine = Processes(chosen.workers, chosen.job_bytes)
     if chosen.cluster:
         gpus = dict.fromkeys(ON_GPU, chosen.cluster_gpus) if chosen.cluster_gpus else {}
         engine = Cluster(chosen.cluster, HERE, gpus)
