@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from explorer import settings
-from explorer.jobs import Job, JobManager
+from explorer.jobs import Job, JobManager, JobRefused
 from explorer.jobs.cluster import Cluster
 from explorer.jobs.process import Engine, Processes
 from explorer.lessons.tasks import HERE, ON_GPU, TASKS
@@ -52,13 +52,18 @@ def time_factor() -> float:
     """Seconds that a training takes where the jobs run, for each that it would take here; 1 until that is known."""
     if not isinstance(manager().engine, Cluster):
         return 1.0
-    timed = _timed()
+    try:
+        timed = _timed()
+    except JobRefused:  # too many wait
+        return 1.0
     for job in timed:
         job.renew()
-    found = [job.latest["pace"].data["seconds"] for job in timed if "pace" in job.latest]
-    if len(found) < len(timed) and any(job.finished for job in timed if "pace" not in job.latest):
+    if all("pace" in job.latest for job in timed):
+        here, there = (job.latest["pace"].data["seconds"] for job in timed)
+        return float(there / here)
+    if any(job.finished and "pace" not in job.latest for job in timed):
         _timed.clear()  # the next who asks tries again
-    return found[1] / found[0] if len(found) == 2 else 1.0
+    return 1.0
 
 
 @st.cache_resource(show_spinner=False)

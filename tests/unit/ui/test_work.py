@@ -1,6 +1,7 @@
 """When a page looks at its jobs again, and what it runs for that."""
 
 import asyncio
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import cast
 
@@ -8,7 +9,9 @@ import pytest
 from streamlit.proto.Element_pb2 import Element
 
 from benchmarks.protocol import Session, shown_in
-from explorer.jobs import Job
+from explorer.jobs import Event, Job, JobRefused
+from explorer.jobs.cluster import Cluster
+from explorer.jobs.process import Processes
 from explorer.ui import work
 from tests.browser.serving import serving
 
@@ -69,3 +72,50 @@ def test_a_class_that_waits_asks_for_a_line_each(monkeypatch: pytest.MonkeyPatch
     for element in drawn:
         assert element.WhichOneof("type") == "progress"
         assert "in the queue" in element.progress.text
+
+
+class Timed:
+    """A job that times steps, as `work.time_factor` sees it."""
+
+    def __init__(self, seconds: float | None, finished: bool = True) -> None:
+        self.finished = finished
+        self.latest = {} if seconds is None else {"pace": Event("pace", {"seconds": seconds})}
+
+    def renew(self) -> None:
+        """Somebody waits for it."""
+
+
+@pytest.fixture
+def timed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Timed | JobRefused]]:
+    """What the manager of a cluster returns, or raises, where a job is submitted."""
+    answers: list[Timed | JobRefused] = []
+
+    def submit(session: str, task: str, params: dict[str, object]) -> Timed:
+        if isinstance(answer := answers.pop(0), JobRefused):
+            raise answer
+        return answer
+
+    engine = object.__new__(Cluster)
+    monkeypatch.setattr(work, "manager", lambda: SimpleNamespace(engine=engine, submit=submit))
+    work._timed.clear()
+    yield answers
+    work._timed.clear()
+
+
+def test_a_training_takes_as_much_longer_as_its_steps_do_there(timed: list[Timed | JobRefused]) -> None:
+    timed += [Timed(0.1), there := Timed(None, finished=False)]
+    assert work.time_factor() == 1.0
+    there.latest["pace"] = Event("pace", {"seconds": 0.05})
+    assert work.time_factor() == 0.5
+    assert timed == []
+
+
+def test_where_nothing_could_be_timed_the_next_who_asks_tries_again(timed: list[Timed | JobRefused]) -> None:
+    timed += [JobRefused("The server has too many jobs waiting."), Timed(0.1), Timed(None), Timed(0.1), Timed(0.3)]
+    assert [work.time_factor() for _ in range(2)] == [1.0, 1.0]
+    assert work.time_factor() == pytest.approx(3)
+
+
+def test_on_this_machine_a_training_takes_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "manager", lambda: SimpleNamespace(engine=Processes(1)))
+    assert work.time_factor() == 1.0
